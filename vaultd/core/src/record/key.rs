@@ -1,0 +1,122 @@
+//! Record keys: `kind ‖ tenant ‖ scope ‖ ids and tags`, never a name.
+//!
+//! The kind's high bit says that the record belongs to a guarded collection, and its high nibble
+//! which: so the store can keep a generation per collection without knowing what any kind means.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// Longest key that the store accepts, in bytes.
+pub const MAX_KEY_BYTES: usize = 255;
+
+/// Bytes before the ids: kind, tenant (u32), scope (u16).
+const HEADER: usize = 1 + 4 + 2;
+
+/// What sort of record a key names. Numbers are on disk: never reuse or change one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// Unsealed headers: seal slots, the log signer's public key, incarnation.
+    Header = 0x01,
+    /// The region's keyring, under its wrapping key.
+    Keyring = 0x02,
+    /// The next unreserved id.
+    Ids = 0x03,
+    /// Progress of the leader's background jobs.
+    Job = 0x04,
+    /// `parent id ‖ index generation ‖ tag` → name and child ids.
+    Entry = 0x10,
+    /// A secret's head: labels, tags, retention.
+    Secret = 0x11,
+    /// `secret id ‖ version` → what is known of a version, without its value.
+    Version = 0x12,
+    /// `secret id ‖ version` → the value.
+    Value = 0x13,
+    /// `secret id ‖ version` → the version's data key, wrapped for its regions.
+    Wrap = 0x14,
+    /// Deleted secrets, by time of destruction.
+    Deleted = 0x15,
+    /// Index of secrets by tag.
+    Tag = 0x16,
+    /// Sessions, by hash of their token.
+    Session = 0x20,
+    /// Outcomes of writes that have no head record, by ten-minute bucket.
+    Outcome = 0x21,
+    /// Guarded: principals (users, groups, roles, policies, attachments share collection 8).
+    Principal = 0x80,
+}
+
+/// An ordered, opaque record key of 7 to [`MAX_KEY_BYTES`] bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Bytes);
+
+/// Why bytes are not a key.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a record key has 7 to 255 bytes, this one has {0}")]
+pub struct KeyError(pub usize);
+
+impl Key {
+    /// A key of tenant 0, scope 0.
+    pub fn new(kind: Kind, ids: &[&[u8]]) -> Self {
+        Self::in_scope(kind, 0, 0, ids)
+    }
+
+    /// A key of any tenant and scope. Callers pass ids and tags, whose lengths are fixed by the kind.
+    pub fn in_scope(kind: Kind, tenant: u32, scope: u16, ids: &[&[u8]]) -> Self {
+        let mut key =
+            BytesMut::with_capacity(HEADER + ids.iter().map(|id| id.len()).sum::<usize>());
+        key.put_u8(kind as u8);
+        key.put_u32(tenant);
+        key.put_u16(scope);
+        for id in ids {
+            key.put_slice(id);
+        }
+        debug_assert!(
+            key.len() <= MAX_KEY_BYTES,
+            "record keys are built from fixed-length ids"
+        );
+        Self(key.freeze())
+    }
+
+    /// Takes stored or received bytes.
+    ///
+    /// # Errors
+    /// When they are shorter than a key's header or longer than [`MAX_KEY_BYTES`].
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, KeyError> {
+        if (HEADER..=MAX_KEY_BYTES).contains(&bytes.len()) {
+            Ok(Self(bytes))
+        } else {
+            Err(KeyError(bytes.len()))
+        }
+    }
+
+    /// The bytes, in the order the store keeps.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes, shared.
+    pub fn to_bytes(&self) -> Bytes {
+        self.0.clone()
+    }
+
+    /// What follows kind, tenant and scope.
+    pub fn ids(&self) -> &[u8] {
+        self.0.get(HEADER..).unwrap_or_default()
+    }
+
+    /// The guarded collection that the key belongs to, if any.
+    pub fn collection(&self) -> Option<u8> {
+        self.0
+            .first()
+            .filter(|kind| **kind & 0x80 != 0)
+            .map(|kind| kind >> 4)
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
+    }
+}

@@ -1,0 +1,15 @@
+//! Sealed records: the one thing that is stored and replicated.
+//!
+//! A record is a [`Key`] of opaque ordered bytes, a [`Revision`], and sealed bytes. A
+//! [`Transaction`] checks revisions and writes records; a [`Batch`] of them, signed by the leader, is
+//! one log entry. What a record means is known to the engines only.
+
+mod batch;
+mod key;
+mod transaction;
+mod view;
+
+pub use batch::{Batch, BatchError, FORMAT as BATCH_FORMAT, Outcome};
+pub use key::{Key, KeyError, Kind, MAX_KEY_BYTES};
+pub use transaction::{Check, Record, Revision, Transaction, Write};
+pub use view::{Mem, Page, View, ViewError};
