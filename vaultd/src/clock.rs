@@ -1,0 +1,83 @@
+//! The only clock and the only source of randomness of the daemon.
+//!
+//! Three clocks: wall time for records and audit lines, monotonic time for waits and latencies, and
+//! boot time, which goes on while the machine sleeps, for freshness. Everything below takes them as
+//! parameters.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// The clocks of this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock;
+
+impl Clock {
+    /// Milliseconds since 1970, as this machine believes.
+    #[expect(clippy::disallowed_methods, reason = "the one wall clock")]
+    pub fn wall_ms(self) -> u64 {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Wall time as a timestamp.
+    pub fn utc(self) -> jiff::Timestamp {
+        let millis = i64::try_from(self.wall_ms()).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
+    }
+
+    /// Time that never goes back and stands still while the machine sleeps.
+    pub fn monotonic(self) -> Duration {
+        read(ClockId::Monotonic)
+    }
+
+    /// Time that never goes back and counts sleep too: the clock of staleness and deadlines.
+    pub fn boottime(self) -> Duration {
+        read(ClockId::Boottime)
+    }
+}
+
+fn read(id: ClockId) -> Duration {
+    let time = clock_gettime(id);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Randomness of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsEntropy;
+
+impl OsEntropy {
+    /// Fills the buffer, or ends the process: nothing may go on with bytes that can be guessed.
+    pub fn fill(&mut self, out: &mut [u8]) {
+        if getrandom::fill(out).is_err() {
+            std::process::abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_do_not_go_back_and_boot_time_counts_sleep_too() {
+        let clock = Clock;
+        let (first, second) = (clock.monotonic(), clock.monotonic());
+        assert!(second >= first);
+        assert!(clock.boottime() >= first);
+        assert!(clock.wall_ms() > 1_700_000_000_000);
+        assert!(clock.utc().as_millisecond() > 1_700_000_000_000);
+    }
+
+    #[test]
+    fn entropy_fills_every_byte_and_never_twice_alike() {
+        let (mut a, mut b) = ([0u8; 64], [0u8; 64]);
+        OsEntropy.fill(&mut a);
+        OsEntropy.fill(&mut b);
+        assert_ne!(a, b);
+        assert!(a.windows(16).all(|w| w != [0; 16]));
+    }
+}
