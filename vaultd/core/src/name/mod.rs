@@ -1,1 +1,17 @@
-//! See the crate's map.
+//! Names: paths, fields, labels, tags, globs, each with one canonical form.
+//!
+//! A name is built once, at the edge, and refused otherwise, never repaired: so policy, look-up, index
+//! and audit always speak of the same thing. Fields are private; whoever holds a value holds a valid one.
+
+mod character;
+mod glob;
+mod path;
+mod text;
+
+pub use glob::{Glob, GlobError, Threads};
+pub use path::{
+    FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES, MAX_SEGMENTS, PathError, SecretPath,
+};
+pub use text::{
+    Description, FieldName, Label, MetaKey, MetaValue, NameError, Note, TagKey, TagValue,
+};
