@@ -1,1 +1,65 @@
-//! placeholder
+//! Async client of the vault.
+//!
+//! ```no_run
+//! use vault_sdk::{Reference, Token, Vault};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let vault = Vault::builder()
+//!     .endpoint("https://fra:8200".parse()?)
+//!     .endpoint("https://ams:8200".parse()?)
+//!     .ca_fingerprint("sha256:…".parse()?)
+//!     .token(Token::new("vlt_…"))
+//!     .build()?;
+//! let secret = vault.secrets().get(&"prod/db#password".parse::<Reference>()?).await?;
+//! let password: &[u8] = secret.field("password")?.expose();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls` and `pin` make connections;
+//! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
+//! `secrets`, `lifecycle` and `backup` are the services; `reference` is the path grammar; `value` and
+//! `secret` hold what must not be printed; `error` is the one error type.
+//!
+//! Plain replies are the wire types of `vault-proto`, re-exported as [`wire`]. What carries secret
+//! material is wrapped in types that do not print and wipe their memory when dropped. The buffers
+//! inside the HTTP/2 and protobuf libraries are beyond that reach.
+
+mod auth;
+mod backup;
+mod builder;
+mod call;
+mod connect;
+mod consistency;
+mod endpoint;
+mod error;
+mod lifecycle;
+mod pin;
+mod put;
+mod reference;
+mod secret;
+mod secrets;
+mod system;
+mod tls;
+mod value;
+mod vault;
+
+pub use auth::{Auth, LoggedIn};
+pub use backup::{Backup, BackupStream, RestoreOptions};
+pub use builder::Builder;
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::{Error, Kind};
+pub use lifecycle::Lifecycle;
+pub use pin::{Fingerprint, FingerprintError};
+pub use prost_types::{Duration as WireDuration, Timestamp};
+pub use put::Put;
+pub use reference::{Reference, ReferenceError, Selector, encode_path};
+pub use secret::Secret;
+pub use secrets::Secrets;
+pub use system::{Initialised, Rekey, System, UnsealKey};
+pub use tls::{CaCertificate, fetch_ca};
+pub use value::{Text, Token, Value};
+pub use vault::Vault;
+
+/// The wire types of the public API.
+pub use vault_proto::v1 as wire;

@@ -1,0 +1,68 @@
+//! Sessions of callers.
+
+use std::time::Duration;
+
+use vault_proto::v1;
+use vault_proto::v1::auth_client::AuthClient;
+
+use crate::call::Safety;
+use crate::{Error, Token, Vault};
+
+/// Calls about the caller's own session.
+#[derive(Clone, Copy, Debug)]
+pub struct Auth<'a>(pub(crate) &'a Vault);
+
+/// A session that was just made.
+#[derive(Debug)]
+pub struct LoggedIn {
+    /// Its token.
+    pub token: Token,
+    /// What it is.
+    pub session: v1::Session,
+}
+
+impl Auth<'_> {
+    /// Exchanges the handle's token for a session of its own.
+    ///
+    /// # Errors
+    /// When the token is not valid.
+    pub async fn login(self, ttl: Option<Duration>) -> Result<LoggedIn, Error> {
+        let ttl = ttl.map(crate::lifecycle::wire_duration).transpose()?;
+        let message = v1::LoginRequest {
+            ttl,
+            ..Default::default()
+        };
+        let send = |channel, request| async { AuthClient::new(channel).login(request).await };
+        let reply = self.0.call(Safety::Once, message, send).await?;
+        let session = reply.session.ok_or_else(|| Error::incomplete("session"))?;
+        Ok(LoggedIn {
+            token: Token::new(reply.token),
+            session,
+        })
+    }
+
+    /// Ends the session of the handle's token.
+    ///
+    /// # Errors
+    /// When the token is not valid any more.
+    pub async fn logout(self) -> Result<(), Error> {
+        let send = |channel, request| async { AuthClient::new(channel).logout(request).await };
+        self.0
+            .call(Safety::Write, v1::LogoutRequest {}, send)
+            .await
+            .map(drop)
+    }
+
+    /// Who the handle's token speaks for.
+    ///
+    /// # Errors
+    /// When the token is not valid.
+    pub async fn who_am_i(self) -> Result<v1::Session, Error> {
+        let send = |channel, request| async { AuthClient::new(channel).who_am_i(request).await };
+        let reply = self
+            .0
+            .call(Safety::Read, v1::WhoAmIRequest {}, send)
+            .await?;
+        reply.session.ok_or_else(|| Error::incomplete("session"))
+    }
+}

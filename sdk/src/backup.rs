@@ -1,0 +1,163 @@
+//! Snapshots, as streams of chunks.
+//!
+//! No limit in time: a snapshot is as long as the state is large. A stream that has begun is not
+//! repeated.
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
+use vault_proto::v1;
+use vault_proto::v1::backup_client::BackupClient;
+
+use crate::{Error, Kind, Text, Vault};
+
+/// Calls that make and read snapshots.
+#[derive(Clone, Copy, Debug)]
+pub struct Backup<'a>(pub(crate) &'a Vault);
+
+/// A snapshot on its way here.
+#[derive(Debug)]
+pub struct BackupStream(Streaming<v1::BackupChunk>);
+
+/// How to restore.
+#[derive(Debug, Default)]
+pub struct RestoreOptions {
+    /// Needed over TCP.
+    pub setup_code: Option<Text>,
+    /// Check everything, restore nothing.
+    pub dry_run: bool,
+    /// Remain the same cluster, instead of becoming a new one.
+    pub keep_cluster_id: bool,
+}
+
+impl BackupStream {
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// When the stream breaks off.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let chunk = self
+            .0
+            .message()
+            .await
+            .map_err(|status| Error::from_status(&status))?;
+        Ok(chunk.map(|chunk| chunk.data))
+    }
+}
+
+impl Backup<'_> {
+    /// Starts a snapshot.
+    ///
+    /// # Errors
+    /// When not granted.
+    pub async fn create(self) -> Result<BackupStream, Error> {
+        let message = v1::CreateBackupRequest {};
+        let mut client = client(self.channel()?);
+        let request = self.request(message)?;
+        self.finish(client.create_backup(request).await)
+            .map(BackupStream)
+    }
+
+    /// Has the server check a snapshot; changes nothing.
+    ///
+    /// # Errors
+    /// When the snapshot is damaged, or cannot be read.
+    pub async fn verify(self, snapshot: impl AsyncRead + Unpin) -> Result<v1::BackupReport, Error> {
+        let (chunks, stream) = mpsc::channel(CHUNKS_AHEAD);
+        let request = self.request(ReceiverStream::new(stream))?;
+        let mut client = client(self.channel()?);
+        let feeding = feed(snapshot, chunks, |data, _| v1::BackupChunk { data });
+        let (read, reply) = tokio::join!(feeding, client.verify_backup(request));
+        read.and_then(|()| self.finish(reply))
+    }
+
+    /// Restores a snapshot into a node that is not initialised.
+    ///
+    /// # Errors
+    /// When the node is in use, or the snapshot is damaged or cannot be read.
+    pub async fn restore(
+        self,
+        snapshot: impl AsyncRead + Unpin,
+        options: &RestoreOptions,
+    ) -> Result<v1::BackupReport, Error> {
+        let (chunks, stream) = mpsc::channel(CHUNKS_AHEAD);
+        let request = self.request(ReceiverStream::new(stream))?;
+        let mut client = client(self.channel()?);
+        let code = options
+            .setup_code
+            .as_ref()
+            .map(|code| code.expose().to_owned());
+        let feeding = feed(snapshot, chunks, |data, first| v1::RestoreBackupRequest {
+            setup_code: if first {
+                code.clone().unwrap_or_default()
+            } else {
+                String::new()
+            },
+            dry_run: options.dry_run,
+            keep_cluster_id: options.keep_cluster_id,
+            data,
+        });
+        let (read, reply) = tokio::join!(feeding, client.restore_backup(request));
+        read.and_then(|()| self.finish(reply))
+    }
+
+    fn request<Q>(self, message: Q) -> Result<Request<Q>, Error> {
+        self.0.request(message, &Uuid::new_v4().to_string(), None)
+    }
+
+    /// The preferred endpoint's channel.
+    fn channel(self) -> Result<Channel, Error> {
+        let mut order = self.0.nodes.order();
+        let found = order
+            .next()
+            .and_then(|position| self.0.nodes.channels.get(position));
+        found
+            .cloned()
+            .ok_or_else(|| Error::config("no endpoint is set"))
+    }
+
+    fn finish<R>(self, outcome: Result<Response<R>, Status>) -> Result<R, Error> {
+        let reply = outcome.map_err(|status| Error::from_status(&status))?;
+        self.0.observe(reply.metadata());
+        Ok(reply.into_inner())
+    }
+}
+
+/// Reads to the end, chunk by chunk. A receiver that has gone has said why in its reply.
+async fn feed<M>(
+    mut from: impl AsyncRead + Unpin,
+    to: mpsc::Sender<M>,
+    message: impl Fn(Bytes, bool) -> M,
+) -> Result<(), Error> {
+    let mut first = true;
+    loop {
+        let mut buffer = Vec::new();
+        let read = (&mut from).take(CHUNK).read_to_end(&mut buffer).await;
+        let read = read.map_err(|error| {
+            Error::local(
+                Kind::Invalid,
+                "SNAPSHOT_UNREADABLE",
+                format!("reading the snapshot: {error}"),
+            )
+        })?;
+        if read == 0 && !first {
+            return Ok(());
+        }
+        if to.send(message(buffer.into(), first)).await.is_err() {
+            return Ok(());
+        }
+        first = false;
+    }
+}
+
+fn client(channel: Channel) -> BackupClient<Channel> {
+    BackupClient::new(channel).max_decoding_message_size(LARGEST_CHUNK)
+}
+
+const CHUNK: u64 = 1024 * 1024;
+const CHUNKS_AHEAD: usize = 2;
+const LARGEST_CHUNK: usize = 4 * 1024 * 1024;

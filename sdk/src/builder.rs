@@ -1,0 +1,134 @@
+//! How a handle is set up.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use crate::connect::channel;
+use crate::consistency::Seen;
+use crate::tls::{Tls, Trust};
+use crate::vault::{Nodes, bearer};
+use crate::{CaCertificate, Endpoint, Error, Fingerprint, Token, Vault};
+
+/// Settings of a [`Vault`]; everything but the endpoints has a default.
+#[derive(Debug)]
+pub struct Builder {
+    endpoints: Vec<Endpoint>,
+    trust: Trust,
+    server_name: Option<String>,
+    token: Option<Token>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    retries: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            trust: Trust::Machine,
+            server_name: None,
+            token: None,
+            timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(3),
+            retries: 3,
+        }
+    }
+}
+
+impl Builder {
+    /// Adds an endpoint. They are tried in order, and the one that answered last is tried first.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoints.push(endpoint);
+        self
+    }
+
+    /// Adds several.
+    #[must_use]
+    pub fn endpoints(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        self.endpoints.extend(endpoints);
+        self
+    }
+
+    /// Trusts this CA and no other. Without it, or a fingerprint, the machine's own authorities are
+    /// trusted.
+    #[must_use]
+    pub fn ca(mut self, ca: CaCertificate) -> Self {
+        self.trust = Trust::Ca(ca);
+        self
+    }
+
+    /// Trusts the CA with this fingerprint and no other; the server has to send it.
+    #[must_use]
+    pub fn ca_fingerprint(mut self, pin: Fingerprint) -> Self {
+        self.trust = Trust::Pin(pin);
+        self
+    }
+
+    /// The name to verify instead of the endpoint's host.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// The caller's token.
+    #[must_use]
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// Limit for one call with all its retries; 10 s unless given.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Limit for making one connection; 3 s unless given.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How often a call that may be repeated is repeated; 3 unless given.
+    #[must_use]
+    pub fn retries(mut self, retries: usize) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Makes the handle. Connects to nothing yet. Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// When no endpoint is given, or a setting is unusable.
+    pub fn build(self) -> Result<Vault, Error> {
+        if self.endpoints.is_empty() {
+            return Err(Error::config("no endpoint is set"));
+        }
+        let over_tcp = self
+            .endpoints
+            .iter()
+            .any(|e| matches!(e, Endpoint::Https { .. }));
+        let tls = over_tcp.then(|| Tls::new(&self.trust, self.server_name.as_deref()));
+        let tls = tls.transpose()?;
+        let limit = self.connect_timeout.min(self.timeout);
+        let channels = self
+            .endpoints
+            .iter()
+            .map(|e| channel(e, tls.as_ref(), limit));
+        Ok(Vault {
+            nodes: Arc::new(Nodes {
+                channels: channels.collect::<Result<_, _>>()?,
+                preferred: AtomicUsize::new(0),
+                seen: Seen::default(),
+            }),
+            token: self.token.as_ref().map(bearer).transpose()?,
+            timeout: self.timeout,
+            retries: self.retries,
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! One call: headers, retries, failover, session consistency.
+//!
+//! An attempt is a pass over the endpoints, the one that answered last first; between attempts it
+//! waits, with jitter. A read may always be repeated. A write carries a request id, the same in each
+//! attempt, by which the server recognises the repetition. What is neither (unseal, login, rekey) is
+//! repeated only when nothing can have reached a server.
+
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use tokio::time::{Instant, timeout_at};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::consistency;
+use crate::vault::Vault;
+use crate::{Error, Kind};
+
+/// What may be done twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Safety {
+    /// Changes nothing.
+    Read,
+    /// The server recognises its request id.
+    Write,
+    /// Neither.
+    Once,
+}
+
+impl Safety {
+    fn allows(self, error: &Error) -> bool {
+        match self {
+            Self::Read | Self::Write => error.retryable(),
+            Self::Once => error.retryable() && !error.sent(),
+        }
+    }
+
+    /// Another node may do better.
+    fn moves_on(self, error: &Error) -> bool {
+        let elsewhere = error.kind() == Kind::Unavailable;
+        elsewhere && (self != Self::Once || !error.sent())
+    }
+}
+
+impl Vault {
+    pub(crate) async fn call<Q, R, F, Fut>(
+        &self,
+        safety: Safety,
+        message: Q,
+        send: F,
+    ) -> Result<R, Error>
+    where
+        Q: Clone,
+        F: Fn(Channel, Request<Q>) -> Fut,
+        Fut: Future<Output = Result<Response<R>, Status>>,
+    {
+        let id = Uuid::new_v4().to_string();
+        let deadline = Instant::now() + self.timeout;
+        let last: RefCell<Option<Error>> = RefCell::new(None);
+        let reached = Cell::new(false);
+        let attempts = (|| async {
+            let outcome = self.pass(safety, &id, deadline, &message, &send).await;
+            outcome.inspect_err(|error| reached.set(reached.get() || error.sent()))
+        })
+        .retry(self.backoff())
+        .when(|error: &Error| safety.allows(error))
+        .adjust(|error: &Error, wait| {
+            wait.map(|wait| error.retry_after().map_or(wait, |asked| asked.max(wait)))
+        })
+        .notify(|error: &Error, _| *last.borrow_mut() = Some(error.clone()));
+        let error = match timeout_at(deadline, attempts).await {
+            Ok(Ok(reply)) => return Ok(reply),
+            Ok(Err(error)) => error,
+            // The last attempt was cut off: it may have been sent, unless none before could be.
+            Err(_) => match last.into_inner() {
+                Some(error) if !reached.get() => error,
+                _ => Error::timeout(self.timeout, safety != Safety::Read),
+            },
+        };
+        let unanswered = error.is_unreachable() && reached.get() && safety != Safety::Read;
+        let error = if unanswered {
+            Error::outcome_unknown(error.message())
+        } else {
+            error
+        };
+        Err(error.with_request_id(&id))
+    }
+
+    /// Each endpoint once, until one answers for good.
+    async fn pass<Q, R, F, Fut>(
+        &self,
+        safety: Safety,
+        id: &str,
+        deadline: Instant,
+        message: &Q,
+        send: &F,
+    ) -> Result<R, Error>
+    where
+        Q: Clone,
+        F: Fn(Channel, Request<Q>) -> Fut,
+        Fut: Future<Output = Result<Response<R>, Status>>,
+    {
+        let mut worst: Option<Error> = None;
+        let mut left = u32::try_from(self.nodes.channels.len()).unwrap_or(u32::MAX);
+        for position in self.nodes.order() {
+            let Some(channel) = self.nodes.channels.get(position) else {
+                continue;
+            };
+            let request = self.request(message.clone(), id, Some(deadline))?;
+            let limit = if safety == Safety::Read {
+                share(deadline, left)
+            } else {
+                deadline
+            };
+            left = left.saturating_sub(1);
+            let error = match timeout_at(limit, send(channel.clone(), request)).await {
+                Ok(Ok(reply)) => {
+                    self.nodes.preferred.store(position, Ordering::Relaxed);
+                    self.observe(reply.metadata());
+                    return Ok(reply.into_inner());
+                }
+                Ok(Err(status)) => {
+                    self.observe(status.metadata());
+                    Error::from_status(&status)
+                }
+                Err(_) => Error::timeout(self.timeout, safety != Safety::Read),
+            };
+            let go_on = safety.moves_on(&error);
+            // What a server said is worth more than that another could not be reached.
+            if worst
+                .as_ref()
+                .is_none_or(|kept| error.sent() || !kept.sent())
+            {
+                worst = Some(error);
+            }
+            if !go_on {
+                break;
+            }
+        }
+        Err(worst.unwrap_or_else(|| Error::config("no endpoint is set")))
+    }
+
+    /// A request with the headers that every call carries.
+    pub(crate) fn request<Q>(
+        &self,
+        message: Q,
+        id: &str,
+        deadline: Option<Instant>,
+    ) -> Result<Request<Q>, Error> {
+        let mut request = Request::new(message);
+        if let Some(deadline) = deadline {
+            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
+        let headers = request.metadata_mut();
+        let ascii = |text: &str| -> Result<MetadataValue<Ascii>, Error> {
+            text.parse()
+                .map_err(|_| Error::config("a header holds what no header may hold"))
+        };
+        headers.insert(REQUEST_ID, ascii(id)?);
+        if let Some(index) = self.nodes.seen.newest() {
+            headers.insert(consistency::HEADER, ascii(&index.to_string())?);
+        }
+        if let Some(token) = &self.token {
+            headers.insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+
+    pub(crate) fn observe(&self, metadata: &tonic::metadata::MetadataMap) {
+        let header = metadata
+            .get(consistency::HEADER)
+            .and_then(|value| value.to_str().ok());
+        self.nodes.seen.observe(header);
+    }
+
+    fn backoff(&self) -> ExponentialBuilder {
+        ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(FIRST_WAIT)
+            .with_max_delay(LONGEST_WAIT)
+            .with_max_times(self.retries)
+    }
+}
+
+/// An equal share of the time left, so that one endpoint that never answers leaves time for the rest.
+fn share(deadline: Instant, left: u32) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) / left.max(1)
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const REQUEST_ID: &str = "vault-request-id";
+
+#[cfg(test)]
+mod tests;

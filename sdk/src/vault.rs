@@ -1,0 +1,107 @@
+//! The handle that everything starts from.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::Channel;
+
+use crate::consistency::Seen;
+use crate::{Auth, Backup, Builder, Error, Lifecycle, Secrets, System, Token};
+
+/// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
+/// connections and what was seen.
+#[derive(Clone)]
+pub struct Vault {
+    pub(crate) nodes: Arc<Nodes>,
+    pub(crate) token: Option<MetadataValue<Ascii>>,
+    pub(crate) timeout: Duration,
+    pub(crate) retries: usize,
+}
+
+/// The endpoints, and the one that answered last.
+pub(crate) struct Nodes {
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) preferred: AtomicUsize,
+    pub(crate) seen: Seen,
+}
+
+impl Nodes {
+    /// Positions of all endpoints, the preferred first.
+    pub(crate) fn order(&self) -> impl Iterator<Item = usize> + use<> {
+        let count = self.channels.len();
+        let first = self.preferred.load(Ordering::Relaxed);
+        (0..count).map(move |step| (first + step) % count)
+    }
+}
+
+impl Vault {
+    /// Starts building a handle.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The same vault, called with another token.
+    ///
+    /// # Errors
+    /// When the token cannot be sent in a header.
+    pub fn with_token(&self, token: &Token) -> Result<Self, Error> {
+        Ok(Self {
+            token: Some(bearer(token)?),
+            ..self.clone()
+        })
+    }
+
+    /// The same vault, with another limit for one call and its retries.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            timeout,
+            ..self.clone()
+        }
+    }
+
+    /// State, seals and keys of a node.
+    pub fn system(&self) -> System<'_> {
+        System(self)
+    }
+
+    /// Sessions.
+    pub fn auth(&self) -> Auth<'_> {
+        Auth(self)
+    }
+
+    /// Reading, writing, listing secrets.
+    pub fn secrets(&self) -> Secrets<'_> {
+        Secrets(self)
+    }
+
+    /// Deleting, restoring, copying, moving secrets.
+    pub fn lifecycle(&self) -> Lifecycle<'_> {
+        Lifecycle(self)
+    }
+
+    /// Snapshots.
+    pub fn backup(&self) -> Backup<'_> {
+        Backup(self)
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault")
+            .field("nodes", &self.nodes.channels.len())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn bearer(token: &Token) -> Result<MetadataValue<Ascii>, Error> {
+    let header = zeroize::Zeroizing::new(format!("Bearer {}", token.expose()));
+    let value: Result<MetadataValue<Ascii>, _> = header.parse();
+    let mut value =
+        value.map_err(|_| Error::config("the token holds characters that no token has"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
