@@ -1,0 +1,318 @@
+//! A region's keyring: every long-lived key, random, with terms of its own.
+//!
+//! ```text
+//! record   = format u8 ‖ generation u64 ‖ wrapped [113] ‖ sealed
+//! wrapped  = envelope (root key, class Root, key "wrapping key" ‖ region u16, plain = wrapping key)
+//! sealed   = envelope (wrapping key, class Keyring, key "keyring" ‖ region u16 ‖ generation u64, plain = terms)
+//! terms    = format u8 ‖ (role u8 ‖ region u16 ‖ term u32 ‖ created u64 ‖ key [32])…
+//! ```
+//! Integers are big-endian; envelopes have scope and term 0. The root key wraps the wrapping key only: a
+//! new generation is sealed without it, so the root key is wiped once the keyring is open. Nothing here
+//! is derived from the root key, or it could not rotate.
+//!
+//! A keyring is a value: rotation returns the next generation, which shares the old terms' memory and
+//! counters, so readers of the old one are not disturbed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::entropy::Entropy;
+use super::ring::{Ring, Term};
+use super::secret::{AuditKey, IndexKey, Kek, LogSigningKey, RecordKey, RootKey, WrappingKey};
+
+mod record;
+#[cfg(test)]
+mod tests;
+
+pub use record::{KeyringError, record_generation};
+
+/// The region that holds every region's KEK.
+pub const HOME_REGION: u16 = 1;
+
+/// A region's keys. See the module for how it is stored.
+#[derive(Debug)]
+pub struct Keyring {
+    generation: u64,
+    cluster: [u8; 16],
+    region: u16,
+    wrapping: Arc<WrappingKey>,
+    /// The wrapping key under the root key, kept so that the record is written without the root key.
+    wrapped: Vec<u8>,
+    keys: Keys,
+}
+
+#[derive(Debug)]
+struct Keys {
+    voter: Ring<RecordKey>,
+    shared: Ring<RecordKey>,
+    index: Ring<IndexKey>,
+    keks: BTreeMap<u16, Ring<Kek>>,
+    log_signing: Ring<LogSigningKey>,
+    audit: Ring<AuditKey>,
+}
+
+/// Names one key of a keyring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Seals voter-class records.
+    Voter,
+    /// Seals shared-class records of scope 0.
+    Shared,
+    /// Keys directory and index tags.
+    Index,
+    /// Wraps the data keys of a region.
+    Kek(u16),
+    /// Signs log entries.
+    LogSigning,
+    /// Keys the HMACs of the audit log.
+    Audit,
+}
+
+/// What a rotation gives a new term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotate {
+    /// Every key but the index key: its tags are looked up, so it rotates with a re-index only.
+    All,
+    /// One key.
+    One(Role),
+}
+
+/// Why a term was not made or destroyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TermError {
+    /// No such key, or no such term of it.
+    #[error("the keyring has no such key or term")]
+    Unknown,
+    /// The active term seals; rotate first.
+    #[error("the active term of a key cannot be destroyed")]
+    Active,
+    /// Term numbers are used up.
+    #[error("a key has no more terms")]
+    Exhausted,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Voter => "voter",
+            Self::Shared => "shared",
+            Self::Index => "index",
+            Self::Kek(_) => "kek",
+            Self::LogSigning => "log-signing",
+            Self::Audit => "audit",
+        })
+    }
+}
+
+/// The first term of a ring.
+macro_rules! fresh {
+    ($key:ident, $entropy:expr, $now:expr) => {
+        Ring::first(Term::new(1, $now, $key::make($entropy)))
+    };
+}
+
+impl Keyring {
+    /// A region's first keyring: one term of every key, and a KEK of that region.
+    pub fn make(
+        root: &RootKey,
+        cluster: [u8; 16],
+        region: u16,
+        entropy: &mut dyn Entropy,
+        now_ms: u64,
+    ) -> Self {
+        let wrapping = Arc::new(WrappingKey::make(entropy));
+        let wrapped = record::wrap(root, &wrapping, &cluster, region, entropy);
+        Self {
+            generation: 1,
+            cluster,
+            region,
+            wrapping,
+            wrapped,
+            keys: Keys {
+                voter: fresh!(RecordKey, entropy, now_ms),
+                shared: fresh!(RecordKey, entropy, now_ms),
+                index: fresh!(IndexKey, entropy, now_ms),
+                keks: BTreeMap::from([(region, fresh!(Kek, entropy, now_ms))]),
+                log_signing: fresh!(LogSigningKey, entropy, now_ms),
+                audit: fresh!(AuditKey, entropy, now_ms),
+            },
+        }
+    }
+
+    /// Grows by one with every change.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The cluster that the keys belong to.
+    pub fn cluster(&self) -> &[u8; 16] {
+        &self.cluster
+    }
+
+    /// The region that holds the keyring.
+    pub fn region(&self) -> u16 {
+        self.region
+    }
+
+    /// Seals voter-class records.
+    pub fn voter(&self) -> &Ring<RecordKey> {
+        &self.keys.voter
+    }
+
+    /// Seals shared-class records of scope 0.
+    pub fn shared(&self) -> &Ring<RecordKey> {
+        &self.keys.shared
+    }
+
+    /// Keys directory and index tags.
+    pub fn index(&self) -> &Ring<IndexKey> {
+        &self.keys.index
+    }
+
+    /// Wraps the data keys of a region.
+    pub fn kek(&self, region: u16) -> Option<&Ring<Kek>> {
+        self.keys.keks.get(&region)
+    }
+
+    /// Every region whose KEK is here, in order.
+    pub fn keks(&self) -> impl Iterator<Item = (u16, &Ring<Kek>)> {
+        self.keys.keks.iter().map(|(region, ring)| (*region, ring))
+    }
+
+    /// Signs log entries. Whoever rotates it publishes the new public half in the state.
+    pub fn log_signing(&self) -> &Ring<LogSigningKey> {
+        &self.keys.log_signing
+    }
+
+    /// Keys the HMACs of the audit log.
+    pub fn audit(&self) -> &Ring<AuditKey> {
+        &self.keys.audit
+    }
+
+    /// The next generation, with new terms.
+    ///
+    /// # Errors
+    /// [`TermError::Unknown`] for the KEK of a region that is not here.
+    pub fn rotate(
+        &self,
+        which: Rotate,
+        entropy: &mut dyn Entropy,
+        now_ms: u64,
+    ) -> Result<Self, TermError> {
+        let mut keys = self.keys.share();
+        match which {
+            Rotate::One(role) => keys.rotate(role, entropy, now_ms)?,
+            Rotate::All => {
+                let roles = [Role::Voter, Role::Shared, Role::LogSigning, Role::Audit];
+                let regions = self.keys.keks.keys().map(|region| Role::Kek(*region));
+                for role in roles.into_iter().chain(regions) {
+                    keys.rotate(role, entropy, now_ms)?;
+                }
+            }
+        }
+        Ok(self.next(keys))
+    }
+
+    /// The next generation, without one older term. Whether anything still names it, the caller knows.
+    ///
+    /// # Errors
+    /// When the term is active, or not there.
+    pub fn destroy_term(&self, role: Role, term: u32) -> Result<Self, TermError> {
+        let mut keys = self.keys.share();
+        keys.destroy(role, term)?;
+        Ok(self.next(keys))
+    }
+
+    /// The next generation, under a new root key and a new wrapping key.
+    ///
+    /// The wrapping key changes too: the old root key and an old disk give away the old one.
+    #[must_use = "the new generation must be stored"]
+    pub fn rekey(&self, root: &RootKey, entropy: &mut dyn Entropy) -> Self {
+        let wrapping = Arc::new(WrappingKey::make(entropy));
+        let wrapped = record::wrap(root, &wrapping, &self.cluster, self.region, entropy);
+        Self {
+            wrapping,
+            wrapped,
+            ..self.next(self.keys.share())
+        }
+    }
+
+    fn next(&self, keys: Keys) -> Self {
+        Self {
+            generation: self.generation.saturating_add(1),
+            cluster: self.cluster,
+            region: self.region,
+            wrapping: Arc::clone(&self.wrapping),
+            wrapped: self.wrapped.clone(),
+            keys,
+        }
+    }
+}
+
+impl Keys {
+    fn share(&self) -> Self {
+        let keks = self
+            .keks
+            .iter()
+            .map(|(region, ring)| (*region, ring.share()));
+        Self {
+            voter: self.voter.share(),
+            shared: self.shared.share(),
+            index: self.index.share(),
+            keks: keks.collect(),
+            log_signing: self.log_signing.share(),
+            audit: self.audit.share(),
+        }
+    }
+
+    fn rotate(
+        &mut self,
+        role: Role,
+        entropy: &mut dyn Entropy,
+        now_ms: u64,
+    ) -> Result<(), TermError> {
+        match role {
+            Role::Voter => advance(&mut self.voter, now_ms, RecordKey::make(entropy)),
+            Role::Shared => advance(&mut self.shared, now_ms, RecordKey::make(entropy)),
+            Role::Index => advance(&mut self.index, now_ms, IndexKey::make(entropy)),
+            Role::Kek(region) => {
+                let ring = self.keks.get_mut(&region).ok_or(TermError::Unknown)?;
+                advance(ring, now_ms, Kek::make(entropy))
+            }
+            Role::LogSigning => {
+                advance(&mut self.log_signing, now_ms, LogSigningKey::make(entropy))
+            }
+            Role::Audit => advance(&mut self.audit, now_ms, AuditKey::make(entropy)),
+        }
+    }
+
+    fn destroy(&mut self, role: Role, term: u32) -> Result<(), TermError> {
+        match role {
+            Role::Voter => drop_term(&mut self.voter, term),
+            Role::Shared => drop_term(&mut self.shared, term),
+            Role::Index => drop_term(&mut self.index, term),
+            Role::Kek(region) => {
+                drop_term(self.keks.get_mut(&region).ok_or(TermError::Unknown)?, term)
+            }
+            Role::LogSigning => drop_term(&mut self.log_signing, term),
+            Role::Audit => drop_term(&mut self.audit, term),
+        }
+    }
+}
+
+fn advance<K>(ring: &mut Ring<K>, now_ms: u64, key: K) -> Result<(), TermError> {
+    let number = ring.active().number();
+    let number = number.checked_add(1).ok_or(TermError::Exhausted)?;
+    *ring = ring.and(Term::new(number, now_ms, key));
+    Ok(())
+}
+
+fn drop_term<K>(ring: &mut Ring<K>, number: u32) -> Result<(), TermError> {
+    if ring.active().number() == number {
+        return Err(TermError::Active);
+    }
+    ring.get(number).ok_or(TermError::Unknown)?;
+    *ring = ring.without(number);
+    Ok(())
+}
