@@ -2,8 +2,10 @@
 //!
 //! | rank | module | what lives there |
 //! |---|---|---|
+//! | 7 | [`app`] | the pipeline that no request gets around, audit, one file per service |
 //! | 9 | [`config`], [`clock`], [`telemetry`] | the shell: constructs everything, decides nothing |
 
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod telemetry;

@@ -1,0 +1,224 @@
+//! The audit record of one request: opened before anything else is known of it, filled in as the
+//! pipeline learns more, consumed by the outcome.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::event::{Actor, Blind, Decision, Event, Outcome, Status};
+use super::flood::Kind;
+use super::line::{self, RequestLine};
+use super::state::State;
+use super::writer::Job;
+use super::{AuditError, Paths};
+
+/// What entries share.
+pub(super) struct Desk {
+    pub(super) state: Arc<State>,
+    pub(super) queue: SyncSender<Job>,
+    pub(super) paths: Paths,
+}
+
+/// A request that has not ended yet. Dropped unfinished, it is recorded as aborted.
+#[must_use = "a request without its audit line must not be answered"]
+pub struct Entry {
+    draft: Option<Box<Draft>>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Entry(..)")
+    }
+}
+
+struct Draft {
+    desk: Arc<Desk>,
+    event: Event,
+    started: Duration,
+    tenant: u32,
+    actor: Option<(String, String)>,
+    resources: Vec<String>,
+    version: Option<u64>,
+    decision: Decision,
+}
+
+impl Entry {
+    pub(super) fn open(desk: Arc<Desk>, event: Event) -> Self {
+        let started = desk.state.now();
+        Self {
+            draft: Some(Box::new(Draft {
+                desk,
+                event,
+                started,
+                tenant: 0,
+                actor: None,
+                resources: Vec::new(),
+                version: None,
+                decision: Decision::Undecided,
+            })),
+        }
+    }
+
+    /// Who it is, once authenticated.
+    pub fn actor(&mut self, actor: Actor<'_>, blind: &dyn Blind) {
+        self.fill(|draft| {
+            let principal = draft.name(actor.principal, blind);
+            draft.actor = Some((actor.accessor.to_owned(), principal));
+        });
+    }
+
+    /// The tenant, where it is not the first.
+    pub fn tenant(&mut self, tenant: u32) {
+        self.fill(|draft| draft.tenant = tenant);
+    }
+
+    /// What it is about: called for each resource, in the request's order; 64 are kept.
+    pub fn resource(&mut self, name: &str, blind: &dyn Blind) {
+        self.fill(|draft| {
+            if draft.resources.len() < RESOURCES {
+                let name = draft.name(name, blind);
+                draft.resources.push(name);
+            }
+        });
+    }
+
+    /// What authorisation said.
+    pub fn decision(&mut self, decision: Decision) {
+        self.fill(|draft| draft.decision = decision);
+    }
+
+    /// The version that was read or made.
+    pub fn version(&mut self, version: u64) {
+        self.fill(|draft| draft.version = Some(version));
+    }
+
+    /// Queues the line at once; the future resolves when it is with the kernel, or on disk where the
+    /// configuration says `always`. The reply must wait for it.
+    ///
+    /// # Errors
+    /// [`AuditError::Unavailable`], within the bound: the request must be refused.
+    pub fn finish(
+        mut self,
+        outcome: Outcome,
+    ) -> impl Future<Output = Result<(), AuditError>> + Send + use<> {
+        let sent = match self.draft.take() {
+            Some(draft) => (draft.desk.state.bound, draft.send(outcome)),
+            None => (Duration::ZERO, Err(AuditError::Unavailable)),
+        };
+        async move {
+            let (bound, sent) = sent;
+            let Some(written) = sent? else {
+                return Ok(());
+            };
+            match tokio::time::timeout(bound, written).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) | Err(_) => Err(AuditError::Unavailable),
+            }
+        }
+    }
+
+    fn fill(&mut self, f: impl FnOnce(&mut Draft)) {
+        if let Some(draft) = &mut self.draft {
+            f(draft);
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Some(draft) = self.draft.take() {
+            draft.abort();
+        }
+    }
+}
+
+type Waiting = Result<Option<oneshot::Receiver<Result<(), AuditError>>>, AuditError>;
+
+impl Draft {
+    fn name(&self, name: &str, blind: &dyn Blind) -> String {
+        match self.desk.paths {
+            Paths::Plain => name.to_owned(),
+            Paths::Hmac => format!("hmac:{}", hex::encode(blind.blind(name.as_bytes()))),
+        }
+    }
+
+    /// `None` where the request was counted instead of written.
+    fn send(self: Box<Self>, outcome: Outcome) -> Waiting {
+        let state = &self.desk.state;
+        if let Err(error) = state.ready() {
+            state.lost.fetch_add(1, Ordering::Relaxed);
+            return Err(error);
+        }
+        if !self.admitted(outcome) {
+            return Ok(None);
+        }
+        let (done, written) = oneshot::channel();
+        let body = self.encode(outcome);
+        self.queue(Job::Line(body, Some(done)))?;
+        Ok(Some(written))
+    }
+
+    fn abort(self: Box<Self>) {
+        let outcome = Outcome::failed(Status::Aborted, "");
+        if self.admitted(outcome) {
+            let body = self.encode(outcome);
+            // Nobody waits; what does not fit is counted as lost.
+            let _counted = self.queue(Job::Line(body, None));
+        }
+    }
+
+    /// Failures that nobody authenticated for have a budget.
+    fn admitted(&self, outcome: Outcome) -> bool {
+        if self.actor.is_some() || outcome.status == Status::Ok {
+            return true;
+        }
+        self.desk.state.with_flood(|flood, now| {
+            flood.admit(now, || Kind {
+                method: self.event.method,
+                reason: outcome.reason,
+                origin: self.event.source.origin(),
+            })
+        })
+    }
+
+    fn queue(&self, job: Job) -> Result<(), AuditError> {
+        self.desk.queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => {
+                self.desk.state.lost.fetch_add(1, Ordering::Relaxed);
+                AuditError::Unavailable
+            }
+        })
+    }
+
+    fn encode(&self, outcome: Outcome) -> Vec<u8> {
+        let state = &self.desk.state;
+        let (decision, by) = line::decision(&self.decision);
+        let latency = state.now().saturating_sub(self.started);
+        line::encode(&RequestLine {
+            time: line::time(state.clock.utc()),
+            kind: "request",
+            node: state.node,
+            tenant: self.tenant,
+            id: line::uuid(&self.event.request),
+            source: self.event.source.to_string(),
+            method: self.event.method,
+            action: self.event.action,
+            accessor: self.actor.as_ref().map(|(accessor, _)| accessor.as_str()),
+            principal: self.actor.as_ref().map(|(_, name)| name.as_str()),
+            resources: &self.resources,
+            version: self.version,
+            decision,
+            by,
+            status: outcome.status,
+            reason: outcome.reason,
+            latency_us: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// Resources that one line names.
+const RESOURCES: usize = 64;

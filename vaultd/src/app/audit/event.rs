@@ -1,0 +1,147 @@
+//! What a request tells its audit record: words, ids and blinded names, never a value or a token.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+/// The 16 bytes of a request's UUID.
+pub type RequestId = [u8; 16];
+
+/// What is known of a request before anybody has been authenticated.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The id that the reply carries too.
+    pub request: RequestId,
+    /// `/vault.v1.Secrets/GetSecret`.
+    pub method: &'static str,
+    /// `secret:GetValue`; empty where the method needs none.
+    pub action: &'static str,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// A TLS connection from this address.
+    Tcp(SocketAddr),
+    /// The Unix socket, with the peer's credentials.
+    Unix {
+        /// User id of the peer.
+        uid: u32,
+        /// Process id of the peer.
+        pid: i32,
+    },
+    /// The daemon itself: a job of the leader.
+    Inside,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix { uid, pid } => write!(f, "unix:uid={uid},pid={pid}"),
+            Self::Inside => f.write_str("inside"),
+        }
+    }
+}
+
+impl Source {
+    /// The source without what changes from one connection to the next: the key of flood counting.
+    pub(super) fn origin(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.ip().to_string(),
+            Self::Unix { uid, .. } => format!("unix:uid={uid}"),
+            Self::Inside => "inside".to_owned(),
+        }
+    }
+}
+
+/// Who the request acts as, once authentication has said so.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor<'a> {
+    /// Names the session and opens nothing; never the token.
+    pub accessor: &'a str,
+    /// The user's name; written like a path, blinded by default.
+    pub principal: &'a str,
+}
+
+/// Blinds a name with the audit key of the open keyring.
+pub trait Blind {
+    /// HMAC-SHA-256 under the audit key.
+    fn blind(&self, name: &[u8]) -> [u8; 32];
+}
+
+impl<F: Fn(&[u8]) -> [u8; 32]> Blind for F {
+    fn blind(&self, name: &[u8]) -> [u8; 32] {
+        self(name)
+    }
+}
+
+/// What authorisation decided, and by what. `by` holds policy ids or fixed words, never a name.
+#[derive(Clone, Debug, Default)]
+pub enum Decision {
+    /// The request ended before a decision, or needs none.
+    #[default]
+    Undecided,
+    /// Allowed.
+    Allowed {
+        /// The rule that allowed it.
+        by: Cow<'static, str>,
+    },
+    /// Denied.
+    Denied {
+        /// The rule that denied it; `default` where none matched.
+        by: Cow<'static, str>,
+    },
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// Its class.
+    pub status: Status,
+    /// The stable reason that the caller is told; empty on success.
+    pub reason: &'static str,
+}
+
+impl Outcome {
+    /// It was done.
+    pub const fn ok() -> Self {
+        Self {
+            status: Status::Ok,
+            reason: "",
+        }
+    }
+
+    /// It was not.
+    pub const fn failed(status: Status, reason: &'static str) -> Self {
+        Self { status, reason }
+    }
+}
+
+/// The class of an outcome: the kinds of an application error, and two more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "the names say it; they are those of the error kinds"
+)]
+pub enum Status {
+    Ok,
+    Invalid,
+    Unauthenticated,
+    Denied,
+    NotFound,
+    Conflict,
+    Exists,
+    Precondition,
+    Limited,
+    Unavailable,
+    Unknown,
+    Internal,
+    /// The record was dropped unfinished: the client went away, or the request died.
+    Aborted,
+}

@@ -1,0 +1,97 @@
+//! What the writer and the requests know of each other: whether lines can be written now, since when
+//! a write or a sync has been running, how many lines were lost.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::flood::{Flood, Kind};
+use super::{AuditClock, AuditError};
+
+pub(super) struct State {
+    pub(super) clock: Arc<dyn AuditClock>,
+    pub(super) node: u64,
+    /// How long a request waits for its line.
+    pub(super) bound: Duration,
+    /// The last attempt to write failed.
+    pub(super) down: AtomicBool,
+    /// A sync beside the writer failed; the writer has not yet dealt with it.
+    pub(super) unsyncable: AtomicBool,
+    /// Lines that could not be written since the last line that said so.
+    pub(super) lost: AtomicU64,
+    pub(super) writing: Busy,
+    pub(super) syncing: Busy,
+    flood: Mutex<Flood>,
+}
+
+impl State {
+    pub(super) fn new(clock: Arc<dyn AuditClock>, node: u64, bound: Duration) -> Self {
+        Self {
+            clock,
+            node,
+            bound,
+            down: AtomicBool::new(false),
+            unsyncable: AtomicBool::new(false),
+            lost: AtomicU64::new(0),
+            writing: Busy::default(),
+            syncing: Busy::default(),
+            flood: Mutex::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// Whether a line that is queued now has a prospect.
+    pub(super) fn ready(&self) -> Result<(), AuditError> {
+        if self.down.load(Ordering::Acquire) {
+            return Err(AuditError::Unavailable);
+        }
+        let now = self.now();
+        if self.writing.longer_than(self.bound, now) || self.syncing.longer_than(self.bound, now) {
+            return Err(AuditError::Unavailable);
+        }
+        Ok(())
+    }
+
+    pub(super) fn with_flood<T>(&self, f: impl FnOnce(&mut Flood, Duration) -> T) -> T {
+        let now = self.now();
+        let mut flood = match self.flood.lock() {
+            Ok(flood) => flood,
+            // Counters only: whatever a panic left there is still a count.
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        f(&mut flood, now)
+    }
+
+    pub(super) fn counted(&self) -> Vec<(Kind, u64)> {
+        self.with_flood(|flood, now| flood.take(now).into_iter().collect())
+    }
+}
+
+/// Since when something is running.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    /// Microseconds, and one; 0 is idle.
+    since: AtomicU64,
+}
+
+impl Busy {
+    pub(super) fn start(&self, now: Duration) {
+        let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX - 1);
+        self.since
+            .store(micros.saturating_add(1), Ordering::Release);
+    }
+
+    pub(super) fn stop(&self) {
+        self.since.store(0, Ordering::Release);
+    }
+
+    fn longer_than(&self, bound: Duration, now: Duration) -> bool {
+        match self.since.load(Ordering::Acquire) {
+            0 => false,
+            since => now.saturating_sub(Duration::from_micros(since - 1)) > bound,
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The one thread that writes audit lines: it takes what has queued up, numbers it, appends it in one
+//! write and wakes those who wait. A second thread makes it durable, so that a slow disk delays no
+//! reply; in mode `always` the replies wait for it, one sync for the whole batch.
+//!
+//! INVARIANT: a sequence number is spent only on a line that is in the sink. After a failure nothing
+//! is accepted until a line that says how many were lost has been written.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::line::{self, Notice};
+use super::sink::{Sink, Syncer};
+use super::state::State;
+use super::{AuditError, Durability};
+
+/// What a waiter hears.
+pub(super) type Written = Result<(), AuditError>;
+
+/// Work for the writer.
+pub(super) enum Job {
+    /// A line without its sequence number. Nobody waits for a record that was dropped.
+    Line(Vec<u8>, Option<oneshot::Sender<Written>>),
+    /// Make all that came before durable.
+    Flush(oneshot::Sender<Written>),
+}
+
+pub(super) struct Writer<S> {
+    sink: S,
+    queue: Receiver<Job>,
+    syncs: SyncSender<Syncer>,
+    state: Arc<State>,
+    durability: Durability,
+    /// The last sequence that is in the sink.
+    last: u64,
+    buffer: Vec<u8>,
+    /// When the oldest line that was not handed to a sync yet was appended.
+    unsynced: Option<Duration>,
+    /// The sink's durability failed: go on in a new place.
+    renew: bool,
+}
+
+impl<S: Sink> Writer<S> {
+    pub(super) fn new(
+        sink: S,
+        last: u64,
+        durability: Durability,
+        state: Arc<State>,
+        queue: Receiver<Job>,
+        syncs: SyncSender<Syncer>,
+    ) -> Self {
+        Self {
+            sink,
+            queue,
+            syncs,
+            state,
+            durability,
+            last,
+            buffer: Vec::new(),
+            unsynced: None,
+            renew: false,
+        }
+    }
+
+    /// The first line: it proves that lines can be written.
+    pub(super) fn start(&mut self) -> io::Result<()> {
+        self.notice(&Notice {
+            kind: "started",
+            ..Notice::default()
+        })
+    }
+
+    /// Until every handle is gone.
+    pub(super) fn run(mut self) {
+        loop {
+            match self.queue.recv_timeout(self.patience()) {
+                Ok(first) => {
+                    let mut batch = vec![first];
+                    batch.extend(self.queue.try_iter().take(BATCH - 1));
+                    self.commit(batch);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.maintain();
+        }
+        let stopped = self.notice(&Notice {
+            kind: "stopped",
+            ..Notice::default()
+        });
+        if let Err(error) = stopped.and_then(|()| (self.sink.syncer())()) {
+            tracing::error!(%error, "the last audit lines may not be on disk");
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        if self.state.down.load(Ordering::Relaxed) {
+            return PROBE;
+        }
+        self.unsynced.map_or(IDLE, |since| {
+            (since + SYNC_AFTER)
+                .saturating_sub(self.state.now())
+                .max(Duration::from_millis(1))
+        })
+    }
+
+    fn commit(&mut self, batch: Vec<Job>) {
+        let lines = batch.iter().filter(|job| matches!(job, Job::Line(..)));
+        let lines = lines.count() as u64;
+        let accepted = self.recovered() && self.append(&batch);
+        if !accepted {
+            self.state.lost.fetch_add(lines, Ordering::Relaxed);
+        }
+        for job in batch {
+            let (Job::Line(_, Some(done)) | Job::Flush(done)) = job else {
+                continue;
+            };
+            let answer = if accepted {
+                Ok(())
+            } else {
+                Err(AuditError::Unavailable)
+            };
+            // The waiter may have gone; its line is marked, or lost and counted.
+            let _gone = done.send(answer);
+        }
+    }
+
+    fn append(&mut self, batch: &[Job]) -> bool {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let mut last = self.last;
+        let mut durable = self.durability == Durability::Always;
+        for job in batch {
+            match job {
+                Job::Line(body, done) => {
+                    last += 1;
+                    let awaited = done.as_ref().is_none_or(|done| !done.is_closed());
+                    line::frame(&mut buffer, last, body, awaited);
+                }
+                Job::Flush(_) => durable = true,
+            }
+        }
+        let mut result = self.write(&buffer, last);
+        if durable && result.is_ok() {
+            result = self.sync_now();
+        }
+        buffer.shrink_to(BUFFER);
+        self.buffer = buffer;
+        self.judge(result)
+    }
+
+    fn write(&mut self, lines: &[u8], last: u64) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.state.writing.start(self.state.now());
+        let result = self.sink.append(lines);
+        self.state.writing.stop();
+        result?;
+        self.last = last;
+        self.unsynced.get_or_insert_with(|| self.state.now());
+        Ok(())
+    }
+
+    fn sync_now(&mut self) -> io::Result<()> {
+        self.state.writing.start(self.state.now());
+        let result = (self.sink.syncer())();
+        self.state.writing.stop();
+        match &result {
+            Ok(()) => self.unsynced = None,
+            Err(_) => self.renew = true,
+        }
+        result
+    }
+
+    fn judge(&self, result: io::Result<()>) -> bool {
+        let Err(error) = result else {
+            return true;
+        };
+        if !self.state.down.swap(true, Ordering::Release) {
+            tracing::error!(%error, "audit lines cannot be written: requests are refused");
+        }
+        false
+    }
+
+    /// Whether lines can be written, after trying to bring that about.
+    fn recovered(&mut self) -> bool {
+        if self.state.unsyncable.swap(false, Ordering::AcqRel) {
+            self.renew = true;
+            self.state.down.store(true, Ordering::Release);
+        }
+        if !self.state.down.load(Ordering::Relaxed) {
+            return true;
+        }
+        if self.renew && self.sink.renew(self.last).is_err() {
+            return false;
+        }
+        let lost = self.state.lost.load(Ordering::Relaxed);
+        let gap = Notice {
+            kind: "gap",
+            reason: if self.renew { "sync_failed" } else { "" },
+            count: Some(lost),
+            ..Notice::default()
+        };
+        if self.notice(&gap).is_err() {
+            return false;
+        }
+        self.renew = false;
+        self.state.lost.fetch_sub(lost, Ordering::Relaxed);
+        self.state.down.store(false, Ordering::Release);
+        tracing::warn!(lost, "audit lines can be written again");
+        true
+    }
+
+    fn maintain(&mut self) {
+        if !self.recovered() {
+            return;
+        }
+        for (kind, count) in self.state.counted() {
+            let counted = self.notice(&Notice {
+                kind: "flood",
+                method: kind.method,
+                source: kind.origin,
+                reason: kind.reason,
+                count: Some(count),
+                ..Notice::default()
+            });
+            if !self.judge(counted) {
+                self.state.lost.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+        let now = self.state.now();
+        if self.unsynced.is_some_and(|since| now >= since + SYNC_AFTER)
+            && self.syncs.try_send(self.sink.syncer()).is_ok()
+        {
+            self.unsynced = None;
+        }
+        self.sink.tend(self.last, now);
+    }
+
+    fn notice(&mut self, notice: &Notice) -> io::Result<()> {
+        let notice = Notice {
+            time: line::time(self.state.clock.utc()),
+            node: self.state.node,
+            source: notice.source.clone(),
+            ..*notice
+        };
+        let mut framed = Vec::new();
+        let last = self.last + 1;
+        line::frame(&mut framed, last, &line::encode(&notice), true);
+        self.write(&framed, last)
+    }
+}
+
+/// The second thread: one sync after another, for as long as there is a writer.
+pub(super) fn sync_each(syncs: &Receiver<Syncer>, state: &State) {
+    for sync in syncs {
+        state.syncing.start(state.now());
+        let result = sync();
+        state.syncing.stop();
+        if let Err(error) = result {
+            tracing::error!(%error, "audit lines may not be on disk: a new file is begun");
+            state.unsyncable.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// Lines in one write.
+const BATCH: usize = 1024;
+/// What the buffer keeps allocated.
+const BUFFER: usize = 256 * 1024;
+/// A line is handed to a sync this long after it was appended: half of what is promised.
+const SYNC_AFTER: Duration = Duration::from_millis(50);
+/// How often a writer that failed tries again.
+const PROBE: Duration = Duration::from_millis(250);
+/// How often a writer without work looks after floods and the reserve.
+const IDLE: Duration = Duration::from_secs(1);
