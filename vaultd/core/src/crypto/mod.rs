@@ -14,6 +14,11 @@
 pub mod entropy;
 pub mod envelope;
 pub mod keyring;
+pub mod mac;
+pub mod pad;
 pub mod ring;
 pub mod secret;
+pub mod sign;
+pub mod tag;
+pub mod token;
 pub mod wrap;
