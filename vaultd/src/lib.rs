@@ -9,3 +9,4 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod telemetry;
+pub mod tls;
