@@ -37,12 +37,36 @@ pub enum Kind {
     Deleted = 0x15,
     /// Index of secrets by tag.
     Tag = 0x16,
+    /// A folder's head: its parent and name.
+    Folder = 0x17,
+    /// What is due when: calendar, blinded time bucket, id.
+    Due = 0x18,
     /// Sessions, by hash of their token.
     Session = 0x20,
     /// Outcomes of writes that have no head record, by ten-minute bucket.
     Outcome = 0x21,
     /// Guarded: principals (users, groups, roles, policies, attachments share collection 8).
     Principal = 0x80,
+}
+
+impl Kind {
+    /// Kinds whose records are documents under the shared or the voter record key, or wrapped data keys: what a
+    /// new term of the keyring touches. Headers are clear, the keyring seals itself, values never change.
+    pub const UNDER_TERMS: [Self; 13] = [
+        Self::Ids,
+        Self::Job,
+        Self::Entry,
+        Self::Secret,
+        Self::Version,
+        Self::Wrap,
+        Self::Deleted,
+        Self::Tag,
+        Self::Folder,
+        Self::Due,
+        Self::Session,
+        Self::Outcome,
+        Self::Principal,
+    ];
 }
 
 /// An ordered, opaque record key of 7 to [`MAX_KEY_BYTES`] bytes.
@@ -104,12 +128,39 @@ impl Key {
         self.0.get(HEADER..).unwrap_or_default()
     }
 
+    /// The tenant that the record belongs to; 0 is the only one so far.
+    pub fn tenant(&self) -> u32 {
+        self.array(1).map_or(0, u32::from_be_bytes)
+    }
+
+    /// The scope that the record belongs to; 0 is all regions, and the only one so far.
+    pub fn scope(&self) -> u16 {
+        self.array(5).map_or(0, u16::from_be_bytes)
+    }
+
+    /// The key of another kind with the same tenant, scope and ids.
+    #[must_use]
+    pub fn sibling(&self, kind: Kind) -> Self {
+        Self::in_scope(kind, self.tenant(), self.scope(), &[self.ids()])
+    }
+
+    /// The first byte, which says what sort of record this is.
+    pub fn kind_byte(&self) -> u8 {
+        self.0.first().copied().unwrap_or_default()
+    }
+
     /// The guarded collection that the key belongs to, if any.
     pub fn collection(&self) -> Option<u8> {
         self.0
             .first()
             .filter(|kind| **kind & 0x80 != 0)
             .map(|kind| kind >> 4)
+    }
+}
+
+impl Key {
+    fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.0.get(at..at + N)?.try_into().ok()
     }
 }
 

@@ -6,10 +6,14 @@
 
 mod batch;
 mod key;
+mod sealing;
 mod transaction;
+mod tx;
 mod view;
 
 pub use batch::{Batch, BatchError, FORMAT as BATCH_FORMAT, Outcome};
 pub use key::{Key, KeyError, Kind, MAX_KEY_BYTES};
+pub use sealing::{Changes, reseal, rewrap};
 pub use transaction::{Check, Record, Revision, Transaction, Write};
+pub use tx::{Document, IdBlock, Opened, ReadSet, RecordError, Tx};
 pub use view::{Mem, Page, View, ViewError};

@@ -1,0 +1,174 @@
+//! Sealing a transaction's writes and opening records: which key, which place.
+//!
+//! Documents are sealed under the record key of their class, bound to cluster, tenant, scope and record
+//! key. A value gets a data key of its own; the data key is wrapped in a record beside it. Nonces and
+//! data keys are drawn here, once per sealing.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::tx::Pending;
+use super::{Check, Key, ReadSet, Record, RecordError, Transaction, Write};
+use crate::crypto::{Class, Dek, Entropy, Keyring, Place, Plaintext, RecordKey, Ring, WrapPlace};
+
+/// A transaction that was evaluated and not yet sealed.
+pub struct Changes {
+    reads: ReadSet,
+    writes: BTreeMap<Key, Pending>,
+}
+
+impl Changes {
+    pub(super) fn new(reads: ReadSet, writes: BTreeMap<Key, Pending>) -> Self {
+        Self { reads, writes }
+    }
+
+    /// Whether there is anything to write.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Seals the writes under the keyring's active terms and turns the read set into checks.
+    ///
+    /// # Errors
+    /// [`RecordError::TooLarge`] when the sealed transaction is over its bounds.
+    pub fn seal(self, keys: &Keyring, entropy: &mut dyn Entropy) -> Result<Transaction, RecordError> {
+        let mut writes = Vec::with_capacity(self.writes.len() + 1);
+        for (key, pending) in self.writes {
+            match pending {
+                Pending::Delete => writes.push(Write::Delete(key)),
+                Pending::Raw(bytes) => writes.push(Write::Put(key, bytes)),
+                Pending::Value(plain) => seal_value(keys, key, &plain, entropy, &mut writes)?,
+                Pending::Sealed(class, plain) => {
+                    let sealed = seal(keys, &key, class, &plain, entropy)?;
+                    writes.push(Write::Put(key, sealed));
+                }
+            }
+        }
+        let transaction = Transaction { checks: checks(self.reads), writes };
+        if transaction.writes.len() > Transaction::MAX_WRITES || transaction.size() > Transaction::MAX_BYTES {
+            return Err(RecordError::TooLarge);
+        }
+        Ok(transaction)
+    }
+}
+
+impl std::fmt::Debug for Changes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Changes").field("reads", &self.reads).field("writes", &self.writes.len()).finish()
+    }
+}
+
+/// Opens a sealed document.
+pub(super) fn open(keys: &Keyring, key: &Key, class: Class, record: &Record) -> Result<Plaintext, RecordError> {
+    let ring = ring(keys, class).ok_or_else(|| RecordError::Open(key.clone()))?;
+    ring.open(&place(keys, key, class), &record.sealed).map_err(|_| RecordError::Open(key.clone()))
+}
+
+/// Opens a value through its wrapped data key.
+pub(super) fn open_value(
+    keys: &Keyring,
+    key: &Key,
+    value: &Record,
+    wrap_key: &Key,
+    wrap: &Record,
+) -> Result<Plaintext, RecordError> {
+    let dek = crate::crypto::wrap::unwrap(keys, &wrap_place(wrap_key), &wrap.sealed)
+        .map_err(|_| RecordError::Open(wrap_key.clone()))?;
+    crate::crypto::open(&dek, &place(keys, key, Class::Value), &value.sealed).map_err(|_| RecordError::Open(key.clone()))
+}
+
+fn seal(
+    keys: &Keyring,
+    key: &Key,
+    class: Class,
+    plain: &[u8],
+    entropy: &mut dyn Entropy,
+) -> Result<Bytes, RecordError> {
+    if class == Class::Clear {
+        return Ok(Bytes::copy_from_slice(plain));
+    }
+    let ring = ring(keys, class).ok_or_else(|| RecordError::Damaged(key.clone()))?;
+    Ok(ring.seal(&place(keys, key, class), entropy, plain).into())
+}
+
+fn seal_value(
+    keys: &Keyring,
+    key: Key,
+    plain: &Plaintext,
+    entropy: &mut dyn Entropy,
+    writes: &mut Vec<Write>,
+) -> Result<(), RecordError> {
+    let dek = Dek::make(entropy);
+    let wrap_key = key.sibling(super::Kind::Wrap);
+    // EXPOSE: into the envelope
+    let sealed = crate::crypto::seal(&dek, &place(keys, &key, Class::Value), entropy, plain.expose());
+    let wrap = crate::crypto::wrap::wrap(keys, &[keys.region()], &wrap_place(&wrap_key), &dek, entropy)
+        .map_err(|_| RecordError::Damaged(wrap_key.clone()))?;
+    writes.push(Write::Put(key, sealed.into()));
+    writes.push(Write::Put(wrap_key, wrap.into()));
+    Ok(())
+}
+
+/// Where a record lies: what its envelope is bound to. The ring sets the term.
+fn place<'a>(keys: &'a Keyring, key: &'a Key, class: Class) -> Place<'a> {
+    Place { cluster: keys.cluster(), tenant: key.tenant(), class, scope: key.scope(), term: 0, key: key.as_bytes() }
+}
+
+/// The same for a wrapped data key.
+pub(crate) fn wrap_place(key: &Key) -> WrapPlace<'_> {
+    WrapPlace { tenant: key.tenant(), scope: key.scope(), key: key.as_bytes() }
+}
+
+fn ring(keys: &Keyring, class: Class) -> Option<&Ring<RecordKey>> {
+    match class {
+        Class::Voter => Some(keys.voter()),
+        Class::Shared => Some(keys.shared()),
+        Class::Clear | Class::Value | Class::Wrap | Class::Keyring | Class::Root => None,
+    }
+}
+
+/// The read set as checks, each key once.
+fn checks(mut reads: ReadSet) -> Vec<Check> {
+    reads.keys.sort_unstable();
+    reads.keys.dedup();
+    let keys = reads.keys.into_iter().map(|(key, revision)| match revision {
+        Some(revision) => Check::Unchanged(key, revision),
+        None => Check::Absent(key),
+    });
+    keys.chain(reads.collections.into_iter().map(|(id, generation)| Check::Collection(id, generation))).collect()
+}
+
+/// Wraps the data key of a value record again, under the active terms: `None` when it already is.
+///
+/// # Errors
+/// [`RecordError::Open`] when the wrap does not open.
+pub fn rewrap(
+    keys: &Keyring,
+    key: &Key,
+    record: &Record,
+    entropy: &mut dyn Entropy,
+) -> Result<Option<Bytes>, RecordError> {
+    let wrap = crate::crypto::wrap::rewrap(keys, &wrap_place(key), &record.sealed, entropy);
+    wrap.map(|bytes| bytes.map(Bytes::from)).map_err(|_| RecordError::Open(key.clone()))
+}
+
+/// Seals a document record again under the active term of its class: `None` when it already is.
+///
+/// # Errors
+/// [`RecordError::Open`] when the record does not open, or is not a document.
+pub fn reseal(
+    keys: &Keyring,
+    key: &Key,
+    record: &Record,
+    entropy: &mut dyn Entropy,
+) -> Result<Option<Bytes>, RecordError> {
+    let header = crate::crypto::header(&record.sealed).map_err(|_| RecordError::Open(key.clone()))?;
+    let ring = ring(keys, header.class).ok_or_else(|| RecordError::Open(key.clone()))?;
+    if header.term == ring.active().number() {
+        return Ok(None);
+    }
+    let plain = open(keys, key, header.class, record)?;
+    // EXPOSE: into the new envelope
+    seal(keys, key, header.class, plain.expose(), entropy).map(Some)
+}
