@@ -71,7 +71,7 @@ impl Batch {
         let mut body = BytesMut::with_capacity(BODY_HEADER + 128 * self.transactions.len());
         let mut hasher = digest();
         self.put_header(&mut body);
-        let mut hashed = 0;
+        let mut covered = 0;
         for transaction in &self.transactions {
             put_len(&mut body, transaction.checks.len());
             transaction
@@ -84,11 +84,11 @@ impl Batch {
                     Write::Put(key, sealed) => {
                         body.put_u8(0);
                         put_key(&mut body, key);
-                        hasher.update(body.get(hashed..).unwrap_or_default());
+                        hasher.update(body.get(covered..).unwrap_or_default());
                         hasher.update(blake3::hash(sealed).as_bytes());
                         put_len(&mut body, sealed.len());
                         body.put_slice(sealed);
-                        hashed = body.len();
+                        covered = body.len();
                     }
                     Write::Delete(key) => {
                         body.put_u8(1);
@@ -97,7 +97,7 @@ impl Batch {
                 }
             }
         }
-        hasher.update(body.get(hashed..).unwrap_or_default());
+        hasher.update(body.get(covered..).unwrap_or_default());
         let signature = sign(hasher.finalize().as_bytes());
         let mut entry = BytesMut::with_capacity(4 + body.len() + SIGNATURE);
         put_len(&mut entry, body.len());
@@ -124,7 +124,7 @@ impl Batch {
         let mut reader = Reader {
             body: &body,
             rest: body.clone(),
-            hashed: 0,
+            covered: 0,
             hasher: digest(),
         };
         let batch = reader.batch()?;
@@ -146,7 +146,7 @@ impl Batch {
 struct Reader<'a> {
     body: &'a Bytes,
     rest: Bytes,
-    hashed: usize,
+    covered: usize,
     hasher: blake3::Hasher,
 }
 
@@ -199,7 +199,7 @@ impl Reader<'_> {
                 let length = take_u32(&mut self.rest)?;
                 let payload = take(&mut self.rest, length)?;
                 self.hasher.update(blake3::hash(&payload).as_bytes());
-                self.hashed = self.position();
+                self.covered = self.position();
                 Ok(Write::Put(key, payload))
             }
             1 => Ok(Write::Delete(take_key(&mut self.rest)?)),
@@ -214,8 +214,8 @@ impl Reader<'_> {
     fn absorb(&mut self) {
         let end = self.position();
         self.hasher
-            .update(self.body.get(self.hashed..end).unwrap_or_default());
-        self.hashed = end;
+            .update(self.body.get(self.covered..end).unwrap_or_default());
+        self.covered = end;
     }
 
     fn finish(mut self) -> [u8; 32] {

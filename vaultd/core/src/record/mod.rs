@@ -11,6 +11,9 @@ mod transaction;
 mod tx;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use batch::{Batch, BatchError, FORMAT as BATCH_FORMAT, Outcome};
 pub use key::{Key, KeyError, Kind, MAX_KEY_BYTES};
 pub use sealing::{Changes, reseal, rewrap};

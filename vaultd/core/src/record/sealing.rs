@@ -10,7 +10,12 @@ use bytes::Bytes;
 
 use super::tx::Pending;
 use super::{Check, Key, ReadSet, Record, RecordError, Transaction, Write};
-use crate::crypto::{Class, Dek, Entropy, Keyring, Place, Plaintext, RecordKey, Ring, WrapPlace};
+use crate::crypto::entropy::Entropy;
+use crate::crypto::envelope::{self, Class, Place};
+use crate::crypto::keyring::Keyring;
+use crate::crypto::ring::Ring;
+use crate::crypto::secret::{Dek, Plaintext, RecordKey};
+use crate::crypto::wrap::{self, WrapPlace};
 
 /// A transaction that was evaluated and not yet sealed.
 pub struct Changes {
@@ -32,7 +37,11 @@ impl Changes {
     ///
     /// # Errors
     /// [`RecordError::TooLarge`] when the sealed transaction is over its bounds.
-    pub fn seal(self, keys: &Keyring, entropy: &mut dyn Entropy) -> Result<Transaction, RecordError> {
+    pub fn seal(
+        self,
+        keys: &Keyring,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Transaction, RecordError> {
         let mut writes = Vec::with_capacity(self.writes.len() + 1);
         for (key, pending) in self.writes {
             match pending {
@@ -45,8 +54,13 @@ impl Changes {
                 }
             }
         }
-        let transaction = Transaction { checks: checks(self.reads), writes };
-        if transaction.writes.len() > Transaction::MAX_WRITES || transaction.size() > Transaction::MAX_BYTES {
+        let transaction = Transaction {
+            checks: checks(self.reads),
+            writes,
+        };
+        if transaction.writes.len() > Transaction::MAX_WRITES
+            || transaction.size() > Transaction::MAX_BYTES
+        {
             return Err(RecordError::TooLarge);
         }
         Ok(transaction)
@@ -55,14 +69,23 @@ impl Changes {
 
 impl std::fmt::Debug for Changes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Changes").field("reads", &self.reads).field("writes", &self.writes.len()).finish()
+        f.debug_struct("Changes")
+            .field("reads", &self.reads)
+            .field("writes", &self.writes.len())
+            .finish()
     }
 }
 
 /// Opens a sealed document.
-pub(super) fn open(keys: &Keyring, key: &Key, class: Class, record: &Record) -> Result<Plaintext, RecordError> {
+pub(super) fn open(
+    keys: &Keyring,
+    key: &Key,
+    class: Class,
+    record: &Record,
+) -> Result<Plaintext, RecordError> {
     let ring = ring(keys, class).ok_or_else(|| RecordError::Open(key.clone()))?;
-    ring.open(&place(keys, key, class), &record.sealed).map_err(|_| RecordError::Open(key.clone()))
+    ring.open(&place(keys, key, class), &record.sealed)
+        .map_err(|_| RecordError::Open(key.clone()))
 }
 
 /// Opens a value through its wrapped data key.
@@ -73,9 +96,10 @@ pub(super) fn open_value(
     wrap_key: &Key,
     wrap: &Record,
 ) -> Result<Plaintext, RecordError> {
-    let dek = crate::crypto::wrap::unwrap(keys, &wrap_place(wrap_key), &wrap.sealed)
+    let dek = wrap::unwrap(keys, &wrap_place(wrap_key), &wrap.sealed)
         .map_err(|_| RecordError::Open(wrap_key.clone()))?;
-    crate::crypto::open(&dek, &place(keys, key, Class::Value), &value.sealed).map_err(|_| RecordError::Open(key.clone()))
+    envelope::open(&dek, &place(keys, key, Class::Value), &value.sealed)
+        .map_err(|_| RecordError::Open(key.clone()))
 }
 
 fn seal(
@@ -102,9 +126,20 @@ fn seal_value(
     let dek = Dek::make(entropy);
     let wrap_key = key.sibling(super::Kind::Wrap);
     // EXPOSE: into the envelope
-    let sealed = crate::crypto::seal(&dek, &place(keys, &key, Class::Value), entropy, plain.expose());
-    let wrap = crate::crypto::wrap::wrap(keys, &[keys.region()], &wrap_place(&wrap_key), &dek, entropy)
-        .map_err(|_| RecordError::Damaged(wrap_key.clone()))?;
+    let sealed = envelope::seal(
+        &dek,
+        &place(keys, &key, Class::Value),
+        entropy,
+        plain.expose(),
+    );
+    let wrap = wrap::wrap(
+        keys,
+        &[keys.region()],
+        &wrap_place(&wrap_key),
+        &dek,
+        entropy,
+    )
+    .map_err(|_| RecordError::Damaged(wrap_key.clone()))?;
     writes.push(Write::Put(key, sealed.into()));
     writes.push(Write::Put(wrap_key, wrap.into()));
     Ok(())
@@ -112,12 +147,23 @@ fn seal_value(
 
 /// Where a record lies: what its envelope is bound to. The ring sets the term.
 fn place<'a>(keys: &'a Keyring, key: &'a Key, class: Class) -> Place<'a> {
-    Place { cluster: keys.cluster(), tenant: key.tenant(), class, scope: key.scope(), term: 0, key: key.as_bytes() }
+    Place {
+        cluster: keys.cluster(),
+        tenant: key.tenant(),
+        class,
+        scope: key.scope(),
+        term: 0,
+        key: key.as_bytes(),
+    }
 }
 
 /// The same for a wrapped data key.
 pub(crate) fn wrap_place(key: &Key) -> WrapPlace<'_> {
-    WrapPlace { tenant: key.tenant(), scope: key.scope(), key: key.as_bytes() }
+    WrapPlace {
+        tenant: key.tenant(),
+        scope: key.scope(),
+        key: key.as_bytes(),
+    }
 }
 
 fn ring(keys: &Keyring, class: Class) -> Option<&Ring<RecordKey>> {
@@ -132,11 +178,20 @@ fn ring(keys: &Keyring, class: Class) -> Option<&Ring<RecordKey>> {
 fn checks(mut reads: ReadSet) -> Vec<Check> {
     reads.keys.sort_unstable();
     reads.keys.dedup();
-    let keys = reads.keys.into_iter().map(|(key, revision)| match revision {
-        Some(revision) => Check::Unchanged(key, revision),
-        None => Check::Absent(key),
-    });
-    keys.chain(reads.collections.into_iter().map(|(id, generation)| Check::Collection(id, generation))).collect()
+    let keys = reads
+        .keys
+        .into_iter()
+        .map(|(key, revision)| match revision {
+            Some(revision) => Check::Unchanged(key, revision),
+            None => Check::Absent(key),
+        });
+    keys.chain(
+        reads
+            .collections
+            .into_iter()
+            .map(|(id, generation)| Check::Collection(id, generation)),
+    )
+    .collect()
 }
 
 /// Wraps the data key of a value record again, under the active terms: `None` when it already is.
@@ -149,8 +204,9 @@ pub fn rewrap(
     record: &Record,
     entropy: &mut dyn Entropy,
 ) -> Result<Option<Bytes>, RecordError> {
-    let wrap = crate::crypto::wrap::rewrap(keys, &wrap_place(key), &record.sealed, entropy);
-    wrap.map(|bytes| bytes.map(Bytes::from)).map_err(|_| RecordError::Open(key.clone()))
+    let wrap = wrap::rewrap(keys, &wrap_place(key), &record.sealed, entropy);
+    wrap.map(|bytes| bytes.map(Bytes::from))
+        .map_err(|_| RecordError::Open(key.clone()))
 }
 
 /// Seals a document record again under the active term of its class: `None` when it already is.
@@ -163,7 +219,7 @@ pub fn reseal(
     record: &Record,
     entropy: &mut dyn Entropy,
 ) -> Result<Option<Bytes>, RecordError> {
-    let header = crate::crypto::header(&record.sealed).map_err(|_| RecordError::Open(key.clone()))?;
+    let header = envelope::header(&record.sealed).map_err(|_| RecordError::Open(key.clone()))?;
     let ring = ring(keys, header.class).ok_or_else(|| RecordError::Open(key.clone()))?;
     if header.term == ring.active().number() {
         return Ok(None);

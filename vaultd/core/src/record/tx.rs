@@ -14,7 +14,9 @@ use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use super::{Changes, Key, Kind, Record, Revision, View, ViewError};
-use crate::crypto::{Class, Keyring, Plaintext};
+use crate::crypto::envelope::Class;
+use crate::crypto::keyring::Keyring;
+use crate::crypto::secret::Plaintext;
 
 /// A record's content, as an engine knows it. Fields are numbered, so that documents can grow.
 pub trait Document: Encode<()> + for<'b> Decode<'b, ()> + Send + Sync + 'static {
@@ -29,7 +31,9 @@ pub enum RecordError {
     #[error(transparent)]
     View(#[from] ViewError),
     /// The envelope does not open under the keyring's keys in this place.
-    #[error("record {0:?} does not open: it was altered, moved, or sealed under a key that this node does not hold")]
+    #[error(
+        "record {0:?} does not open: it was altered, moved, or sealed under a key that this node does not hold"
+    )]
     Open(Key),
     /// The envelope opened, but what is in it is not this document.
     #[error("record {0:?} opened to something that is not its document")]
@@ -74,7 +78,13 @@ pub trait Opened: Send + Sync {
     /// The document, if this very revision of it was opened.
     fn get(&self, key: &Key, revision: Revision) -> Option<Arc<dyn Any + Send + Sync>>;
     /// Keeps a document of about `bytes` bytes.
-    fn put(&self, key: &Key, revision: Revision, document: Arc<dyn Any + Send + Sync>, bytes: usize);
+    fn put(
+        &self,
+        key: &Key,
+        revision: Revision,
+        document: Arc<dyn Any + Send + Sync>,
+        bytes: usize,
+    );
 }
 
 /// What a transaction depends on.
@@ -108,7 +118,15 @@ pub struct Tx<'a> {
 impl<'a> Tx<'a> {
     /// A transaction over `view` at leader time `now` (milliseconds since the epoch).
     pub fn new(view: &'a dyn View, keys: &'a Keyring, now: u64, ids: &'a mut IdBlock) -> Self {
-        Self { view, keys, opened: None, now, ids, reads: ReadSet::default(), writes: BTreeMap::new() }
+        Self {
+            view,
+            keys,
+            opened: None,
+            now,
+            ids,
+            reads: ReadSet::default(),
+            writes: BTreeMap::new(),
+        }
     }
 
     /// Takes opened documents from, and leaves them in, a cache.
@@ -147,7 +165,9 @@ impl<'a> Tx<'a> {
             Some(Pending::Delete | Pending::Value(_)) => return Ok(None),
             None => {}
         }
-        let Some(record) = self.fetch(key)? else { return Ok(None) };
+        let Some(record) = self.fetch(key)? else {
+            return Ok(None);
+        };
         self.open::<D>(key, &record).map(Some)
     }
 
@@ -159,14 +179,23 @@ impl<'a> Tx<'a> {
         if self.writes.contains_key(key) {
             return Ok(self.get(key)?.map(Arc::new));
         }
-        let Some(record) = self.fetch(key)? else { return Ok(None) };
-        let cached = self.opened.and_then(|opened| opened.get(key, record.revision));
+        let Some(record) = self.fetch(key)? else {
+            return Ok(None);
+        };
+        let cached = self
+            .opened
+            .and_then(|opened| opened.get(key, record.revision));
         if let Some(document) = cached.and_then(|document| document.downcast::<D>().ok()) {
             return Ok(Some(document));
         }
         let document = Arc::new(self.open::<D>(key, &record)?);
         if let Some(opened) = self.opened {
-            opened.put(key, record.revision, Arc::<D>::clone(&document), record.sealed.len());
+            opened.put(
+                key,
+                record.revision,
+                Arc::<D>::clone(&document),
+                record.sealed.len(),
+            );
         }
         Ok(Some(document))
     }
@@ -183,7 +212,9 @@ impl<'a> Tx<'a> {
         limit: usize,
     ) -> Result<Vec<(Key, D)>, RecordError> {
         let page = self.view.scan(prefix, after, limit)?;
-        page.into_iter().map(|(key, record)| self.open(&key, &record).map(|document| (key, document))).collect()
+        page.into_iter()
+            .map(|(key, record)| self.open(&key, &record).map(|document| (key, document)))
+            .collect()
     }
 
     /// Binds the transaction to a guarded collection: it fails if anything is put there or deleted first.
@@ -191,8 +222,15 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// When the store fails.
     pub fn guard(&mut self, collection: u8) -> Result<(), RecordError> {
-        if self.reads.collections.iter().all(|(id, _)| *id != collection) {
-            self.reads.collections.push((collection, self.view.generation(collection)?));
+        if self
+            .reads
+            .collections
+            .iter()
+            .all(|(id, _)| *id != collection)
+        {
+            self.reads
+                .collections
+                .push((collection, self.view.generation(collection)?));
         }
         Ok(())
     }
@@ -228,7 +266,8 @@ impl<'a> Tx<'a> {
 
     /// Stores a version's value, under a data key of its own that is wrapped for the home region.
     pub fn put_value(&mut self, id: u64, version: u64, plain: Plaintext) {
-        self.writes.insert(value_key(id, version), Pending::Value(plain));
+        self.writes
+            .insert(value_key(id, version), Pending::Value(plain));
     }
 
     /// Deletes a version's value and its wrapped data key.
@@ -249,9 +288,13 @@ impl<'a> Tx<'a> {
             Some(_) => return Ok(None),
             None => {}
         }
-        let Some(value) = self.view.get(&key)? else { return Ok(None) };
+        let Some(value) = self.view.get(&key)? else {
+            return Ok(None);
+        };
         let wrap_key = wrap_key(id, version);
-        let Some(wrap) = self.view.get(&wrap_key)? else { return Ok(None) };
+        let Some(wrap) = self.view.get(&wrap_key)? else {
+            return Ok(None);
+        };
         super::sealing::open_value(self.keys, &key, &value, &wrap_key, &wrap).map(Some)
     }
 
@@ -272,7 +315,9 @@ impl<'a> Tx<'a> {
 
     fn fetch(&mut self, key: &Key) -> Result<Option<Record>, RecordError> {
         let record = self.view.get(key)?;
-        self.reads.keys.push((key.clone(), record.as_ref().map(|record| record.revision)));
+        self.reads
+            .keys
+            .push((key.clone(), record.as_ref().map(|record| record.revision)));
         Ok(record)
     }
 
@@ -288,7 +333,10 @@ impl<'a> Tx<'a> {
 
 impl std::fmt::Debug for Tx<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tx").field("now", &self.now).field("reads", &self.reads).finish_non_exhaustive()
+        f.debug_struct("Tx")
+            .field("now", &self.now)
+            .field("reads", &self.reads)
+            .finish_non_exhaustive()
     }
 }
 
