@@ -4,8 +4,6 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use prost::Message as _;
-
 const FILES: [&str; 6] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
@@ -25,7 +23,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .open_files(FILES)?;
     let pool = compiler.descriptor_pool();
     let descriptors = compiler.file_descriptor_set();
-    std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    // Encoded by the compiler, because prost's own types drop the options that are ours.
+    std::fs::write(
+        out.join("descriptors.bin"),
+        compiler.encode_file_descriptor_set(),
+    )?;
 
     let sensitive = pool
         .get_extension_by_name("vault.v1.sensitive")

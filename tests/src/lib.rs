@@ -1,1 +1,1 @@
-//! placeholder
+//! What the integration tests share.

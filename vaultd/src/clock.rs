@@ -8,8 +8,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::app::audit::AuditClock;
-
 /// The clocks of this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock;
@@ -38,15 +36,6 @@ impl Clock {
     /// Time that never goes back and counts sleep too: the clock of staleness and deadlines.
     pub fn boottime(self) -> Duration {
         read(ClockId::Boottime)
-    }
-}
-
-impl AuditClock for Clock {
-    fn utc(&self) -> jiff::Timestamp {
-        (*self).utc()
-    }
-    fn monotonic(&self) -> Duration {
-        (*self).monotonic()
     }
 }
 

@@ -32,6 +32,8 @@ use tokio::sync::oneshot;
 pub use entry::Entry;
 pub use event::{Actor, Blind, Decision, Event, Outcome, RequestId, Source, Status};
 
+use crate::clock::Clock;
+
 use entry::Desk;
 use file::AuditFile;
 use sink::Sink;
@@ -44,6 +46,15 @@ pub trait AuditClock: Send + Sync + 'static {
     fn utc(&self) -> jiff::Timestamp;
     /// A clock that never goes back; its zero means nothing.
     fn monotonic(&self) -> Duration;
+}
+
+impl AuditClock for Clock {
+    fn utc(&self) -> jiff::Timestamp {
+        (*self).utc()
+    }
+    fn monotonic(&self) -> Duration {
+        (*self).monotonic()
+    }
 }
 
 /// When a line counts as recorded.
