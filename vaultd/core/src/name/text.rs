@@ -130,6 +130,19 @@ text!(
     |text| prose(text, 2048)
 );
 
+/// No text.
+macro_rules! may_be_empty {
+    ($($name:ident),*) => {
+        $(impl Default for $name {
+            fn default() -> Self {
+                Self("".into())
+            }
+        })*
+    };
+}
+
+may_be_empty!(TagValue, MetaValue, Note, Description);
+
 impl FieldName {
     /// The field of a single-valued secret.
     pub fn value() -> Self {
@@ -268,7 +281,7 @@ mod tests {
     #[test]
     fn a_name_survives_encoding() {
         let bytes = minicbor::to_vec(Label::current()).unwrap();
-        let read: Label = minicbor::decode(&bytes).unwrap();
+        let read: Label = decode(&bytes).unwrap();
         assert_eq!(read, Label::current());
     }
 }

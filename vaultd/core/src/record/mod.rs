@@ -5,6 +5,7 @@
 //! one log entry. What a record means is known to the engines only.
 
 mod batch;
+mod calendar;
 mod key;
 mod sealing;
 mod transaction;
@@ -15,6 +16,8 @@ mod view;
 mod tests;
 
 pub use batch::{Batch, BatchError, FORMAT as BATCH_FORMAT, Outcome};
+pub(crate) use calendar::Marker;
+pub use calendar::{Calendar, Due, DueItems};
 pub use key::{Key, KeyError, Kind, MAX_KEY_BYTES};
 pub use sealing::{Changes, reseal, rewrap};
 pub use transaction::{Check, Record, Revision, Transaction, Write};

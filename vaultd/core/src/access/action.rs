@@ -1,0 +1,249 @@
+//! What can be done: the vocabulary of rights, and patterns over it.
+//!
+//! The names are those of the `action` option in `proto/vault/v1`; a test there compares the two.
+
+use std::fmt;
+
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+/// Something that a caller may be granted, by the name that policies and errors use.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Action(&'static str);
+
+/// Declares the actions and the list of all of them.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
+        impl Action {
+            $($(#[$doc])* pub const $constant: Self = Self($name);)*
+
+            /// Every action there is.
+            pub const ALL: &'static [Self] = &[$(Self::$constant),*];
+        }
+    };
+}
+
+actions! {
+    /// Read a secret's value.
+    GET_VALUE = "secret:GetValue";
+    /// Make a new version of a secret, or a new secret.
+    PUT_VALUE = "secret:PutValue";
+    /// Read what is known of a secret but its value.
+    DESCRIBE = "secret:Describe";
+    /// Change description, tags, metadata, retention.
+    UPDATE = "secret:Update";
+    /// See what lies in a folder.
+    LIST = "secret:List";
+    /// Move and remove labels.
+    LABEL = "secret:Label";
+    /// Delete, with a window for recovery.
+    DELETE = "secret:Delete";
+    /// Bring a deleted secret back.
+    RESTORE = "secret:Restore";
+    /// End a version or a deleted secret beyond recovery.
+    DESTROY = "secret:Destroy";
+    /// Move a secret or a folder.
+    MOVE = "secret:Move";
+    /// Make random values.
+    RANDOM = "random:Generate";
+    /// Exchange a token for a session.
+    LOGIN = "auth:Login";
+    /// Seal the node.
+    SEAL = "system:Seal";
+    /// Replace the seals.
+    REKEY = "system:Rekey";
+    /// Start new terms of keys.
+    KEYRING_ROTATE = "keyring:Rotate";
+    /// See the terms of keys.
+    KEYRING_DESCRIBE = "keyring:Describe";
+    /// Make a backup.
+    BACKUP_CREATE = "backup:Create";
+    /// Check a backup.
+    BACKUP_VERIFY = "backup:Verify";
+}
+
+impl Action {
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// The action of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.0 == name)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// An action's name, or the beginning of one and `*`: `secret:GetValue`, `secret:*`, `*`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ActionGlob(Box<str>);
+
+/// Why a text is not a pattern for actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a pattern for actions is the name of one, or the beginning of a name and `*`")]
+pub struct ActionGlobError;
+
+impl ActionGlob {
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the action is among those meant.
+    pub fn matches(&self, action: Action) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(beginning) => action.0.starts_with(beginning),
+            None => action.0 == &*self.0,
+        }
+    }
+
+    /// Both: one of the two, as patterns of this shape lie within each other or apart.
+    pub(super) fn intersect(&self, other: &Self) -> Option<Self> {
+        if self.covers(other) {
+            Some(other.clone())
+        } else {
+            other.covers(self).then(|| self.clone())
+        }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(beginning) => other
+                .0
+                .strip_suffix('*')
+                .unwrap_or(&other.0)
+                .starts_with(beginning),
+            None => self.0 == other.0,
+        }
+    }
+}
+
+impl TryFrom<&str> for ActionGlob {
+    type Error = ActionGlobError;
+
+    fn try_from(text: &str) -> Result<Self, ActionGlobError> {
+        let glob = Self(text.into());
+        let known = Action::ALL.iter().any(|action| glob.matches(*action));
+        if known {
+            Ok(glob)
+        } else {
+            Err(ActionGlobError)
+        }
+    }
+}
+
+impl fmt::Display for ActionGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<C> Encode<C> for ActionGlob {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.str(&self.0)?.ok()
+    }
+}
+
+/// Stored sessions are authenticated: what was accepted once is read back as it is.
+impl<'b, C> Decode<'b, C> for ActionGlob {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        d.str().map(|text| Self(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glob(text: &str) -> ActionGlob {
+        text.try_into().unwrap()
+    }
+
+    #[test]
+    fn a_pattern_is_a_name_or_its_beginning() {
+        assert!(glob("secret:GetValue").matches(Action::GET_VALUE));
+        assert!(glob("secret:*").matches(Action::PUT_VALUE));
+        assert!(glob("*").matches(Action::SEAL));
+        assert!(!glob("secret:*").matches(Action::SEAL));
+        assert!(!glob("secret:GetValue").matches(Action::PUT_VALUE));
+    }
+
+    #[test]
+    fn patterns_that_mean_nothing_are_refused() {
+        for text in [
+            "",
+            "secret",
+            "secret:",
+            "Secret:*",
+            "secret:getvalue",
+            "secret:GetValue ",
+            "secrets:*",
+            "*:GetValue",
+            "**",
+            "secret:**",
+        ] {
+            assert_eq!(ActionGlob::try_from(text), Err(ActionGlobError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_two_patterns_share_is_the_narrower_or_nothing() {
+        let both = |a: &str, b: &str| glob(a).intersect(&glob(b)).map(|both| both.0.to_string());
+        assert_eq!(both("*", "secret:*").as_deref(), Some("secret:*"));
+        assert_eq!(
+            both("secret:GetValue", "secret:*").as_deref(),
+            Some("secret:GetValue")
+        );
+        assert_eq!(
+            both("secret:De*", "secret:Del*").as_deref(),
+            Some("secret:Del*")
+        );
+        assert_eq!(both("secret:*", "secret:*").as_deref(), Some("secret:*"));
+        assert_eq!(both("secret:*", "system:*"), None);
+        assert_eq!(both("secret:GetValue", "secret:PutValue"), None);
+        for a in [
+            "*",
+            "secret:*",
+            "secret:De*",
+            "secret:Delete",
+            "system:Seal",
+        ] {
+            for b in [
+                "*",
+                "secret:*",
+                "secret:De*",
+                "secret:Delete",
+                "system:Seal",
+            ] {
+                let shared = glob(a).intersect(&glob(b));
+                for action in Action::ALL {
+                    let expected = glob(a).matches(*action) && glob(b).matches(*action);
+                    assert_eq!(
+                        shared.as_ref().is_some_and(|s| s.matches(*action)),
+                        expected,
+                        "{a} {b} {action}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_found_and_unique() {
+        for action in Action::ALL {
+            assert_eq!(Action::from_name(action.name()), Some(*action));
+        }
+        assert_eq!(Action::from_name("secret:*"), None);
+        let names: std::collections::BTreeSet<_> = Action::ALL.iter().collect();
+        assert_eq!(names.len(), Action::ALL.len());
+    }
+}
