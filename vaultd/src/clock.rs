@@ -7,7 +7,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
-use vault_core::crypto::entropy::Entropy;
 
 /// The clocks of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,9 +49,9 @@ fn read(id: ClockId) -> Duration {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsEntropy;
 
-impl Entropy for OsEntropy {
+impl OsEntropy {
     /// Fills the buffer, or ends the process: nothing may go on with bytes that can be guessed.
-    fn fill(&mut self, out: &mut [u8]) {
+    pub fn fill(&mut self, out: &mut [u8]) {
         if getrandom::fill(out).is_err() {
             std::process::abort();
         }

@@ -1,1 +1,3 @@
-//! See the crate's map.
+//! Engines: what the vault does, as functions over a [`crate::record::Tx`]. They never import one another.
+
+pub mod secrets;

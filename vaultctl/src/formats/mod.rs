@@ -1,3 +1,0 @@
-//! Files of secrets in other people's formats.
-
-pub(crate) mod dotenv;
