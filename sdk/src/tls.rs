@@ -35,6 +35,12 @@ impl CaCertificate {
         }
     }
 
+    /// The certificate as PEM.
+    pub fn to_pem(&self) -> String {
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        pem::encode_config(&pem::Pem::new("CERTIFICATE", self.0.as_ref()), config)
+    }
+
     /// What a pin on it is.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.0)
@@ -208,7 +214,11 @@ mod tests {
             .unwrap()
             .cert
             .pem();
-        assert!(CaCertificate::from_pem(one.as_bytes()).is_ok());
+        let read = CaCertificate::from_pem(one.as_bytes()).unwrap();
+        assert_eq!(
+            CaCertificate::from_pem(read.to_pem().as_bytes()).unwrap(),
+            read
+        );
         let broken = "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n";
         for bad in ["", "not pem", broken, &format!("{one}{one}")] {
             assert!(CaCertificate::from_pem(bad.as_bytes()).is_err());

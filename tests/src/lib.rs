@@ -1,1 +1,22 @@
-//! What the integration tests share.
+//! What the integration tests share: a private place on disk, a real daemon in it, the command line
+//! beside it, and a search of everything that was left there.
+//!
+//! Nothing waits by sleeping and no port is fixed: the daemon reports readiness over the service
+//! manager's socket and listens where the kernel lets it.
+
+mod daemon;
+mod output;
+mod place;
+
+pub use daemon::{Daemon, Opened};
+pub use output::Output;
+pub use place::Place;
+
+/// Where the binaries under test lie; cargo tells the test binary only.
+#[derive(Clone, Copy, Debug)]
+pub struct Binaries {
+    /// The daemon.
+    pub vaultd: &'static str,
+    /// The command line.
+    pub vaultctl: &'static str,
+}

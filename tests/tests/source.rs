@@ -80,10 +80,10 @@ fn strip(text: &str) -> String {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if let Some(length) = raw_string(rest).or_else(|| string(rest)) {
-            length
         } else {
-            0
+            raw_string(rest)
+                .or_else(|| string(rest))
+                .unwrap_or_default()
         };
         if skipped == 0 {
             out.push(c);

@@ -1,1 +1,74 @@
-//! placeholder
+//! The command line of the vault.
+//!
+//! Map: `cli` is the grammar of arguments, `cmd` one file per command, `ctl` what every command gets
+//! (settings, output, prompts); `contexts`, `paths` and `files` are what is kept on disk; `connect`
+//! turns settings into a client; `output` and `table` are the only way to stdout; `prompt` the only
+//! way to ask; `failure`, `hints` and `exit` are how a command ends badly.
+//!
+//! Data goes to stdout, everything else to stderr.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod assign;
+mod cli;
+mod cmd;
+mod confirm;
+mod connect;
+mod contexts;
+mod ctl;
+mod exit;
+mod failure;
+mod files;
+mod formats;
+mod hints;
+mod output;
+mod paths;
+mod prompt;
+mod random;
+mod suggest;
+mod table;
+mod time;
+mod view;
+
+use crate::cli::Cli;
+use crate::ctl::Ctl;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let code = if usage.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
+            return if usage.print().is_ok() {
+                code.into()
+            } else {
+                Exit::Internal.into()
+            };
+        }
+    };
+    let (globals, command) = (cli.globals, cli.command);
+    let output = Output::new(&globals);
+    let ctl = Ctl::new(globals, output.clone());
+    let ended = runtime().and_then(|runtime| runtime.block_on(command.run(&ctl)));
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => output.fail(&failure).into(),
+    }
+}
+
+/// One thread: a command waits for one thing at a time, and starts faster.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    built.map_err(|error| Failure::internal(format!("starting the runtime: {error}")))
+}

@@ -7,6 +7,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
+use vault_core::crypto::entropy::Entropy;
 
 /// The clocks of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,9 +50,9 @@ fn read(id: ClockId) -> Duration {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsEntropy;
 
-impl OsEntropy {
+impl Entropy for OsEntropy {
     /// Fills the buffer, or ends the process: nothing may go on with bytes that can be guessed.
-    pub fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) {
         if getrandom::fill(out).is_err() {
             std::process::abort();
         }

@@ -3,10 +3,14 @@
 //! | rank | module | what lives there |
 //! |---|---|---|
 //! | 7 | [`app`] | the pipeline that no request gets around, audit, one file per service |
-//! | 9 | [`config`], [`clock`], [`telemetry`] | the shell: constructs everything, decides nothing |
+//! | 8 | [`door`] | listeners, limits around every request, health |
+//! | 9 | [`config`], [`clock`], [`telemetry`], [`tls`], [`metrics`], [`server`] | the shell: constructs everything, decides nothing |
 
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod door;
+pub mod metrics;
+pub mod server;
 pub mod telemetry;
 pub mod tls;

@@ -137,6 +137,8 @@ fn limits(values: &Values<'_>) -> Result<Limits, ConfigError> {
         connections: count("limits.connections", 1_000_000)?,
         connections_per_address: count("limits.connections_per_address", 1_000_000)?,
         concurrency_per_connection: count("limits.concurrency_per_connection", 1_000)?,
+        concurrency: count("limits.concurrency", 1_000_000)?,
+        handshake: values.duration("limits.handshake", second, Duration::from_mins(1))?,
         request_timeout: values.duration(
             "limits.request_timeout",
             second,

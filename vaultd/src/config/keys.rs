@@ -135,6 +135,16 @@ pub const KEYS: &[Key] = &[
         "requests in flight on one connection; more are refused",
     ),
     key(
+        "limits.concurrency",
+        "4096",
+        "requests in flight in all; more are refused",
+    ),
+    key(
+        "limits.handshake",
+        "5s",
+        "longest time for a TLS handshake, and again until a client speaks HTTP/2",
+    ),
+    key(
         "limits.request_timeout",
         "30s",
         "longest time for one request",

@@ -176,6 +176,10 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Requests in flight on one connection.
     pub concurrency_per_connection: usize,
+    /// Requests in flight in all.
+    pub concurrency: usize,
+    /// Longest time for a TLS handshake, and again for the preface after it.
+    pub handshake: Duration,
     /// Longest time for one request.
     pub request_timeout: Duration,
     /// Longest time between two requests on a connection.

@@ -22,7 +22,9 @@ pub fn audit_mac(key: &AuditKey, label: &str, data: &[u8]) -> [u8; 32] {
 #[expect(clippy::expect_used, reason = "RFC 2104 §2: a key may have any length")]
 pub(super) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

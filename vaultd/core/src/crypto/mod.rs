@@ -16,9 +16,16 @@ pub mod envelope;
 pub mod keyring;
 pub mod mac;
 pub mod pad;
+pub mod passphrase;
 pub mod ring;
 pub mod secret;
+pub mod shamir;
+pub mod share;
 pub mod sign;
+pub mod slots;
 pub mod tag;
 pub mod token;
+pub mod unseal;
 pub mod wrap;
+
+mod text;

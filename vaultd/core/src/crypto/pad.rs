@@ -34,8 +34,8 @@ pub fn encode<C, T: AsRef<str>, W: Write>(
 ///
 /// # Errors
 /// When the padding is not exactly what [`encode`] writes, or the type refuses the name.
-pub fn decode<'b, C, T: TryFrom<String>>(
-    decoder: &mut Decoder<'b>,
+pub fn decode<C, T: TryFrom<String>>(
+    decoder: &mut Decoder<'_>,
     _: &mut C,
 ) -> Result<T, DecodeError> {
     unpad(decoder.bytes()?)

@@ -35,21 +35,18 @@ pub enum TokenError {
 }
 
 /// The text to show its holder, once.
-#[expect(
-    clippy::expect_used,
-    reason = "the buffer has the length of the encoding"
-)]
 pub fn to_text(token: &TokenSecret) -> TokenText {
     let mut body = Zeroizing::new([0; BODY]);
     let (secret, sum) = body.split_at_mut(KEY_BYTES);
     // EXPOSE: into the text, which is a secret of its own
     secret.copy_from_slice(token.expose());
     sum.copy_from_slice(&checksum(token));
-    let mut text = Zeroizing::new([0; PREFIX.len() + ENCODED]);
-    let (prefix, encoded) = text.split_at_mut(PREFIX.len());
-    prefix.copy_from_slice(PREFIX.as_bytes());
-    Base64UrlUnpadded::encode(&*body, encoded).expect("36 bytes are 48 characters");
-    TokenText::copy_of(std::str::from_utf8(&*text).expect("base64 is ASCII"))
+    let encoded = Zeroizing::new(Base64UrlUnpadded::encode_string(&*body));
+    // the capacity is exact, so that growth leaves no copy behind
+    let mut text = String::with_capacity(PREFIX.len() + ENCODED);
+    text.push_str(PREFIX);
+    text.push_str(&encoded);
+    TokenText::from(text)
 }
 
 /// Reads a token's text.

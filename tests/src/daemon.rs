@@ -1,0 +1,221 @@
+//! A real `vaultd server` with its own data directory, reached over its Unix socket or TLS.
+
+use std::fs::{self, File};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Binaries, Output, Place};
+
+/// How long anything may take before the test gives up on it.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A daemon and the place it lives in. Killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    pub place: Place,
+    child: Option<Child>,
+    starts: u32,
+}
+
+/// What `init` returned, and only that once.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub shares: Vec<String>,
+    pub token: String,
+}
+
+impl Daemon {
+    /// Starts one with an empty data directory.
+    pub fn start(binaries: Binaries) -> Self {
+        Self::start_with(binaries, "")
+    }
+
+    /// Starts one with further lines of configuration.
+    pub fn start_with(binaries: Binaries, more: &str) -> Self {
+        let place = Place::new(binaries);
+        let config = format!(
+            "node.data_dir = \"{}\"\nnode.name = \"localhost\"\nprocess.allow_root = true\n\
+             process.lock_memory = false\nlisten.address = \"127.0.0.1:0\"\n\
+             listen.unix_socket = \"{}\"\nhealth.address = \"off\"\naudit.reserve = \"1MiB\"\n{more}\n",
+            place.path("vault").display(),
+            place.path("run/vaultd.sock").display(),
+        );
+        fs::write(place.path("vaultd.toml"), config).expect("a configuration");
+        let mut daemon = Self {
+            place,
+            child: None,
+            starts: 0,
+        };
+        daemon.restart();
+        daemon
+    }
+
+    /// Starts the daemon again on the same data; it must not be running.
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "it is running");
+        self.starts += 1;
+        let notify = self.place.path(format!("run/notify-{}", self.starts));
+        let socket = UnixDatagram::bind(&notify).expect("a notify socket");
+        socket
+            .set_read_timeout(Some(Duration::from_millis(200)))
+            .expect("a timeout");
+        let log = File::create(self.log()).expect("a log file");
+        let mut command = self.place.command(self.place.binaries.vaultd);
+        let mut child = command
+            .arg("server")
+            .arg("--config")
+            .arg(self.place.path("vaultd.toml"))
+            .env("NOTIFY_SOCKET", &notify)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("vaultd starts");
+        let begun = Instant::now();
+        let mut message = [0; 4096];
+        while begun.elapsed() < LIMIT {
+            if let Some(status) = child.try_wait().expect("its state") {
+                panic!("vaultd ended with {status}:\n{}", self.log_text());
+            }
+            let length = socket.recv(&mut message).unwrap_or(0);
+            if String::from_utf8_lossy(&message[..length]).contains("READY=1") {
+                self.child = Some(child);
+                return;
+            }
+        }
+        let _ = child.kill();
+        panic!("vaultd was not ready in {LIMIT:?}:\n{}", self.log_text());
+    }
+
+    /// `init` over the Unix socket: five shares, three of which open.
+    pub fn init(&self) -> Opened {
+        let made = self.ctl(&["-o", "json", "init"]).ok().json();
+        let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+        Opened {
+            shares: made["shares"]
+                .as_array()
+                .expect("shares")
+                .iter()
+                .map(text)
+                .collect(),
+            token: text(&made["initial_token"]),
+        }
+    }
+
+    /// Enters three shares, in a call of its own each.
+    pub fn unseal(&self, opened: &Opened) {
+        for share in opened.shares.iter().take(3) {
+            self.ctl_with(&["unseal", "-"], share.as_bytes()).ok();
+        }
+    }
+
+    /// `init`, `unseal`, and the token in the environment file that [`Self::ctl`] uses.
+    pub fn open(&self) -> Opened {
+        let opened = self.init();
+        self.unseal(&opened);
+        self.use_token(&opened.token);
+        opened
+    }
+
+    /// Speaks with this token from now on.
+    pub fn use_token(&self, token: &str) {
+        let path = self.token_file();
+        let mut options = fs::OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)
+            .expect("a file");
+        std::io::Write::write_all(&mut file, token.as_bytes()).expect("written");
+    }
+
+    /// Runs `vaultctl` against this daemon.
+    #[track_caller]
+    pub fn ctl(&self, args: &[&str]) -> Output {
+        self.ctl_with(args, b"")
+    }
+
+    /// Runs `vaultctl` against this daemon with this on its stdin.
+    #[track_caller]
+    pub fn ctl_with(&self, args: &[&str], stdin: &[u8]) -> Output {
+        let (address, token) = (self.address(), self.token_file());
+        let mut all = vec!["--addr", address.as_str()];
+        let token = token.to_string_lossy().into_owned();
+        if Path::new(&token).exists() {
+            all.extend(["--token-file", token.as_str()]);
+        }
+        all.extend(args);
+        self.place.ctl_with(&all, stdin)
+    }
+
+    /// The Unix socket as an address.
+    pub fn address(&self) -> String {
+        format!("unix:{}", self.place.path("run/vaultd.sock").display())
+    }
+
+    /// Ends it at once, as a power cut ends a process.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("killed");
+            child.wait().expect("its end");
+        }
+    }
+
+    /// Asks it to end, and insists that it ends well.
+    pub fn stop(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let pid = i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .expect("a process id");
+        kill_process(pid, Signal::TERM).expect("asked to end");
+        let status = child.wait().expect("its end");
+        assert!(
+            status.success(),
+            "vaultd ended with {status}:\n{}",
+            self.log_text()
+        );
+    }
+
+    /// The audit lines so far, oldest first.
+    pub fn audit(&self) -> Vec<serde_json::Value> {
+        let path = self.place.path("vault/audit/audit.jsonl");
+        let text = fs::read_to_string(path).expect("the audit file");
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+            .collect()
+    }
+
+    /// What it wrote to stderr since its last start.
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.place.path("vaultd.log")
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.place.path("token")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- vaultd said\n{}", self.log_text());
+        }
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

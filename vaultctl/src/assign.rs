@@ -1,0 +1,147 @@
+//! `F=VALUE`, `F=@FILE`, `F=-`: fields on the command line.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use vault_sdk::Value;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::prompt::read_stdin;
+
+/// A field and where its value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    pub(crate) field: String,
+    pub(crate) source: Source,
+}
+
+/// Where a value comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// In the arguments, for everyone to see.
+    Literal(String),
+    /// A file, as it is.
+    File(String),
+    /// Stdin.
+    Stdin,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Literal(_) => f.write_str("Literal(..)"),
+            Self::File(path) => write!(f, "File({path})"),
+            Self::Stdin => f.write_str("Stdin"),
+        }
+    }
+}
+
+/// Reads one assignment.
+pub(crate) fn parse(text: &str) -> Result<Assignment, String> {
+    let Some((field, value)) = text.split_once('=') else {
+        return Err("a field is written F=VALUE, F=@FILE or F=-".to_owned());
+    };
+    let field = parse_field(field)?;
+    let source = match value {
+        "-" => Source::Stdin,
+        value => match (value.strip_prefix('@'), value.strip_prefix("\\@")) {
+            (Some(""), _) => return Err("the file after @ is missing".to_owned()),
+            (Some(path), _) => Source::File(path.to_owned()),
+            (None, Some(rest)) => Source::Literal(format!("@{rest}")),
+            (None, None) => Source::Literal(value.to_owned()),
+        },
+    };
+    Ok(Assignment { field, source })
+}
+
+/// A field's name.
+pub(crate) fn parse_field(text: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("a field's name is 1 to 128 letters, digits, `_`, `.` or `-`".to_owned())
+    }
+}
+
+/// What stdin holds, without one final line feed; whether there was one.
+pub(crate) fn piped(keep_newline: bool) -> Result<(Value, bool), Failure> {
+    let bytes = read_stdin(LARGEST_VALUE)?;
+    let stripped = match bytes.strip_suffix(b"\n") {
+        Some(rest) if !keep_newline => rest,
+        _ => &bytes,
+    };
+    Ok((Value::new(stripped), stripped.len() < bytes.len()))
+}
+
+/// A file, as it is.
+pub(crate) fn read_file(path: &str) -> Result<Value, Failure> {
+    let doing = format!("reading {path}");
+    let failed = |error: io::Error| Failure::io(&doing, &error);
+    let mut bytes = Zeroizing::new(Vec::new());
+    let file = File::open(path).map_err(failed)?;
+    file.take(LARGEST_VALUE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST_VALUE {
+        return Err(Failure::invalid(format!(
+            "{path} holds more than {LARGEST_VALUE} bytes"
+        )));
+    }
+    Ok(Value::new(bytes.as_slice()))
+}
+
+/// All fields of a version together.
+pub(crate) const LARGEST_VALUE: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::{Source, parse, read_file};
+
+    fn source(text: &str) -> Source {
+        parse(text).unwrap().source
+    }
+
+    #[test]
+    fn sources_are_told_apart() {
+        assert_eq!(source("f=v"), Source::Literal("v".into()));
+        assert_eq!(source("f="), Source::Literal(String::new()));
+        assert_eq!(source("f=a=b"), Source::Literal("a=b".into()));
+        assert_eq!(source("f=-"), Source::Stdin);
+        assert_eq!(source("f=--"), Source::Literal("--".into()));
+        assert_eq!(source("f=@x"), Source::File("x".into()));
+        assert_eq!(source("f=\\@x"), Source::Literal("@x".into()));
+        assert_eq!(source("f=\\x"), Source::Literal("\\x".into()));
+    }
+
+    #[test]
+    fn what_is_no_assignment_is_refused_without_repeating_it() {
+        for text in [
+            "hunter2",
+            "=v",
+            "a b=v",
+            "f=@",
+            &format!("{}=v", "f".repeat(129)),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_literal_is_not_printed() {
+        assert!(!format!("{:?}", parse("f=canary").unwrap()).contains("canary"));
+    }
+
+    #[test]
+    fn a_file_is_taken_as_it_is_and_not_beyond_the_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("v").display().to_string();
+        std::fs::write(&path, "x\n").unwrap();
+        assert_eq!(read_file(&path).unwrap().expose(), b"x\n");
+        std::fs::write(&path, vec![0; 1024 * 1024 + 1]).unwrap();
+        assert!(read_file(&path).is_err());
+        assert!(read_file("/nonexistent").is_err());
+    }
+}

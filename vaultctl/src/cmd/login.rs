@@ -1,0 +1,75 @@
+//! `vaultctl login`
+
+use std::time::Duration;
+
+use vault_sdk::Token;
+
+use super::Outcome;
+use super::whoami::session_json;
+use crate::contexts::save_token;
+use crate::ctl::Ctl;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::prompt::read_line;
+use crate::time::{self, parse_span};
+
+/// Exchange a token for a session and keep it in the context
+///
+/// The token is read from stdin where something is piped in, and asked for otherwise.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How long the session lasts, 1m to 24h [default: 12h]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    ttl: Option<Duration>,
+
+    /// Print the session's token instead of keeping it
+    #[arg(long)]
+    print_token: bool,
+}
+
+impl Args {
+    pub(crate) async fn run(self, ctl: &Ctl) -> Outcome {
+        let target = ctl.target()?;
+        let context = match (&target.context, self.print_token) {
+            (Some(context), _) => context.clone(),
+            (None, true) => String::new(),
+            (None, false) => {
+                return Err(Failure::usage("there is no context to keep the session in")
+                    .hint("make one with `vaultctl context add`, or use --print-token"));
+            }
+        };
+        let vault = target.vault(ctl)?.with_token(&given(ctl)?)?;
+        let made = vault.auth().login(self.ttl).await?;
+        if self.print_token {
+            // EXPOSE: stdout, because it was asked for
+            ctl.output.line(made.token.expose())?;
+            return Ok(Exit::Ok);
+        }
+        save_token(&ctl.paths, &context, &made.token)?;
+        let until = time::local(made.session.expires_at.as_ref());
+        let words = format!(
+            "logged in to {context} as {} until {until}",
+            made.session.principal
+        );
+        ctl.output.done(&words, || session_json(&made.session))?;
+        Ok(Exit::Ok)
+    }
+}
+
+/// The token to exchange.
+fn given(ctl: &Ctl) -> Result<Token, Failure> {
+    if ctl.globals.token_file.is_some() {
+        let token = ctl.target()?.token;
+        return token.ok_or_else(|| Failure::invalid("the token file holds no token"));
+    }
+    let text = if ctl.prompt.is_piped() {
+        read_line()?
+    } else {
+        ctl.prompt
+            .hidden("Token", "pipe it in, or use --token-file FILE")?
+    };
+    if text.is_empty() {
+        return Err(Failure::usage("no token was given"));
+    }
+    Ok(Token::new(text.expose()))
+}

@@ -1,0 +1,63 @@
+//! What every command is given.
+
+use vault_sdk::{Error, Vault};
+
+use crate::cli::Globals;
+use crate::connect::Target;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::paths::Paths;
+use crate::prompt::Prompt;
+use crate::suggest;
+
+/// Settings, output and prompts of this run.
+#[derive(Debug)]
+pub(crate) struct Ctl {
+    pub(crate) globals: Globals,
+    pub(crate) output: Output,
+    pub(crate) prompt: Prompt,
+    pub(crate) paths: Paths,
+    pub(crate) yes: bool,
+}
+
+impl Ctl {
+    pub(crate) fn new(globals: Globals, output: Output) -> Self {
+        Self {
+            output,
+            prompt: Prompt::new(globals.no_input),
+            paths: Paths::from_environment(),
+            yes: globals.yes,
+            globals,
+        }
+    }
+
+    /// Which vault is meant, and as whom.
+    pub(crate) fn target(&self) -> Result<Target, Failure> {
+        Target::find(self)
+    }
+
+    /// What the flags alone name; no context is looked at.
+    pub(crate) fn direct_target(&self) -> Result<Target, Failure> {
+        Target::direct(self)
+    }
+
+    /// A client of that vault, with the caller's token.
+    pub(crate) fn vault(&self) -> Result<Vault, Failure> {
+        let target = self.target()?;
+        self.output.detail(&format!("using {}", target.describe()));
+        target.vault(self)
+    }
+
+    /// The failure that an error about a path is, with a suggestion where the path does not exist.
+    pub(crate) async fn about(&self, vault: &Vault, path: &str, error: Error) -> Failure {
+        let missing = error.reason() == "SECRET_NOT_FOUND";
+        let failure = Failure::from(error);
+        if !missing {
+            return failure;
+        }
+        match suggest::instead_of(vault, path).await {
+            Some(near) => failure.hint(format!("did you mean {near}?")),
+            None => failure,
+        }
+    }
+}

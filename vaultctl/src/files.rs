@@ -1,0 +1,96 @@
+//! Files of this user that nobody else may read.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// Replaces a file as a whole: mode 0600, written beside it, synced, renamed over it.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    replace(path, content)
+        .map_err(|error| Failure::io(&format!("writing {}", path.display()), &error))
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Reads a file that only its owner may read; `None` if there is none.
+pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, Failure> {
+    let shown = path.display();
+    let meta = match fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(&format!("reading {shown}"), &error)),
+    };
+    // A pipe of the shell, as in `--token-file <(command)`, has no mode worth a look.
+    if meta.is_file() && meta.mode() & 0o077 != 0 {
+        return Err(Failure::invalid(format!("{shown} can be read by others"))
+            .hint(format!("chmod 600 {shown}")));
+    }
+    let text = fs::read_to_string(path);
+    text.map(|text| Some(Zeroizing::new(text)))
+        .map_err(|error| Failure::io(&format!("reading {shown}"), &error))
+}
+
+/// Removes a file; that there was none is as well.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::io(&format!("removing {}", path.display()), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{read_private, remove, write_private};
+
+    #[test]
+    fn what_is_written_is_private_and_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/file");
+        write_private(&path, b"one").unwrap();
+        write_private(&path, b"two").unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        let parent = fs::metadata(path.parent().unwrap()).unwrap();
+        assert_eq!(parent.permissions().mode() & 0o777, 0o700);
+        assert_eq!(read_private(&path).unwrap().unwrap().as_str(), "two");
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert!(read_private(&path).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        write_private(&path, b"vlt_").unwrap();
+        for mode in [0o640, 0o604, 0o644, 0o660] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(read_private(&path).is_err(), "{mode:o}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Files of secrets in other people's formats.
+
+pub(crate) mod dotenv;

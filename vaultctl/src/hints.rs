@@ -1,0 +1,59 @@
+//! What to do about an error, by its stable reason.
+
+use vault_sdk::Error;
+
+/// Advice for people, the most useful last.
+pub(crate) fn of(error: &Error) -> Vec<String> {
+    let mut hints = Vec::new();
+    if error.reason() == "VERSION_MISMATCH" {
+        if let Some(found) = error.detail("found").or_else(|| error.detail("version")) {
+            hints.push(format!(
+                "it is at version {found} now: retry with --if-version {found}"
+            ));
+        }
+    }
+    hints.extend(fixed(error.reason()).map(str::to_owned));
+    hints
+}
+
+fn fixed(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "TOKEN_INVALID" => "log in: vaultctl login",
+        "SEALED" => "a holder of its key opens it: vaultctl unseal",
+        "NOT_INITIALISED" => "it holds nothing yet: vaultctl init",
+        "ALREADY_INITIALISED" => "see what it is: vaultctl status",
+        "ALREADY_UNSEALED" => "nothing to do",
+        "UNREACHABLE" => "is it running, and is the address right? vaultctl doctor",
+        "TIMEOUT" => "give it longer with --timeout, or look: vaultctl doctor",
+        "TLS_UNTRUSTED" => {
+            "compare with the fingerprint the daemon prints at start; pin it: vaultctl context add \
+             NAME --addr A --ca-fingerprint F"
+        }
+        "POLICY_DENIED" => "see what you are: vaultctl whoami",
+        "OUTCOME_UNKNOWN" => "look before you repeat it: vaultctl log PATH",
+        "VERSION_MISMATCH" | "LABEL_MISMATCH" => "see what changed: vaultctl log PATH",
+        "CONTENTION" => "try again",
+        "VERSION_NOT_FOUND" | "LABEL_NOT_FOUND" => "see what there is: vaultctl log PATH",
+        "VERSION_DESTROYED" => "its value is gone for good",
+        "FIELD_NOT_FOUND" => "see its fields: vaultctl get PATH",
+        "VALUE_TOO_LARGE" => "all fields of a version together may hold 1 MiB",
+        "CURRENT_VERSION_PROTECTED" => "move `current` first: vaultctl rollback PATH --to N",
+        "NOT_EMPTY" => "the folder holds secrets: add -r to mean all of them",
+        "OVERLOADED" => "try again in a moment",
+        "DISK_FULL" => "its disk is full: reads and seal still work, writes do not",
+        "AUDIT_UNAVAILABLE" => "it cannot write its audit record, and answers nothing until it can",
+        "NO_LEADER" => "no node leads at present; try again",
+        "SETUP_CODE_WRONG" => "the daemon wrote the code to `setup-code` in its data directory",
+        "KEY_HOLDER_LOCAL_ONLY" => "use its Unix socket: --addr unix:/path/to/socket",
+        "REKEY_IN_PROGRESS" => "go on with it, or end it: vaultctl rekey --cancel",
+        "REKEY_NOT_STARTED" => "start it: vaultctl rekey",
+        "SHARE_FOREIGN" => "this share is of another vault, or of an older set of shares",
+        "SHARE_DUPLICATE" => "this share was entered already; another one is needed",
+        "SHARE_MALFORMED" => {
+            "copy the whole line: a share has a checksum that shows a typing error"
+        }
+        "UNSUPPORTED" => "the daemon is older than this command: vaultctl version --server",
+        "RECORD_DAMAGED" => "tell the operator: stored data did not open",
+        _ => return None,
+    })
+}

@@ -1,0 +1,214 @@
+//! The only place that writes to stdout and stderr.
+//!
+//! Data on stdout; notes, warnings and errors on stderr. What is shown depends on whether stdout is a
+//! terminal and on `--output`, nothing else.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::cli::Globals;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::paths::variable;
+
+/// `--output`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table on a terminal, TSV without a header elsewhere.
+    #[default]
+    Auto,
+    /// Aligned columns.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Ndjson,
+    /// `NAME=value` lines, for what has fields.
+    Env,
+    /// Columns with tabs between, no header.
+    Tsv,
+    /// Exact bytes, for one field.
+    Raw,
+    /// Nothing: the exit code says it.
+    None,
+}
+
+/// How lists and records are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Table,
+    Tsv,
+    Json,
+    Ndjson,
+    Nothing,
+}
+
+/// Where things are written, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    flag: Option<Format>,
+    environment: Option<Format>,
+    terminal: bool,
+    colour: anstream::ColorChoice,
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Output {
+    pub(crate) fn new(globals: &Globals) -> Self {
+        let environment = variable("VAULTCTL_OUTPUT");
+        let environment = environment.as_deref().and_then(|v| v.to_str());
+        Self {
+            flag: globals.output,
+            environment: environment.and_then(|text| Format::from_str(text, true).ok()),
+            terminal: io::stdout().is_terminal(),
+            colour: if globals.no_color {
+                anstream::ColorChoice::Never
+            } else {
+                AutoStream::choice(&io::stderr())
+            },
+            quiet: globals.quiet,
+            verbose: globals.verbose > 0,
+        }
+    }
+
+    /// The format of everything but a single field.
+    pub(crate) fn format(&self) -> Format {
+        self.flag.or(self.environment).unwrap_or_default()
+    }
+
+    /// The format of a single field: the environment has no say in it.
+    pub(crate) fn field_format(&self) -> Format {
+        self.flag.unwrap_or_default()
+    }
+
+    /// Stdout is a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Someone reads errors and progress as they come.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self.format(), Format::Json | Format::Ndjson)
+    }
+
+    /// How to show a list or a record.
+    pub(crate) fn shape(&self) -> Result<Shape, Failure> {
+        Ok(match self.format() {
+            Format::Auto if self.terminal => Shape::Table,
+            Format::Auto | Format::Tsv => Shape::Tsv,
+            Format::Table => Shape::Table,
+            Format::Json => Shape::Json,
+            Format::Ndjson => Shape::Ndjson,
+            Format::None => Shape::Nothing,
+            Format::Env | Format::Raw => {
+                return Err(Failure::usage(
+                    "this has no fields: --output env and raw are for `get`",
+                ));
+            }
+        })
+    }
+
+    /// Columns of the terminal, if it is one.
+    pub(crate) fn width(&self) -> Option<u16> {
+        let size = self
+            .terminal
+            .then(|| rustix::termios::tcgetwinsize(io::stdout()).ok());
+        size.flatten()
+            .map(|size| size.ws_col)
+            .filter(|columns| *columns > 0)
+    }
+
+    /// Exactly these bytes.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        written.map_err(|error| Failure::output(&error))
+    }
+
+    /// A line of text.
+    pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.write_all(b"\n"));
+        written
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::output(&error))
+    }
+
+    /// A JSON document: laid out for a terminal, in one line elsewhere.
+    pub(crate) fn json(&self, value: &Value) -> Result<(), Failure> {
+        if self.terminal {
+            self.line(&format!("{value:#}"))
+        } else {
+            self.line(&value.to_string())
+        }
+    }
+
+    /// What a command did: a note for people, JSON on stdout where that was asked for.
+    pub(crate) fn done(&self, text: &str, value: impl FnOnce() -> Value) -> Result<(), Failure> {
+        if self.is_json() {
+            return self.json(&value());
+        }
+        self.note(text);
+        Ok(())
+    }
+
+    /// For people; `--quiet` silences it.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.say("", Style::new(), text);
+        }
+    }
+
+    /// For people who asked for more.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbose {
+            self.say("", Style::new().dimmed(), text);
+        }
+    }
+
+    /// Something that people should know; not silenced.
+    pub(crate) fn warn(&self, text: &str) {
+        let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+        self.say("warning", style, text);
+    }
+
+    /// The failure, in the form that was asked for; returns the exit code.
+    pub(crate) fn fail(&self, failure: &Failure) -> Exit {
+        if failure.is_silent() {
+            return failure.exit();
+        }
+        if self.is_json() {
+            self.say("", Style::new(), &failure.to_json().to_string());
+        } else {
+            let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            self.say(&failure.label(), style, &failure.tail());
+        }
+        failure.exit()
+    }
+
+    /// Stderr may be closed; then nobody listens.
+    fn say(&self, label: &str, style: Style, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.colour);
+        let text: String = text
+            .chars()
+            .filter(|c| !c.is_control() || *c == '\n')
+            .collect();
+        let said = if label.is_empty() {
+            writeln!(stderr, "{style}{text}{style:#}")
+        } else {
+            writeln!(stderr, "{style}{label}{style:#}: {text}")
+        };
+        drop(said);
+    }
+}

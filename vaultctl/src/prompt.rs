@@ -1,0 +1,108 @@
+//! Asking people, and reading what they pipe in.
+//!
+//! Questions are asked only when stdin and stderr are terminals and `--no-input` was not given;
+//! otherwise what is missing is an error that names the flag to use. Nothing is asked on stdout.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+
+use vault_sdk::Text;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// Whether, and how, to ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prompt {
+    allowed: bool,
+    stdin_terminal: bool,
+}
+
+impl Prompt {
+    pub(crate) fn new(no_input: bool) -> Self {
+        let stdin_terminal = io::stdin().is_terminal();
+        let allowed = !no_input && stdin_terminal && io::stderr().is_terminal();
+        Self {
+            allowed,
+            stdin_terminal,
+        }
+    }
+
+    /// Someone is there to answer.
+    pub(crate) fn is_allowed(self) -> bool {
+        self.allowed
+    }
+
+    /// Something is piped in.
+    pub(crate) fn is_piped(self) -> bool {
+        !self.stdin_terminal
+    }
+
+    /// A line that is not shown; `instead` says what to do where nobody can be asked.
+    pub(crate) fn hidden(self, question: &str, instead: &str) -> Result<Text, Failure> {
+        if !self.allowed {
+            return Err(Failure::usage(format!("{question} is missing")).hint(instead));
+        }
+        let answer = rpassword::prompt_password(format!("{question}: "));
+        answer
+            .map(Text::new)
+            .map_err(|error| Failure::io("reading the answer", &error))
+    }
+
+    /// The same, asked twice.
+    pub(crate) fn hidden_twice(self, question: &str, instead: &str) -> Result<Text, Failure> {
+        let first = self.hidden(question, instead)?;
+        let second = self.hidden("Once more", instead)?;
+        if first.expose() == second.expose() {
+            Ok(first)
+        } else {
+            Err(Failure::invalid(
+                "the two answers differ; nothing was changed",
+            ))
+        }
+    }
+
+    /// A line that is shown.
+    pub(crate) fn visible(self, question: &str, instead: &str) -> Result<String, Failure> {
+        if !self.allowed {
+            return Err(Failure::usage(format!("{question} is missing")).hint(instead));
+        }
+        let failed = |error: io::Error| Failure::io("reading the answer", &error);
+        let mut stderr = io::stderr().lock();
+        stderr
+            .write_all(format!("{question}: ").as_bytes())
+            .map_err(failed)?;
+        stderr.flush().map_err(failed)?;
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map_err(failed)?;
+        Ok(line.trim().to_owned())
+    }
+}
+
+/// All of stdin, up to a limit.
+pub(crate) fn read_stdin(limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = io::stdin()
+        .lock()
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes);
+    let read = read.map_err(|error| Failure::io("reading stdin", &error))?;
+    if u64::try_from(read).unwrap_or(u64::MAX) > limit {
+        return Err(Failure::invalid(format!(
+            "stdin holds more than {limit} bytes"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// One line of stdin, without its end.
+pub(crate) fn read_line() -> Result<Text, Failure> {
+    let mut line = Zeroizing::new(String::new());
+    let read = io::stdin().lock().take(LONGEST_LINE).read_line(&mut line);
+    match read {
+        Ok(0) => Err(Failure::usage("stdin is empty")),
+        Ok(_) => Ok(Text::new(line.trim())),
+        Err(error) => Err(Failure::io("reading stdin", &error)),
+    }
+}
+
+const LONGEST_LINE: u64 = 64 * 1024;

@@ -1,0 +1,16 @@
+//! The doors: what stands between a socket and the application. They parse, call and format; they
+//! decide nothing about secrets.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`listen`] | accepting connections, TLS handshakes, peer credentials |
+//! | [`admit`] | how many connections, in all and from one source |
+//! | [`conn`] | one connection: deadlines for silence, who is at the other end |
+//! | [`guard`] | around every request: load, time and size limits, metrics |
+//! | [`health`] | liveness, readiness and metrics over plain HTTP |
+
+pub mod admit;
+pub mod conn;
+pub mod guard;
+pub mod health;
+pub mod listen;
