@@ -7,7 +7,7 @@ use crate::source::{Source, files, root};
 /// Modules of `vault-core`, lowest first.
 const CORE: [&str; 5] = ["name", "crypto", "record", "access", "engine"];
 /// Modules of `vaultd`, lowest first. What is not here is the shell, above all of them.
-const DAEMON: [&str; 5] = ["clock", "store", "raft", "app", "door"];
+const DAEMON: [&str; 6] = ["clock", "metrics", "store", "raft", "app", "door"];
 
 /// A crate, and the only places that may name it.
 const CONFINED: [(&str, &[&str]); 6] = [

@@ -372,3 +372,6 @@ const UPKEEP: u32 = 10;
 const STREAMS: u32 = 1024;
 /// Between the guard's bound for a connection and the server's own.
 const SLACK: usize = 24;
+
+#[cfg(test)]
+mod tests;

@@ -214,3 +214,6 @@ pub async fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;
