@@ -65,7 +65,7 @@ impl Daemon {
             .expect("a timeout");
         let log = File::create(self.log()).expect("a log file");
         let mut command = self.place.command(self.place.binaries.vaultd);
-        let mut child = command
+        let child = command
             .arg("server")
             .arg("--config")
             .arg(self.place.path("vaultd.toml"))
@@ -75,20 +75,20 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .expect("vaultd starts");
+        // From here on it is killed whatever happens.
+        let child = self.child.insert(child);
         let begun = Instant::now();
         let mut message = [0; 4096];
         while begun.elapsed() < LIMIT {
             if let Some(status) = child.try_wait().expect("its state") {
-                panic!("vaultd ended with {status}:\n{}", self.log_text());
+                panic!("vaultd ended with {status}");
             }
             let length = socket.recv(&mut message).unwrap_or(0);
             if String::from_utf8_lossy(&message[..length]).contains("READY=1") {
-                self.child = Some(child);
                 return;
             }
         }
-        let _ = child.kill();
-        panic!("vaultd was not ready in {LIMIT:?}:\n{}", self.log_text());
+        panic!("vaultd was not ready in {LIMIT:?}");
     }
 
     /// `init` over the Unix socket: five shares, three of which open.
