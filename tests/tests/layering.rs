@@ -198,7 +198,11 @@ fn heads(group: &str) -> Vec<String> {
         match c {
             '{' => depth += 1,
             ',' | '}' if depth == 0 => {
-                found.push(ident(group[start..i].trim_start()).to_owned());
+                let head = ident(group[start..i].trim_start());
+                // Nothing after a trailing comma; `self` is no module.
+                if !head.is_empty() && head != "self" {
+                    found.push(head.to_owned());
+                }
                 start = i + 1;
                 if c == '}' {
                     break;
@@ -247,7 +251,7 @@ fn engine(path: &str) -> &str {
 #[test]
 fn imports_are_read_in_every_form() {
     let code =
-        "use crate::{store::{a, b}, raft, app::x}; crate::door::f(); super::super::shell::g();";
+        "use crate::{store::{a, b}, raft, app::x,}; crate::door::f(); super::super::shell::g();";
     let found: Vec<String> = named(code, 2).into_iter().collect();
     assert_eq!(found, ["app", "door", "raft", "shell", "store"]);
     assert!(names_crate("use openraft::Raft;", "openraft"));

@@ -33,7 +33,7 @@ fn every_file_begins_by_saying_what_it_is() {
             let first = source.text.lines().next().unwrap_or_default();
             first
                 .strip_prefix("//! ")
-                .is_none_or(|said| said.len() < 15)
+                .is_none_or(|said| said.len() < 12)
         })
         .map(|source| source.path.clone())
         .collect();
