@@ -1,0 +1,270 @@
+//! A node: raft on a thread and runtime of its own, and the handle that the rest of the daemon holds.
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use bytes::Bytes;
+use openraft::Raft;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::config::{NodeOptions, raft_config};
+use super::error::{RaftError, ReadError, StartError};
+use super::leader;
+use super::log::LogStore;
+use super::machine::Machine;
+use super::metrics::Metrics;
+use super::network::Peers;
+use super::propose::{self, Ask, Proposal};
+use super::types::{StoredMembership, Types, Vote, alone, log_id};
+use super::{housekeeping, read};
+use crate::store::{self, Options, Origin, Position, RestoreError, SnapshotInfo, Store};
+
+/// Raft as this crate instantiates it.
+pub(super) type Core = Raft<Types, Machine>;
+
+/// A handle on a running node. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    options: NodeOptions,
+    raft: Core,
+    proposals: mpsc::UnboundedSender<Ask>,
+    reads: mpsc::UnboundedSender<read::Waiter>,
+    leader: watch::Receiver<Option<u64>>,
+    stop: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+/// What the thread hands over once raft runs.
+struct Running {
+    raft: Core,
+    leader: watch::Receiver<Option<u64>>,
+}
+
+impl Node {
+    /// Starts raft on the store. Returns when it runs; it has no leader yet.
+    ///
+    /// # Errors
+    /// When the thread or raft itself does not start.
+    pub fn start(store: Store, options: NodeOptions) -> Result<Self, StartError> {
+        let (proposals, asks) = mpsc::unbounded_channel();
+        let (reads, waiters) = mpsc::unbounded_channel();
+        let (stop, stopped) = mpsc::channel(1);
+        let (started, running) = sync_channel(1);
+        let thread = Thread {
+            store: store.clone(),
+            options: options.clone(),
+            asks,
+            waiters,
+            stopped,
+        };
+        std::thread::Builder::new()
+            .name("raft".into())
+            .spawn(move || thread.run(&started))?;
+        let Running { raft, leader } = running.recv().map_err(|_| StartError::Stopped)??;
+        let inner = Inner {
+            store,
+            options,
+            raft,
+            proposals,
+            reads,
+            leader,
+            stop,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The store that it replicates.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Whether the node belongs to a cluster.
+    pub fn initialised(&self) -> bool {
+        self.inner.store.log().bounds().1.is_some()
+    }
+
+    /// Makes a cluster of this node alone.
+    ///
+    /// # Errors
+    /// When it belongs to one already.
+    pub async fn initialise(&self) -> Result<(), RaftError> {
+        let members = alone(self.inner.options.id, &self.inner.options.address);
+        self.inner
+            .raft
+            .initialize(members)
+            .await
+            .map_err(|error| match error.into_api_error() {
+                Some(_) => RaftError::Initialised,
+                None => RaftError::Stopped,
+            })
+    }
+
+    /// The term that this node leads in, once it has applied its own first entry.
+    pub fn leader_term(&self) -> Option<u64> {
+        *self.inner.leader.borrow()
+    }
+
+    /// Follows [`Node::leader_term`].
+    pub fn watch_leader(&self) -> watch::Receiver<Option<u64>> {
+        self.inner.leader.clone()
+    }
+
+    /// Returns once this node leads. Put a deadline of your own around it.
+    ///
+    /// # Errors
+    /// When the node stops.
+    pub async fn wait_leader(&self) -> Result<u64, RaftError> {
+        let mut leader = self.watch_leader();
+        let term = leader.wait_for(Option::is_some).await;
+        term.ok().and_then(|term| *term).ok_or(RaftError::Stopped)
+    }
+
+    /// Proposes a signed batch as the leader of `term`. Batches are appended in the order of the
+    /// calls; several may be in flight.
+    pub fn propose(&self, batch: Bytes, term: u64) -> Proposal {
+        propose::propose(&self.inner.proposals, batch, term)
+    }
+
+    /// An index such that whoever has applied it sees every write acknowledged before this call,
+    /// confirmed by a quorum. Callers at the same time share one round.
+    ///
+    /// # Errors
+    /// When this node is not the leader, or does not reach a quorum.
+    pub async fn read_index(&self) -> Result<u64, ReadError> {
+        read::ask(&self.inner.reads).await
+    }
+
+    /// What raft says of itself.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::of(&self.inner.raft)
+    }
+
+    /// Notes a snapshot of the state and cuts the log up to it, as far as the state is durable.
+    ///
+    /// # Errors
+    /// When the node stops.
+    pub async fn snapshot(&self) -> Result<(), RaftError> {
+        housekeeping::cut_log(&self.inner.raft, &self.inner.store).await
+    }
+
+    /// Stops raft, makes the store durable and closes it.
+    pub async fn shutdown(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.inner.stop.send(done).await.is_ok() {
+            // Dropped when the thread has ended some other way.
+            drop(wait.await);
+        }
+    }
+}
+
+/// What the thread owns.
+struct Thread {
+    store: Store,
+    options: NodeOptions,
+    asks: mpsc::UnboundedReceiver<Ask>,
+    waiters: mpsc::UnboundedReceiver<read::Waiter>,
+    stopped: mpsc::Receiver<oneshot::Sender<()>>,
+}
+
+impl Thread {
+    fn run(self, started: &SyncSender<Result<Running, StartError>>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(self.serve(started)),
+            Err(error) => {
+                // The starter is waiting for exactly this.
+                drop(started.send(Err(error.into())));
+            }
+        }
+    }
+
+    async fn serve(mut self, started: &SyncSender<Result<Running, StartError>>) {
+        let (told, leader) = watch::channel(None);
+        let raft = match self.raft().await {
+            Ok(raft) => raft,
+            Err(error) => {
+                drop(started.send(Err(error)));
+                return;
+            }
+        };
+        let following = tokio::spawn(leader::follow(
+            raft.clone(),
+            told,
+            self.store.fatal().clone(),
+        ));
+        let proposing = tokio::spawn(propose::run(raft.clone(), self.asks));
+        let reading = tokio::spawn(read::run(raft.clone(), self.waiters));
+        let cutting = tokio::spawn(housekeeping::run(raft.clone(), self.store.clone()));
+        leader::hurry(&raft, self.options.id).await;
+        let running = Running {
+            raft: raft.clone(),
+            leader,
+        };
+        drop(started.send(Ok(running)));
+        let stop = self.stopped.recv().await;
+        cutting.abort();
+        following.abort();
+        if let Err(error) = raft.shutdown().await {
+            tracing::warn!(%error, "raft did not stop in order");
+        }
+        proposing.abort();
+        reading.abort();
+        let store = self.store.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+            tracing::warn!(%error, "the store did not close in order");
+        }
+        if let Some(done) = stop {
+            done.send(()).unwrap_or_default();
+        }
+    }
+
+    async fn raft(&self) -> Result<Core, StartError> {
+        let config = raft_config(&self.options)?;
+        let log = LogStore::new(Arc::clone(self.store.log()));
+        let machine = Machine::new(self.store.clone());
+        Raft::new(self.options.id, config, Peers, log, machine)
+            .await
+            .map_err(|error| StartError::Raft(error.to_string()))
+    }
+}
+
+/// Makes a node in an empty directory from a backup: a cluster of its own, under a new incarnation,
+/// in a term above the backup's.
+///
+/// # Errors
+/// When the directory is not empty, or the backup does not verify.
+pub fn restore(
+    dir: &Path,
+    options: &Options,
+    node: &NodeOptions,
+    incarnation: u64,
+    backup: &mut dyn Read,
+) -> Result<SnapshotInfo, RestoreError> {
+    let origin = |info: &SnapshotInfo| {
+        let at = Position {
+            term: info.term,
+            index: info.index,
+        };
+        let members = alone(node.id, &node.address);
+        let voters = vec![members.keys().copied().collect()];
+        let membership = openraft::Membership::new(voters, members).map_err(io::Error::other)?;
+        let stored = StoredMembership::new(Some(log_id(at)), membership);
+        let vote = Vote::new(info.term.max(info.last.term), node.id);
+        Ok(Origin {
+            membership: serde_json::to_vec(&stored)?.into(),
+            vote: serde_json::to_vec(&vote)?.into(),
+        })
+    };
+    store::restore(dir, options, incarnation, backup, &origin)
+}

@@ -1,0 +1,200 @@
+//! Rows of records: reading with the digest verified, writing with it kept.
+
+use bytes::Bytes;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use vault_core::record::{Key, MAX_KEY_BYTES, Record, Revision, ViewError};
+
+use super::schema::INLINE;
+
+const GET: &str = "SELECT r.term, r.sequence, r.digest, coalesce(r.sealed, p.sealed) \
+    FROM records r LEFT JOIN payloads p ON p.id = r.payload WHERE r.key = ?1";
+const SCAN: &str = "SELECT r.term, r.sequence, r.digest, coalesce(r.sealed, p.sealed), r.key \
+    FROM records r LEFT JOIN payloads p ON p.id = r.payload \
+    WHERE r.key >= ?1 AND r.key < ?2 ORDER BY r.key LIMIT ?3";
+
+/// The digest of a row.
+pub(crate) fn digest(key: &Key, revision: Revision, sealed: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(key.as_bytes().len() as u64).to_be_bytes());
+    hasher.update(key.as_bytes());
+    hasher.update(&revision.term.to_be_bytes());
+    hasher.update(&revision.sequence.to_be_bytes());
+    hasher.update(sealed);
+    *hasher.finalize().as_bytes()
+}
+
+fn io(error: &rusqlite::Error) -> ViewError {
+    ViewError::Io(error.to_string())
+}
+
+fn blob<'a>(row: &'a Row<'_>, column: usize) -> Option<&'a [u8]> {
+    match row.get_ref(column) {
+        Ok(ValueRef::Blob(bytes)) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn revision(row: &Row<'_>) -> rusqlite::Result<Revision> {
+    Ok(Revision {
+        term: row.get::<_, i64>(0)?.cast_unsigned(),
+        sequence: row.get::<_, i64>(1)?.cast_unsigned(),
+    })
+}
+
+/// Turns a row of [`GET`] or [`SCAN`] into a record, if its digest holds.
+fn record(key: &Key, row: &Row<'_>) -> Result<(Record, [u8; 32]), ViewError> {
+    let damaged = || ViewError::Damaged(key.clone());
+    let revision = revision(row).map_err(|_| damaged())?;
+    let sealed = blob(row, 3).ok_or_else(damaged)?;
+    let digest = digest(key, revision, sealed);
+    if blob(row, 2) != Some(&digest) {
+        return Err(damaged());
+    }
+    let sealed = Bytes::copy_from_slice(sealed);
+    Ok((Record { revision, sealed }, digest))
+}
+
+/// Reads a record.
+pub(crate) fn get(connection: &Connection, key: &Key) -> Result<Option<Record>, ViewError> {
+    let mut statement = connection.prepare_cached(GET).map_err(|error| io(&error))?;
+    let mut rows = statement
+        .query([key.as_bytes()])
+        .map_err(|error| io(&error))?;
+    match rows.next().map_err(|error| io(&error))? {
+        Some(row) => record(key, row).map(|(record, _)| Some(record)),
+        None => Ok(None),
+    }
+}
+
+/// Revision of a record, without reading what it holds.
+pub(crate) fn revision_of(
+    connection: &Connection,
+    key: &Key,
+) -> rusqlite::Result<Option<Revision>> {
+    connection
+        .prepare_cached("SELECT term, sequence FROM records WHERE key = ?1")?
+        .query_row([key.as_bytes()], revision)
+        .optional()
+}
+
+/// Calls `each` with up to `limit` records from the first after `after`, in key order, and the
+/// digest of each.
+pub(crate) fn scan(
+    connection: &Connection,
+    prefix: &[u8],
+    after: Option<&Key>,
+    limit: usize,
+    each: &mut dyn FnMut(Key, Record, &[u8; 32]),
+) -> Result<(), ViewError> {
+    let mut statement = connection
+        .prepare_cached(SCAN)
+        .map_err(|error| io(&error))?;
+    let start = after.map_or_else(
+        || prefix.to_vec(),
+        |after| successor(after).max(prefix.to_vec()),
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement
+        .query(params![start, end_of(prefix), limit])
+        .map_err(|error| io(&error))?;
+    while let Some(row) = rows.next().map_err(|error| io(&error))? {
+        let key = blob(row, 4).map(Bytes::copy_from_slice).unwrap_or_default();
+        let key = Key::from_bytes(key)
+            .map_err(|error| ViewError::Io(format!("a row of the database is damaged: {error}")))?;
+        let (record, digest) = record(&key, row)?;
+        each(key, record, &digest);
+    }
+    Ok(())
+}
+
+/// The first bytes after a key.
+fn successor(key: &Key) -> Vec<u8> {
+    let mut bytes = key.as_bytes().to_vec();
+    bytes.push(0);
+    bytes
+}
+
+/// The first bytes after all keys that begin with `prefix`.
+fn end_of(prefix: &[u8]) -> Vec<u8> {
+    let Some(last) = prefix.iter().rposition(|byte| *byte != u8::MAX) else {
+        return vec![u8::MAX; MAX_KEY_BYTES + 1];
+    };
+    let mut end = prefix.get(..=last).unwrap_or_default().to_vec();
+    if let Some(byte) = end.last_mut() {
+        *byte += 1;
+    }
+    end
+}
+
+/// What a write replaced.
+#[derive(Debug)]
+pub(crate) struct Old {
+    pub(crate) digest: [u8; 32],
+    payload: Option<i64>,
+}
+
+fn old(connection: &Connection, key: &Key) -> rusqlite::Result<Option<Old>> {
+    connection
+        .prepare_cached("SELECT digest, payload FROM records WHERE key = ?1")?
+        .query_row([key.as_bytes()], |row| {
+            Ok(Old {
+                digest: row.get(0)?,
+                payload: row.get(1)?,
+            })
+        })
+        .optional()
+}
+
+fn drop_payload(connection: &Connection, old: Option<&Old>) -> rusqlite::Result<()> {
+    let Some(id) = old.and_then(|old| old.payload) else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached("DELETE FROM payloads WHERE id = ?1")?
+        .execute([id])
+        .map(|_| ())
+}
+
+/// Writes a record and returns what it replaced.
+pub(crate) fn put(
+    connection: &Connection,
+    key: &Key,
+    revision: Revision,
+    sealed: &[u8],
+    digest: &[u8; 32],
+) -> rusqlite::Result<Option<Old>> {
+    let old = old(connection, key)?;
+    drop_payload(connection, old.as_ref())?;
+    let (inline, payload) = if sealed.len() <= INLINE {
+        (Some(sealed), None)
+    } else {
+        connection
+            .prepare_cached("INSERT INTO payloads (sealed) VALUES (?1)")?
+            .execute([sealed])?;
+        (None, Some(connection.last_insert_rowid()))
+    };
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![
+            key.as_bytes(),
+            revision.term.cast_signed(),
+            revision.sequence.cast_signed(),
+            digest,
+            inline,
+            payload
+        ])?;
+    Ok(old)
+}
+
+/// Deletes a record and returns what it was.
+pub(crate) fn delete(connection: &Connection, key: &Key) -> rusqlite::Result<Option<Old>> {
+    let old = old(connection, key)?;
+    if old.is_some() {
+        drop_payload(connection, old.as_ref())?;
+        connection
+            .prepare_cached("DELETE FROM records WHERE key = ?1")?
+            .execute([key.as_bytes()])?;
+    }
+    Ok(old)
+}
