@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use ed25519_dalek::{Signer, SigningKey};
+use vault_core::crypto::entropy::Entropy;
+use vault_core::crypto::secret::LogSigningKey;
+use vault_core::crypto::sign;
 use vault_core::record::{Batch, Key, Kind, Transaction, Write};
 
 use super::{Fatal, Options};
@@ -22,10 +24,20 @@ pub(crate) fn options() -> (Options, Arc<Mutex<Vec<String>>>) {
     (options, reasons)
 }
 
+/// Bytes that are all alike: a key for tests.
+#[derive(Debug)]
+pub(crate) struct Fixed(pub(crate) u8);
+
+impl Entropy for Fixed {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.fill(self.0);
+    }
+}
+
 /// Signs batches as a leader would.
 #[derive(Clone, Debug)]
 pub(crate) struct Leader {
-    pub(crate) key: SigningKey,
+    pub(crate) key: Arc<LogSigningKey>,
     pub(crate) term: u64,
     pub(crate) sequence: u64,
     pub(crate) incarnation: u64,
@@ -36,7 +48,7 @@ pub(crate) struct Leader {
 impl Leader {
     pub(crate) fn new(term: u64) -> Self {
         Self {
-            key: SigningKey::from_bytes(&[3; 32]),
+            key: Arc::new(LogSigningKey::make(&mut Fixed(3))),
             term,
             sequence: 0,
             incarnation: 1,
@@ -58,12 +70,12 @@ impl Leader {
             transactions,
         };
         self.sequence += count;
-        batch.encode(|digest| self.key.sign(digest).to_bytes())
+        batch.encode(|digest| sign::sign(&self.key, digest))
     }
 
     /// The batch that a cluster begins with.
     pub(crate) fn founding(&mut self) -> Bytes {
-        let signer = Bytes::copy_from_slice(self.key.verifying_key().as_bytes());
+        let signer = Bytes::copy_from_slice(&sign::public(&self.key));
         self.batch(vec![writes(vec![Write::Put(signer_key(), signer)])])
     }
 }

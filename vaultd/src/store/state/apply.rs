@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use rusqlite::Connection;
+use vault_core::crypto::sign;
 use vault_core::record::{
     Batch, BatchError, Check, Key, Kind, Outcome, Record, Revision, Transaction, Write,
 };
@@ -16,7 +17,7 @@ use vault_core::record::{
 use super::super::cache::Cache;
 use super::super::{Body, Entry, Refused, Response};
 use super::meta::Meta;
-use super::{rows, sign};
+use super::rows;
 
 /// Why applying cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,6 @@ mod readers;
 mod rows;
 mod schema;
 mod scrub;
-mod sign;
 pub(crate) mod stream;
 
 use std::path::{Path, PathBuf};
