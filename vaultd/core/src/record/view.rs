@@ -1,6 +1,7 @@
 //! Reading records: the trait that engines read through, and the in-memory model of the store.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::{Check, Key, Record, Revision, Transaction, Write};
 
@@ -100,8 +101,7 @@ impl View for Mem {
         let start = after.map_or(prefix, Key::as_bytes);
         Ok(self
             .records
-            .iter()
-            .skip_while(|(key, _)| key.as_bytes() < start)
+            .range::<[u8], _>((Bound::Included(start), Bound::Unbounded))
             .filter(|(key, _)| after.is_none_or(|after| *key > after))
             .take_while(|(key, _)| key.as_bytes().starts_with(prefix))
             .take(limit)

@@ -35,6 +35,9 @@ mod tags;
 mod tree;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 pub use copy::{CopyReply, copy};
 pub use delete::{Delete, DeleteReply, Deleted, delete, delete_folder};
 pub use deleted::{Restore, RestoreReply, RestoreTo, list_deleted, restore};

@@ -1,0 +1,544 @@
+//! Deleting, restoring, making again, destroying: the matrix.
+
+use super::*;
+use crate::record::{Kind, RecordError};
+
+fn destroy_now(world: &mut World, path: &str, id: u64) -> Result<Destroyed, Refusal> {
+    let grant = world.on(Action::DESTROY, path);
+    world.run(|tx| destroy(tx, &grant, None, id))
+}
+
+fn delete_folder_once(
+    world: &mut World,
+    folder: &str,
+    window: Option<u64>,
+) -> Result<DeleteReply, Refusal> {
+    let grant = world.below(Action::DELETE, folder);
+    world.run(|tx| {
+        delete_folder(
+            tx,
+            &grant,
+            None,
+            &Delete {
+                window,
+                if_version: None,
+            },
+        )
+    })
+}
+
+fn is_gone<R: std::fmt::Debug>(result: &Result<R, Refusal>) -> bool {
+    matches!(result, Err(Refusal::SecretNotFound))
+}
+
+fn records_of(world: &World, kind: Kind) -> usize {
+    world
+        .state
+        .records()
+        .filter(|(key, _)| key.as_bytes()[0] == kind as u8)
+        .count()
+}
+
+#[test]
+fn a_deleted_secret_is_gone_from_everywhere_but_the_deleted_ones() {
+    let mut world = World::new();
+    world
+        .put_with(
+            "a/b",
+            &Put {
+                fields: fields(&[("value", "1")]),
+                tags: tags(&[("k", "v")]),
+                ..Put::default()
+            },
+        )
+        .unwrap();
+    let id = world.describe("a/b").unwrap().id;
+    let deleted = world.delete("a/b", None).unwrap();
+    let expected = Deleted {
+        id,
+        path: "a/b".into(),
+        deleted_at: world.now,
+        destroy_at: world.now + 7 * DAY,
+        latest_version: 1,
+    };
+    assert_eq!(deleted, expected);
+    assert!(is_gone(&world.value("a/b")) && is_gone(&world.describe("a/b")));
+    assert!(is_gone(&world.set_label("a/b", "x", 1, None)) && is_gone(&world.delete("a/b", None)));
+    assert!(world.list_all("").is_empty() && world.list("").is_empty());
+    let grant = world.below(Action::LIST, "");
+    let by_tag = Find {
+        tags: BTreeMap::from([("k".try_into().unwrap(), None)]),
+        ..Find::default()
+    };
+    assert!(
+        world
+            .run(|tx| find(tx, &grant, &by_tag))
+            .unwrap()
+            .entries
+            .is_empty()
+    );
+    assert_eq!(world.deleted(""), [expected.clone()]);
+    assert_eq!(world.deleted("a"), [expected]);
+    assert!(world.deleted("b").is_empty());
+}
+
+#[test]
+fn a_restored_secret_is_as_it_was() {
+    let mut world = World::new();
+    world
+        .put_with(
+            "a/b",
+            &Put {
+                fields: fields(&[("value", "1")]),
+                tags: tags(&[("k", "v")]),
+                ..Put::default()
+            },
+        )
+        .unwrap();
+    world.put("a/b", "2");
+    world.set_label("a/b", "blue", 1, None).unwrap();
+    let before = world.describe("a/b").unwrap();
+    world.delete("a/b", None).unwrap();
+    world.now += 7 * DAY - 1;
+    world.sweep();
+    let reply = world.restore("a/b", None, None).unwrap();
+    assert_eq!(
+        reply,
+        RestoreReply {
+            path: "a/b".into(),
+            latest_version: 2
+        }
+    );
+    let after = world.describe("a/b").unwrap();
+    assert_eq!(
+        (after.id, &after.labels, &after.tags),
+        (before.id, &before.labels, &before.tags)
+    );
+    assert_eq!(
+        (
+            world.value("a/b").unwrap(),
+            world.version("a/b", 1).unwrap()
+        ),
+        ("2".into(), "1".into())
+    );
+    assert!(world.deleted("").is_empty());
+    world.now += 100 * DAY;
+    world.sweep();
+    assert_eq!(world.value("a/b").unwrap(), "2");
+}
+
+#[test]
+fn the_window_is_within_its_bounds_and_ends() {
+    let mut world = World::new();
+    world.put("s", "1");
+    for window in [30 * DAY + 1, u64::MAX] {
+        assert!(matches!(
+            world.delete("s", Some(window)),
+            Err(Refusal::Invalid(_))
+        ));
+    }
+    world.delete("s", Some(30 * DAY)).unwrap();
+    world.now += 30 * DAY;
+    // Ended, though the sweeper was not here yet.
+    assert!(is_gone(&world.restore("s", None, None)));
+    world.sweep();
+    world.now += HOUR;
+    world.sweep();
+    assert!(is_gone(&world.restore("s", None, None)) && world.deleted("").is_empty());
+    assert_eq!(
+        records_of(&world, Kind::Secret)
+            + records_of(&world, Kind::Value)
+            + records_of(&world, Kind::Wrap),
+        0
+    );
+}
+
+#[test]
+fn nothing_is_left_of_what_was_destroyed() {
+    let mut world = World::new();
+    let empty = world.records();
+    let request = Put {
+        fields: fields(&[("value", "1")]),
+        tags: tags(&[("k", "v"), ("l", "")]),
+        ..Put::default()
+    };
+    world.put_with("a/b/c", &request).unwrap();
+    (0..5).for_each(|n| drop(world.put("a/b/c", &n.to_string())));
+    world.delete("a/b/c", Some(0)).unwrap();
+    assert_eq!(world.records(), empty, "deleted at once");
+    world.put_with("a/b/c", &request).unwrap();
+    world.delete("a/b/c", Some(DAY)).unwrap();
+    world.now += 2 * DAY;
+    world.sweep();
+    assert_eq!(world.records(), empty + 1, "only the sweeper's cursor");
+    world.put_with("a/b/c", &request).unwrap();
+    let id = world.delete("a/b/c", None).unwrap().id;
+    assert_eq!(
+        destroy_now(&mut world, "a/b/c", id).unwrap(),
+        Destroyed {
+            versions: 1,
+            done: true
+        }
+    );
+    assert_eq!(world.records(), empty + 1, "destroyed by hand");
+}
+
+#[test]
+fn a_deleted_name_is_free_at_once_and_both_lives_can_be_had() {
+    let mut world = World::new();
+    world.put("s", "first");
+    let first = world.delete("s", None).unwrap().id;
+    assert!(world.put("s", "second").created);
+    assert!(matches!(
+        world.restore("s", None, None),
+        Err(Refusal::Exists)
+    ));
+    assert_eq!(
+        world.restore("s", None, Some("old/s")).unwrap().path,
+        "old/s"
+    );
+    assert_eq!(
+        (world.value("s").unwrap(), world.value("old/s").unwrap()),
+        ("second".into(), "first".into())
+    );
+    assert_eq!(world.describe("old/s").unwrap().id, first);
+}
+
+#[test]
+fn of_several_deletions_the_newest_is_restored_unless_another_is_named() {
+    let mut world = World::new();
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        world.put("s", &n.to_string());
+        ids.push(world.delete("s", None).unwrap().id);
+        world.now += HOUR;
+    }
+    assert_eq!(world.deleted("").len(), 4);
+    world.restore("s", None, None).unwrap();
+    assert_eq!(world.value("s").unwrap(), "3");
+    world.restore("s", Some(ids[1]), Some("one")).unwrap();
+    assert_eq!(world.value("one").unwrap(), "1");
+    assert!(is_gone(&world.restore("s", Some(ids[1]), Some("again"))));
+    assert!(is_gone(&world.restore("s", Some(u64::MAX), None)));
+    assert!(
+        is_gone(&world.restore("other", Some(ids[0]), None)),
+        "an id goes with its path"
+    );
+    let mut left: Vec<_> = world.deleted("").iter().map(|deleted| deleted.id).collect();
+    left.sort_unstable();
+    assert_eq!(left, [ids[0], ids[2]]);
+}
+
+#[test]
+fn restoring_elsewhere_takes_the_right_to_read() {
+    let mut world = World::new();
+    world.put("s", "1");
+    world.delete("s", None).unwrap();
+    let grant = world.on(Action::RESTORE, "s");
+    let (other, describe) = (
+        world.on(Action::GET_VALUE, "t"),
+        world.on(Action::DESCRIBE, "s"),
+    );
+    let write = |world: &mut World| world.on(Action::PUT_VALUE, "new");
+    let request = Restore {
+        id: None,
+        to: Some(RestoreTo {
+            read: other,
+            write: write(&mut world),
+        }),
+    };
+    assert!(matches!(
+        world.run(|tx| restore(tx, &grant, None, &request)),
+        Err(Refusal::Invalid(_))
+    ));
+    let request = Restore {
+        id: None,
+        to: Some(RestoreTo {
+            read: describe,
+            write: write(&mut world),
+        }),
+    };
+    assert!(matches!(
+        world.run(|tx| restore(tx, &grant, None, &request)),
+        Err(Refusal::Grant(_))
+    ));
+}
+
+#[test]
+fn a_secret_is_destroyed_only_once_deleted_and_under_its_path() {
+    let mut world = World::new();
+    world.put("s", "1");
+    let id = world.describe("s").unwrap().id;
+    assert!(is_gone(&destroy_now(&mut world, "s", id)));
+    world.delete("s", None).unwrap();
+    assert!(is_gone(&destroy_now(&mut world, "t", id)));
+    assert!(is_gone(&destroy_now(&mut world, "s", id + 1)));
+    destroy_now(&mut world, "s", id).unwrap();
+    assert!(is_gone(&destroy_now(&mut world, "s", id)));
+    assert!(is_gone(&world.restore("s", Some(id), None)));
+}
+
+#[test]
+fn many_versions_are_destroyed_in_bounded_steps_and_cannot_come_back_in_between() {
+    let mut world = World::new();
+    let grant = world.on(Action::UPDATE, "s");
+    world.put("s", "0");
+    world
+        .run(|tx| {
+            update(
+                tx,
+                &grant,
+                None,
+                &Update {
+                    keep_versions: Some(0),
+                    ..Update::default()
+                },
+            )
+        })
+        .unwrap();
+    (0..400).for_each(|n| drop(world.put("s", &n.to_string())));
+    let empty = World::new().records();
+    let id = world.delete("s", Some(DAY)).unwrap().id;
+    let first = destroy_now(&mut world, "s", id).unwrap();
+    assert!(!first.done && first.versions > 100, "{first:?}");
+    assert!(
+        is_gone(&world.restore("s", Some(id), None)) && is_gone(&world.restore("s", None, None))
+    );
+    assert!(world.deleted("").is_empty());
+    let second = destroy_now(&mut world, "s", id).unwrap();
+    assert!(!second.done);
+    world.now += 2 * HOUR;
+    world.sweep();
+    assert_eq!(
+        records_of(&world, Kind::Value) + records_of(&world, Kind::Secret),
+        0
+    );
+    assert_eq!(world.records(), empty + 1);
+}
+
+#[test]
+fn a_secret_with_many_versions_is_deleted_at_once_and_the_rest_swept() {
+    let mut world = World::new();
+    let grant = world.on(Action::UPDATE, "s");
+    world.put("s", "0");
+    world
+        .run(|tx| {
+            update(
+                tx,
+                &grant,
+                None,
+                &Update {
+                    keep_versions: Some(0),
+                    ..Update::default()
+                },
+            )
+        })
+        .unwrap();
+    (0..200).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.delete("s", Some(0)).unwrap();
+    assert!(
+        is_gone(&world.value("s"))
+            && is_gone(&world.restore("s", None, None))
+            && world.deleted("").is_empty()
+    );
+    world.now += HOUR;
+    world.sweep();
+    assert_eq!(records_of(&world, Kind::Value), 0);
+}
+
+#[test]
+fn a_condition_on_the_version_protects_from_deleting() {
+    let mut world = World::new();
+    world.put("s", "1");
+    world.put("s", "2");
+    let grant = world.on(Action::DELETE, "s");
+    let mut delete = |if_version| {
+        world.run(|tx| {
+            delete(
+                tx,
+                &grant,
+                None,
+                &Delete {
+                    window: None,
+                    if_version,
+                },
+            )
+        })
+    };
+    assert!(matches!(
+        delete(Some(1)),
+        Err(Refusal::VersionMismatch { found: 2 })
+    ));
+    assert!(matches!(
+        delete(Some(0)),
+        Err(Refusal::VersionMismatch { found: 2 })
+    ));
+    delete(Some(2)).unwrap();
+}
+
+#[test]
+fn a_folder_is_deleted_in_bounded_calls_and_its_neighbours_stay() {
+    let mut world = World::new();
+    for n in 0..150 {
+        world.put(&format!("f/{}/s{n}", n % 7), "x");
+    }
+    world.put("f", "same name");
+    world.put("g/s", "neighbour");
+    let mut ids = std::collections::BTreeSet::new();
+    let mut calls = 0;
+    loop {
+        let reply = delete_folder_once(&mut world, "f", None).unwrap();
+        assert!(reply.deleted.len() <= 64);
+        ids.extend(reply.deleted.iter().map(|deleted| deleted.id));
+        calls += 1;
+        if !reply.more {
+            break;
+        }
+    }
+    assert_eq!((ids.len(), calls > 2), (150, true));
+    assert_eq!(world.list_all(""), ["f", "g/s"]);
+    assert!(matches!(
+        delete_folder_once(&mut world, "f", None),
+        Err(Refusal::FolderNotFound)
+    ));
+    assert!(matches!(
+        world.list_with("f", false, 0, 10),
+        Err(Refusal::FolderNotFound)
+    ));
+    world.restore("f/3/s3", None, None).unwrap();
+    assert_eq!(world.list_all("f"), ["f/3/s3"]);
+}
+
+#[test]
+fn a_folder_of_deep_chains_and_busy_secrets_still_fits_its_transactions() {
+    let mut world = World::new();
+    for n in 0..40 {
+        let chain = (0..25)
+            .map(|level| format!("{n}-{level}"))
+            .collect::<Vec<_>>()
+            .join("/");
+        let grant = world.on(Action::PUT_VALUE, &format!("f/{chain}/s"));
+        for request in 0..16 {
+            let once = Once {
+                request_id: [request; 16],
+                digest: [n; 32],
+            };
+            let request = Put {
+                fields: fields(&[("value", "x")]),
+                ..Put::default()
+            };
+            let _outcome = world.run(|tx| put(tx, &grant, Some(&once), &request));
+        }
+    }
+    for window in [None, Some(0)] {
+        let reply = delete_folder_once(&mut world, "f", window).unwrap();
+        assert!(reply.more && !reply.deleted.is_empty());
+    }
+    while delete_folder_once(&mut world, "f", Some(0)).unwrap().more {}
+    assert!(world.list_all("").is_empty());
+    assert_eq!(
+        records_of(&world, Kind::Entry) + records_of(&world, Kind::Folder),
+        0
+    );
+}
+
+#[test]
+fn folders_go_with_the_last_thing_in_them() {
+    let mut world = World::new();
+    world.put("a/b/c/d", "1");
+    world.put("a/x", "2");
+    world.delete("a/b/c/d", None).unwrap();
+    assert_eq!(world.list("a"), ["a/x"]);
+    assert_eq!(
+        (
+            records_of(&world, Kind::Folder),
+            records_of(&world, Kind::Entry)
+        ),
+        (1, 2)
+    );
+    world.delete("a/x", None).unwrap();
+    assert_eq!(
+        (
+            records_of(&world, Kind::Folder),
+            records_of(&world, Kind::Entry)
+        ),
+        (0, 0)
+    );
+    world.restore("a/b/c/d", None, None).unwrap();
+    assert_eq!(world.list_all(""), ["a/b/c/d"]);
+}
+
+#[test]
+fn a_delete_and_a_put_into_the_folder_it_would_empty_conflict() {
+    let mut world = World::new();
+    world.put("a/b", "1");
+    let (delete_grant, put_grant) = (
+        world.on(Action::DELETE, "a/b"),
+        world.on(Action::PUT_VALUE, "a/c"),
+    );
+    let request = Put {
+        fields: fields(&[("value", "x")]),
+        ..Put::default()
+    };
+    let (_, deletion) =
+        world.evaluate(|tx| delete(tx, &delete_grant, None, &Delete::default()).unwrap());
+    let (_, creation) = world.evaluate(|tx| put(tx, &put_grant, None, &request).unwrap());
+    let mut other = world.state.clone();
+    assert!(world.state.apply(
+        Revision {
+            term: 1,
+            sequence: 90
+        },
+        &deletion
+    ));
+    assert!(!world.state.apply(
+        Revision {
+            term: 1,
+            sequence: 91
+        },
+        &creation
+    ));
+    assert!(other.apply(
+        Revision {
+            term: 1,
+            sequence: 90
+        },
+        &creation
+    ));
+    assert!(!other.apply(
+        Revision {
+            term: 1,
+            sequence: 91
+        },
+        &deletion
+    ));
+}
+
+#[test]
+fn a_record_in_the_wrong_place_is_damage_and_not_a_missing_secret() {
+    let mut world = World::new();
+    world.put("s", "1");
+    let key = world
+        .state
+        .records()
+        .map(|(key, _)| key.clone())
+        .find(|key| key.as_bytes()[0] == Kind::Secret as u8);
+    let forged = Transaction {
+        checks: Vec::new(),
+        writes: vec![crate::record::Write::Put(
+            key.unwrap(),
+            Bytes::from_static(b"forged"),
+        )],
+    };
+    assert!(world.state.apply(
+        Revision {
+            term: 1,
+            sequence: 99
+        },
+        &forged
+    ));
+    assert!(matches!(
+        world.value("s"),
+        Err(Refusal::Record(RecordError::Open(_)))
+    ));
+}
