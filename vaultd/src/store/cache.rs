@@ -92,3 +92,89 @@ impl Cache {
         self.0.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vault_core::record::Kind;
+
+    use super::*;
+
+    fn key(n: u8) -> Key {
+        Key::new(Kind::Secret, &[&[n]])
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "what a read returns")]
+    fn record(sequence: u64, length: usize) -> Option<Record> {
+        Some(Record {
+            revision: Revision { term: 1, sequence },
+            sealed: vec![7; length].into(),
+        })
+    }
+
+    fn unread() -> Result<Option<Record>, ViewError> {
+        Err(ViewError::Io("read".into()))
+    }
+
+    #[test]
+    fn a_record_is_read_once() {
+        let cache = Cache::new(1 << 20);
+        assert_eq!(
+            cache.get(&key(1), || Ok(record(1, 9))).unwrap(),
+            record(1, 9)
+        );
+        assert_eq!(cache.get(&key(1), unread).unwrap(), record(1, 9));
+        assert_eq!(cache.revision(&key(1)).unwrap().sequence, 1);
+    }
+
+    #[test]
+    fn a_fill_that_is_late_is_dropped() {
+        let cache = Cache::new(1 << 20);
+        let newer = record(2, 9);
+        let old = cache.get(&key(1), || {
+            cache.committed(&key(1), newer.as_ref());
+            Ok(record(1, 9))
+        });
+        assert_eq!(old.unwrap(), record(1, 9));
+        assert_eq!(cache.get(&key(1), unread).unwrap(), newer);
+    }
+
+    #[test]
+    fn a_fill_of_what_was_deleted_or_replaced_whole_is_dropped() {
+        let cache = Cache::new(1 << 20);
+        let steps: [&dyn Fn(); 3] = [
+            &|| cache.committed(&key(1), None),
+            &|| cache.committed(&key(1), record(3, LARGEST + 1).as_ref()),
+            &|| cache.clear(),
+        ];
+        for step in steps {
+            cache
+                .get(&key(1), || {
+                    step();
+                    Ok(record(1, 9))
+                })
+                .unwrap();
+            assert_eq!(cache.revision(&key(1)), None);
+        }
+    }
+
+    #[test]
+    fn absence_and_failure_are_not_remembered() {
+        let cache = Cache::new(1 << 20);
+        assert_eq!(cache.get(&key(1), || Ok(None)).unwrap(), None);
+        assert!(cache.get(&key(1), unread).is_err());
+        assert_eq!(
+            cache.get(&key(1), || Ok(record(1, 9))).unwrap(),
+            record(1, 9)
+        );
+    }
+
+    #[test]
+    fn it_holds_no_more_than_its_bytes() {
+        let cache = Cache::new(64 << 10);
+        for n in 0..=255 {
+            cache.committed(&key(n), record(1, 4096).as_ref());
+        }
+        let held = (0..=255).filter(|n| cache.revision(&key(*n)).is_some());
+        assert!(held.count() <= 16);
+    }
+}

@@ -11,18 +11,17 @@ mod frame;
 mod index;
 mod prepare;
 mod recover;
+mod shared;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::{Bytes, BytesMut};
@@ -32,83 +31,14 @@ pub(crate) use files::{private_file, replace_file, sync_dir};
 use self::files::{Manifest, Spare};
 use self::flush::Flusher;
 use self::frame::Record;
-use self::index::{Entries, Place, Source};
+use self::index::Source;
 use self::recover::Recovered;
-use super::{Fatal, Faults, OpenError, Options, Position};
-
-/// Entries kept in memory for readers and for apply.
-const TAIL_BYTES: usize = 4 << 20;
+pub use self::shared::LogStats;
+use self::shared::{Counters, Job, Shared, State};
+use super::{OpenError, Options, Position};
 
 /// Answers a job, from the flusher's thread.
 pub(crate) type Callback = Box<dyn FnOnce(io::Result<()>) + Send>;
-
-/// What the log has done since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogStats {
-    /// Syncs of files and directories.
-    pub syncs: u64,
-    /// Bytes written.
-    pub bytes: u64,
-    /// Entries written.
-    pub entries: u64,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    syncs: AtomicU64,
-    bytes: AtomicU64,
-    entries: AtomicU64,
-}
-
-struct Job {
-    records: Vec<Record>,
-    done: Option<Callback>,
-}
-
-impl Job {
-    fn answer(self, result: io::Result<()>) {
-        if let Some(done) = self.done {
-            done(result);
-        }
-    }
-
-    fn room(&self) -> usize {
-        self.records.iter().map(frame::record_room).sum()
-    }
-}
-
-impl std::fmt::Debug for Job {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Job({} records)", self.records.len())
-    }
-}
-
-#[derive(Debug, Default)]
-struct State {
-    entries: Entries,
-    vote: Option<Bytes>,
-    committed: Option<Position>,
-    segments: BTreeMap<u64, Arc<File>>,
-    queue: VecDeque<Job>,
-    /// Rides with the next batch instead of causing one.
-    lazy: Option<Record>,
-    closing: bool,
-    broken: Option<String>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    /// Something was queued, or the log is closing.
-    queued: Condvar,
-    /// Entries became durable, or never will.
-    durable: Condvar,
-    /// Set at the end of the log's life, for the thread that prepares segments.
-    stop: Arc<AtomicBool>,
-    stats: Counters,
-    fatal: Fatal,
-    faults: Faults,
-}
 
 /// A handle on the log.
 #[derive(Debug)]
@@ -379,85 +309,5 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn enqueue(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        records: Vec<Record>,
-        done: Option<Callback>,
-    ) -> io::Result<()> {
-        if let Some(broken) = &state.broken {
-            return Err(io::Error::other(broken.clone()));
-        }
-        state.queue.push_back(Job { records, done });
-        drop(state);
-        self.queued.notify_one();
-        Ok(())
-    }
-
-    /// Waits for jobs and takes up to `limit` bytes of them; `None` when the log closes.
-    fn drain(&self, limit: usize) -> Option<Vec<Job>> {
-        let mut state = self.lock();
-        while state.queue.is_empty() && !state.closing {
-            state = self
-                .queued
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        let (mut jobs, mut bytes) = (Vec::new(), 0);
-        if let Some(record) = state.lazy.take() {
-            jobs.push(Job {
-                records: vec![record],
-                done: None,
-            });
-        }
-        while let Some(job) = state.queue.pop_front() {
-            let room = job.room();
-            if bytes > 0 && bytes + room > limit {
-                state.queue.push_front(job);
-                break;
-            }
-            bytes += room;
-            jobs.push(job);
-        }
-        (!jobs.is_empty()).then_some(jobs)
-    }
-
-    fn placed(&self, places: &[(Position, Place)]) {
-        let mut state = self.lock();
-        for (at, place) in places {
-            state.entries.placed(*at, *place);
-        }
-        state.entries.evict(TAIL_BYTES);
-        drop(state);
-        self.durable.notify_all();
-    }
-
-    fn opened(&self, id: u64, file: Arc<File>) {
-        self.lock().segments.insert(id, file);
-    }
-
-    fn closed(&self, id: u64) {
-        self.lock().segments.remove(&id);
-    }
-
-    fn oldest_segment(&self) -> Option<u64> {
-        self.lock().entries.oldest_segment()
-    }
-
-    fn break_down(&self, message: &str) -> Vec<Job> {
-        let mut state = self.lock();
-        state.broken = Some(message.to_owned());
-        let waiting = state.queue.drain(..).collect();
-        drop(state);
-        self.durable.notify_all();
-        waiting
     }
 }
