@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
 use tokio::time::{Instant, timeout_at};
-use tonic::metadata::{Ascii, MetadataValue};
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -170,11 +170,10 @@ impl Vault {
         Ok(request)
     }
 
-    pub(crate) fn observe(&self, metadata: &tonic::metadata::MetadataMap) {
-        let header = metadata
-            .get(consistency::HEADER)
-            .and_then(|value| value.to_str().ok());
-        self.nodes.seen.observe(header);
+    pub(crate) fn observe(&self, metadata: &MetadataMap) {
+        let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
+        self.nodes.seen.observe(header(consistency::HEADER));
+        self.nodes.seen.observe_date(header("date"));
     }
 
     fn backoff(&self) -> ExponentialBuilder {

@@ -40,19 +40,36 @@ impl fmt::Display for Index {
 
 /// The highest token seen so far; shared by all clones of a handle.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(Mutex<Option<Index>>);
+pub(crate) struct Seen {
+    index: Mutex<Option<Index>>,
+    date: Mutex<Option<String>>,
+}
 
 impl Seen {
     /// Remembers a reply's token; one that does not parse is of no use and ignored.
     pub(crate) fn observe(&self, header: Option<&str>) {
         if let Some(index) = header.and_then(|text| text.parse().ok()) {
-            let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = self.index.lock().unwrap_or_else(PoisonError::into_inner);
             *seen = (*seen).max(Some(index));
         }
     }
 
+    /// Remembers when a server said it answered.
+    pub(crate) fn observe_date(&self, header: Option<&str>) {
+        if let Some(date) = header {
+            *self.date.lock().unwrap_or_else(PoisonError::into_inner) = Some(date.to_owned());
+        }
+    }
+
+    pub(crate) fn date(&self) -> Option<String> {
+        self.date
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     pub(crate) fn newest(&self) -> Option<Index> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -63,6 +63,11 @@ impl Vault {
         }
     }
 
+    /// The time of the last answer by the server's clock, as its `date` header has it (RFC 9110).
+    pub fn server_date(&self) -> Option<String> {
+        self.nodes.seen.date()
+    }
+
     /// State, seals and keys of a node.
     pub fn system(&self) -> System<'_> {
         System(self)

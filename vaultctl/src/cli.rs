@@ -27,6 +27,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct Globals {
     /// The context to use
     #[arg(

@@ -1,6 +1,6 @@
 //! What every command is given.
 
-use vault_sdk::{Error, Vault};
+use vault_sdk::{Error, Vault, encode_path};
 
 use crate::cli::Globals;
 use crate::connect::Target;
@@ -51,7 +51,7 @@ impl Ctl {
     /// The failure that an error about a path is, with a suggestion where the path does not exist.
     pub(crate) async fn about(&self, vault: &Vault, path: &str, error: Error) -> Failure {
         let missing = error.reason() == "SECRET_NOT_FOUND";
-        let failure = Failure::from(error);
+        let failure = Failure::from(error).for_path(&encode_path(path));
         if !missing {
             return failure;
         }

@@ -73,18 +73,16 @@ impl Failure {
         self
     }
 
-    /// Says what is meant instead of what the server said.
-    pub(crate) fn saying(mut self, what: impl Into<String>) -> Self {
-        self.0.what = what.into();
+    /// Makes the hints speak of this path instead of `PATH`.
+    pub(crate) fn for_path(mut self, path: &str) -> Self {
+        for hint in &mut self.0.hints {
+            *hint = hint.replace("PATH", path);
+        }
         self
     }
 
     pub(crate) fn exit(&self) -> Exit {
         self.0.exit
-    }
-
-    pub(crate) fn reason(&self) -> &str {
-        &self.0.reason
     }
 
     pub(crate) fn what(&self) -> &str {
@@ -150,7 +148,7 @@ impl From<vault_sdk::Error> for Failure {
     fn from(error: vault_sdk::Error) -> Self {
         let (word, exit) = of_error(&error);
         let mut failure = Self::new(word, exit, error.message());
-        failure.0.reason = error.reason().to_owned();
+        error.reason().clone_into(&mut failure.0.reason);
         failure.0.request_id = error.request_id().map(str::to_owned);
         failure.0.details = error.details().clone();
         failure.0.hints = hints::of(&error);

@@ -5,12 +5,11 @@ use vault_sdk::Error;
 /// Advice for people, the most useful last.
 pub(crate) fn of(error: &Error) -> Vec<String> {
     let mut hints = Vec::new();
-    if error.reason() == "VERSION_MISMATCH" {
-        if let Some(found) = error.detail("found").or_else(|| error.detail("version")) {
-            hints.push(format!(
-                "it is at version {found} now: retry with --if-version {found}"
-            ));
-        }
+    let found = error.detail("found").or_else(|| error.detail("version"));
+    if let ("VERSION_MISMATCH", Some(found)) = (error.reason(), found) {
+        hints.push(format!(
+            "it is at version {found} now: retry with --if-version {found}"
+        ));
     }
     hints.extend(fixed(error.reason()).map(str::to_owned));
     hints

@@ -25,6 +25,7 @@ mod formats;
 mod hints;
 mod output;
 mod paths;
+mod progress;
 mod prompt;
 mod random;
 mod suggest;

@@ -128,6 +128,10 @@ impl Output {
     }
 
     /// Exactly these bytes.
+    #[expect(
+        clippy::unused_self,
+        reason = "whoever writes to stdout holds the output"
+    )]
     pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -135,6 +139,10 @@ impl Output {
     }
 
     /// A line of text.
+    #[expect(
+        clippy::unused_self,
+        reason = "whoever writes to stdout holds the output"
+    )]
     pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         let written = stdout

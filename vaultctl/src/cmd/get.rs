@@ -84,7 +84,12 @@ impl Args {
             Format::Env if self.out.is_none() => ctl.output.line(&dotenv::of_secret(&secret)?)?,
             Format::Table | Format::Tsv if self.out.is_none() => self.table(ctl, &[&secret])?,
             Format::None if self.out.is_none() => {}
-            format => self.whole(ctl, format, &secret)?,
+            Format::None | Format::Json | Format::Ndjson | Format::Env | Format::Table => {
+                self.whole(ctl, Format::Raw, &secret)?;
+            }
+            format @ (Format::Auto | Format::Raw | Format::Tsv) => {
+                self.whole(ctl, format, &secret)?;
+            }
         }
         Ok(Exit::Ok)
     }
@@ -186,7 +191,7 @@ impl Args {
             }
         }
         self.show_many(ctl, format, &read, objects)?;
-        end(ctl, !read.is_empty(), failed)
+        Ok(end(ctl, !read.is_empty(), failed))
     }
 
     fn show_many(
@@ -227,20 +232,20 @@ impl Args {
 }
 
 /// All well, some well, or none.
-fn end(ctl: &Ctl, some: bool, failed: Vec<Failure>) -> Outcome {
+fn end(ctl: &Ctl, some: bool, failed: Vec<Failure>) -> Exit {
     if failed.is_empty() {
-        return Ok(Exit::Ok);
+        return Exit::Ok;
     }
     let mut first = None;
     for failure in failed {
         if !ctl.output.is_json() {
             ctl.output.fail(&failure);
         }
-        first.get_or_insert(failure.exit());
+        first = Some(first.unwrap_or_else(|| failure.exit()));
     }
-    Ok(if some {
+    if some {
         Exit::Partial
     } else {
         first.unwrap_or(Exit::Internal)
-    })
+    }
 }

@@ -8,6 +8,7 @@ use vault_sdk::wire::{self, seal_config};
 use vault_sdk::{Initialised, Text};
 
 use super::Outcome;
+use super::unseal::Entry;
 use crate::connect::Target;
 use crate::ctl::Ctl;
 use crate::exit::Exit;
@@ -115,6 +116,15 @@ impl SealArgs {
         })
     }
 
+    /// What is entered to show that the new seal was kept.
+    pub(crate) fn entry(&self) -> Entry {
+        if self.seal == Seal::Passphrase {
+            Entry::Passphrase
+        } else {
+            Entry::Share
+        }
+    }
+
     /// What to tell people about the shares they see.
     pub(crate) fn advice(&self) -> String {
         let (shares, threshold) = (self.shares, self.threshold);
@@ -197,4 +207,4 @@ pub(crate) fn show_lines(
 }
 
 /// Deriving a key from a passphrase is slow by intent.
-pub(crate) const KEY_DERIVATION: std::time::Duration = std::time::Duration::from_secs(60);
+pub(crate) const KEY_DERIVATION: std::time::Duration = std::time::Duration::from_mins(1);

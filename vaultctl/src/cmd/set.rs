@@ -17,6 +17,7 @@ use crate::time;
 /// Without F, the value of PATH#field (or of the field `value`) is asked for, or read from stdin
 /// where something is piped in. Other fields stay as they are, unless --replace.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct Args {
     /// dir/name[#field]
     #[arg(value_name = "PATH")]
@@ -89,7 +90,9 @@ impl Args {
         }
         let reply = match self.options(put).send().await {
             Ok(reply) => reply,
-            Err(error) => return Err(Failure::from(error)),
+            Err(error) => {
+                return Err(Failure::from(error).for_path(&encode_path(&self.reference.path)));
+            }
         };
         ctl.output
             .done(&self.words(&reply), || self.to_json(&reply))?;

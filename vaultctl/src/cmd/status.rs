@@ -81,7 +81,10 @@ fn kind_word(kind: SealKind) -> &'static str {
 pub(crate) fn describe_seal(slot: &SealSlot) -> String {
     let shares = match slot.kind() {
         SealKind::Shamir => format!(" {} of {}", slot.threshold, slot.shares),
-        _ => String::new(),
+        SealKind::Unspecified
+        | SealKind::Passphrase
+        | SealKind::KeyFile
+        | SealKind::SystemdCredential => String::new(),
     };
     let recovery = if slot.recovery { " (recovery)" } else { "" };
     format!("{}{shares}{recovery}", kind_word(slot.kind()))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use vault_sdk::{Secret, Value};
 use zeroize::Zeroizing;
 
+use super::{Secrets, name_of};
 use crate::failure::Failure;
 
 /// All fields of a secret, one a line.
@@ -15,6 +16,26 @@ pub(crate) fn of_secret(secret: &Secret) -> Result<String, Failure> {
             .iter()
             .map(|(name, value)| (name.as_str(), value)),
     )
+}
+
+/// Secrets, a field a line: `PATH_FIELD`, and `PATH` for the field `value`.
+pub(crate) fn write(folder: &str, secrets: &Secrets) -> Result<String, Failure> {
+    let mut named = Vec::new();
+    for (path, fields) in secrets {
+        for (field, value) in fields {
+            let path = name_of(folder, path);
+            let single = field == "value";
+            named.push((
+                if single {
+                    path.to_owned()
+                } else {
+                    format!("{path}_{field}")
+                },
+                value,
+            ));
+        }
+    }
+    of_fields(named.iter().map(|(name, value)| (name.as_str(), *value)))
 }
 
 /// Fields, one a line.
@@ -61,6 +82,7 @@ pub(crate) fn read(text: &str) -> Result<BTreeMap<String, Value>, Failure> {
         let number = fields.len() + 1;
         let (name, value) =
             item.map_err(|_| Failure::invalid(format!("entry {number} is not NAME=value")))?;
+        let value = Zeroizing::new(value).replace(stand_in, "$");
         if fields
             .insert(name.clone(), Value::new(value.into_bytes()))
             .is_some()
@@ -103,7 +125,8 @@ mod tests {
     use proptest::prelude::*;
     use vault_sdk::Value;
 
-    use super::{line, of_fields, read};
+    use super::{line, of_fields, read, write};
+    use crate::formats::tests::secrets;
 
     #[test]
     fn values_are_quoted() {
@@ -111,6 +134,19 @@ mod tests {
         assert_eq!(
             line("f.g-h", &value).unwrap(),
             r#"f_g_h="a \"b\" \$C \\ 'd'\n#e""#
+        );
+    }
+
+    #[test]
+    fn an_export_names_variables_by_path_and_field() {
+        let list = secrets(&[
+            ("", "value", b"r"),
+            ("db", "pw", b"1"),
+            ("db", "value", b"2"),
+        ]);
+        assert_eq!(
+            write("prod", &list).unwrap(),
+            "prod=\"r\"\ndb_pw=\"1\"\ndb=\"2\""
         );
     }
 

@@ -1,0 +1,250 @@
+//! `vaultctl edit`
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+use tempfile::TempDir;
+use vault_sdk::{Kind, Reference, Secret, Value, Vault, encode_path};
+use zeroize::Zeroizing;
+
+use super::Outcome;
+use super::diff::changes;
+use super::paths::parse_path;
+use crate::ctl::Ctl;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::formats::{self, Fields};
+use crate::paths::variable;
+
+/// Edit the fields of a secret in $VISUAL or $EDITOR
+///
+/// The file lies in memory only. It is written back only if nobody else has written meanwhile.
+/// Binary fields are not shown, and stay as they are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// dir/name; it is created if there is none
+    #[arg(value_name = "PATH", value_parser = parse_path)]
+    path: String,
+
+    /// Why, for people; kept with the version
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+impl Args {
+    pub(crate) async fn run(self, ctl: &Ctl) -> Outcome {
+        if !ctl.prompt.is_allowed() {
+            return Err(Failure::usage("an editor needs a terminal")
+                .hint("in a script: vaultctl set PATH F=@FILE"));
+        }
+        let vault = ctl.vault()?;
+        let (secret, latest) = self.read(ctl, &vault).await?;
+        let (shown, hidden) = split(secret);
+        let edited = edit(ctl, &self.path, &shown.fields)?;
+        let after = Secret {
+            fields: edited,
+            path: self.path.clone(),
+            labels: Vec::new(),
+            ..shown
+        };
+        let before = Secret {
+            fields: shown.fields,
+            ..empty(&self.path)
+        };
+        let changed = changes(&before, &after);
+        if changed.is_empty() {
+            ctl.output.done(
+                "nothing was changed",
+                || json!({ "path": self.path, "changed": false }),
+            )?;
+            return Ok(Exit::Ok);
+        }
+        if after.fields.is_empty() && hidden.is_empty() {
+            return Err(
+                Failure::invalid("no field is left; nothing was written").hint(format!(
+                    "to delete it: vaultctl rm {}",
+                    encode_path(&self.path)
+                )),
+            );
+        }
+        for change in &changed {
+            ctl.output
+                .note(&format!("{} {}", change.sign(), change.field));
+        }
+        let fields = after.fields.iter().chain(&hidden);
+        let version = self.write(&vault, fields, latest).await?;
+        let words = format!("{} is at version {version}", encode_path(&self.path));
+        let value = || json!({ "path": self.path, "changed": true, "version": version });
+        ctl.output.done(&words, value)?;
+        Ok(Exit::Ok)
+    }
+
+    /// A new version, if nobody else made one meanwhile.
+    async fn write<'a>(
+        &self,
+        vault: &Vault,
+        fields: impl Iterator<Item = (&'a String, &'a Value)>,
+        latest: u64,
+    ) -> Result<u64, Failure> {
+        let mut put = vault.secrets().put(&self.path).replace().if_version(latest);
+        for (field, value) in fields {
+            put = put.field(field, value);
+        }
+        if let Some(note) = &self.note {
+            put = put.note(note);
+        }
+        let reply = put.send().await.map_err(|error| {
+            Failure::from(error)
+                .for_path(&encode_path(&self.path))
+                .hint("nothing was written")
+        })?;
+        Ok(reply.version)
+    }
+
+    /// The current fields, and the latest version's number to write over.
+    async fn read(&self, ctl: &Ctl, vault: &Vault) -> Result<(Secret, u64), Failure> {
+        let meta = match vault.secrets().describe(&self.path).await {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == Kind::NotFound => return Ok((empty(&self.path), 0)),
+            Err(error) => return Err(error.into()),
+        };
+        match vault
+            .secrets()
+            .get(&Reference::to_path(self.path.clone()))
+            .await
+        {
+            Ok(secret) => Ok((secret, meta.latest_version)),
+            Err(error) => Err(ctl.about(vault, &self.path, error).await),
+        }
+    }
+}
+
+fn empty(path: &str) -> Secret {
+    Secret {
+        path: path.to_owned(),
+        version: 0,
+        fields: Fields::new(),
+        created_at: None,
+        labels: Vec::new(),
+    }
+}
+
+/// What an editor can show, and what it cannot.
+fn split(mut secret: Secret) -> (Secret, Fields) {
+    let fields = std::mem::take(&mut secret.fields);
+    let (shown, hidden) = fields
+        .into_iter()
+        .partition(|(_, value)| value.expose_str().is_ok());
+    secret.fields = shown;
+    (secret, hidden)
+}
+
+/// Lets people edit until what they leave can be read, or they give up.
+fn edit(ctl: &Ctl, path: &str, fields: &Fields) -> Result<Fields, Failure> {
+    let dir = memory_dir()?;
+    let file = dir.path().join("secret.toml");
+    let mut text = Zeroizing::new(format!(
+        "# {}: one `field = \"value\"` a line\n",
+        encode_path(path)
+    ));
+    text.push_str(&formats::toml::write_fields(path, fields)?);
+    let failed = |error: std::io::Error| Failure::io("writing the file to edit", &error);
+    let mut handle = std::fs::File::create(&file).map_err(failed)?;
+    handle.write_all(text.as_bytes()).map_err(failed)?;
+    drop(handle);
+    loop {
+        run_editor(&file)?;
+        let text = std::fs::read_to_string(&file).map(Zeroizing::new);
+        let text = text.map_err(|error| Failure::io("reading the edited file", &error))?;
+        let failure = match formats::toml::read(&text).and_then(one_secret) {
+            Ok(fields) => return Ok(fields),
+            Err(failure) => failure,
+        };
+        ctl.output.fail(&failure);
+        let answer = ctl.prompt.visible("Edit again? [Y/n]", "edit again")?;
+        if answer.eq_ignore_ascii_case("n") || answer.eq_ignore_ascii_case("no") {
+            return Err(Failure::invalid("nothing was written"));
+        }
+    }
+}
+
+fn one_secret(mut secrets: formats::Secrets) -> Result<Fields, Failure> {
+    let fields: Fields = secrets.remove("").unwrap_or_default();
+    if secrets.is_empty() {
+        Ok(fields)
+    } else {
+        Err(Failure::invalid("a secret has fields only, and no tables"))
+    }
+}
+
+/// A directory of this user that is never written to a disk: a tmpfs.
+fn memory_dir() -> Result<TempDir, Failure> {
+    let candidates = [variable("XDG_RUNTIME_DIR"), Some("/dev/shm".into())];
+    let in_memory = |path: &&Path| {
+        rustix::fs::statfs(*path).is_ok_and(|fs| i128::from(fs.f_type) == i128::from(TMPFS_MAGIC))
+    };
+    let candidates: Vec<_> = candidates.into_iter().flatten().collect();
+    let paths = candidates.iter().map(Path::new);
+    for path in paths.filter(in_memory) {
+        let made = tempfile::Builder::new()
+            .prefix("vaultctl-")
+            .tempdir_in(path);
+        if let Ok(dir) = made {
+            return Ok(dir);
+        }
+    }
+    Err(
+        Failure::invalid("there is no directory in memory to edit in")
+            .hint("$XDG_RUNTIME_DIR or /dev/shm would be one; or use: vaultctl set PATH F=@FILE"),
+    )
+}
+
+fn run_editor(file: &Path) -> Result<(), Failure> {
+    let named = variable("VISUAL").or_else(|| variable("EDITOR"));
+    let named = named.map_or_else(
+        || "vi".to_owned(),
+        |text| text.to_string_lossy().into_owned(),
+    );
+    let words = shell_words::split(&named).unwrap_or_default();
+    let Some((program, args)) = words.split_first() else {
+        return Err(Failure::usage("$EDITOR names no program"));
+    };
+    let status = Command::new(program).args(args).arg(file).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Failure::invalid(
+            "the editor ended with an error; nothing was written",
+        )),
+        Err(error) => Err(Failure::io(&format!("starting {program}"), &error)),
+    }
+}
+
+const TMPFS_MAGIC: u32 = 0x0102_1994;
+
+#[cfg(test)]
+mod tests {
+    use vault_sdk::Value;
+
+    use super::{empty, one_secret, split};
+    use crate::formats;
+
+    #[test]
+    fn binary_fields_are_kept_out_of_the_editor() {
+        let mut secret = empty("p");
+        secret.fields.insert("text".into(), Value::new(*b"x"));
+        secret.fields.insert("key".into(), Value::new([0xff]));
+        let (shown, hidden) = split(secret);
+        assert_eq!(shown.fields.keys().collect::<Vec<_>>(), ["text"]);
+        assert_eq!(hidden.keys().collect::<Vec<_>>(), ["key"]);
+    }
+
+    #[test]
+    fn tables_are_no_fields() {
+        let read = |text| formats::toml::read(text).and_then(one_secret);
+        assert_eq!(read("a = 'x'").unwrap().len(), 1);
+        assert_eq!(read("").unwrap().len(), 0);
+        assert!(read("[a]\nb = 'x'").is_err());
+    }
+}
