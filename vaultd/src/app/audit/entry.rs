@@ -4,7 +4,6 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -12,6 +11,7 @@ use tokio::sync::oneshot;
 use super::event::{Actor, Blind, Decision, Event, Outcome, Status};
 use super::flood::Kind;
 use super::line::{self, RequestLine};
+use super::queue::Queue;
 use super::state::State;
 use super::writer::Job;
 use super::{AuditError, Paths};
@@ -19,8 +19,14 @@ use super::{AuditError, Paths};
 /// What entries share.
 pub(super) struct Desk {
     pub(super) state: Arc<State>,
-    pub(super) queue: SyncSender<Job>,
+    pub(super) queue: Arc<Queue<Job>>,
     pub(super) paths: Paths,
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
 }
 
 /// A request that has not ended yet. Dropped unfinished, it is recorded as aborted.
@@ -142,7 +148,7 @@ impl Draft {
     fn name(&self, name: &str, blind: &dyn Blind) -> String {
         match self.desk.paths {
             Paths::Plain => name.to_owned(),
-            Paths::Hmac => format!("hmac:{}", hex::encode(blind.blind(name.as_bytes()))),
+            Paths::Hmac => line::blinded(&blind.blind(name.as_bytes())),
         }
     }
 
@@ -186,12 +192,11 @@ impl Draft {
     }
 
     fn queue(&self, job: Job) -> Result<(), AuditError> {
-        self.desk.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) | TrySendError::Disconnected(_) => {
-                self.desk.state.lost.fetch_add(1, Ordering::Relaxed);
-                AuditError::Unavailable
-            }
-        })
+        if self.desk.queue.push(job) {
+            return Ok(());
+        }
+        self.desk.state.lost.fetch_add(1, Ordering::Relaxed);
+        Err(AuditError::Unavailable)
     }
 
     fn encode(&self, outcome: Outcome) -> Vec<u8> {

@@ -75,15 +75,31 @@ pub(super) fn time(at: Timestamp) -> String {
 
 /// A request id as a UUID is written.
 pub(super) fn uuid(id: &RequestId) -> String {
-    let text = hex::encode(id);
     let mut out = String::with_capacity(36);
-    for (i, c) in text.chars().enumerate() {
-        if matches!(i, 8 | 12 | 16 | 20) {
+    for (i, byte) in id.iter().enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
             out.push('-');
         }
-        out.push(c);
+        push_hex(&mut out, *byte);
     }
     out
+}
+
+/// A blinded name as it is written.
+pub(super) fn blinded(mac: &[u8; 32]) -> String {
+    let mut out = String::with_capacity(69);
+    out.push_str("hmac:");
+    for byte in mac {
+        push_hex(&mut out, *byte);
+    }
+    out
+}
+
+fn push_hex(out: &mut String, byte: u8) {
+    for nibble in [byte >> 4, byte & 15] {
+        let digit = if nibble < 10 { b'0' } else { b'a' - 10 };
+        out.push(char::from(digit + nibble));
+    }
 }
 
 /// The object without its opening brace: [`frame`] puts brace and sequence in front.
@@ -125,7 +141,8 @@ impl Formatter for Ascii {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if fragment.bytes().all(|b| b.is_ascii() && b != 0x7f) {
+        // Without a branch for each byte, because nearly every fragment takes this way.
+        if !fragment.bytes().fold(false, |seen, b| seen | (b >= 0x7f)) {
             return writer.write_all(fragment.as_bytes());
         }
         for c in fragment.chars() {

@@ -13,6 +13,7 @@ mod event;
 mod file;
 mod flood;
 mod line;
+mod queue;
 mod sink;
 mod state;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::clock::Clock;
 
 use entry::Desk;
 use file::AuditFile;
+use queue::Queue;
 use sink::Sink;
 use state::State;
 use writer::{Job, Writer};
@@ -176,7 +178,7 @@ impl Audit {
             source,
         };
         let state = Arc::new(State::new(clock, node, config.bound));
-        let (queue, jobs) = sync_channel(QUEUE);
+        let queue = Arc::new(Queue::new(QUEUE));
         // One sync may wait while one runs: the waiting one covers all that was appended before it.
         let (syncs, due) = sync_channel(1);
         let mut writer = Writer::new(
@@ -184,7 +186,7 @@ impl Audit {
             last,
             config.durability,
             Arc::clone(&state),
-            jobs,
+            Arc::clone(&queue),
             syncs,
         );
         writer.start().map_err(failed)?;
@@ -227,10 +229,9 @@ impl Audit {
     /// [`AuditError::Unavailable`], within the bound.
     pub async fn flush(&self) -> Result<(), AuditError> {
         let (done, synced) = oneshot::channel();
-        self.desk
-            .queue
-            .try_send(Job::Flush(done))
-            .map_err(|_| AuditError::Unavailable)?;
+        if !self.desk.queue.push(Job::Flush(done)) {
+            return Err(AuditError::Unavailable);
+        }
         match tokio::time::timeout(self.desk.state.bound, synced).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(AuditError::Unavailable),

@@ -8,12 +8,13 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::line::{self, Notice};
+use super::queue::{Queue, Woken};
 use super::sink::{Sink, Syncer};
 use super::state::State;
 use super::{AuditError, Durability};
@@ -31,7 +32,7 @@ pub(super) enum Job {
 
 pub(super) struct Writer<S> {
     sink: S,
-    queue: Receiver<Job>,
+    queue: Arc<Queue<Job>>,
     syncs: SyncSender<Syncer>,
     state: Arc<State>,
     durability: Durability,
@@ -50,7 +51,7 @@ impl<S: Sink> Writer<S> {
         last: u64,
         durability: Durability,
         state: Arc<State>,
-        queue: Receiver<Job>,
+        queue: Arc<Queue<Job>>,
         syncs: SyncSender<Syncer>,
     ) -> Self {
         Self {
@@ -76,15 +77,12 @@ impl<S: Sink> Writer<S> {
 
     /// Until every handle is gone.
     pub(super) fn run(mut self) {
+        let mut batch = Vec::new();
         loop {
-            match self.queue.recv_timeout(self.patience()) {
-                Ok(first) => {
-                    let mut batch = vec![first];
-                    batch.extend(self.queue.try_iter().take(BATCH - 1));
-                    self.commit(batch);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+            match self.queue.take(&mut batch, self.patience()) {
+                Woken::Work => self.commit(&mut batch),
+                Woken::Idle => {}
+                Woken::Closed => break,
             }
             self.maintain();
         }
@@ -108,14 +106,14 @@ impl<S: Sink> Writer<S> {
         })
     }
 
-    fn commit(&mut self, batch: Vec<Job>) {
+    fn commit(&mut self, batch: &mut Vec<Job>) {
         let lines = batch.iter().filter(|job| matches!(job, Job::Line(..)));
         let lines = lines.count() as u64;
-        let accepted = self.recovered() && self.append(&batch);
+        let accepted = self.recovered() && self.append(batch);
         if !accepted {
             self.state.lost.fetch_add(lines, Ordering::Relaxed);
         }
-        for job in batch {
+        for job in batch.drain(..) {
             let (Job::Line(_, Some(done)) | Job::Flush(done)) = job else {
                 continue;
             };
@@ -269,8 +267,6 @@ pub(super) fn sync_each(syncs: &Receiver<Syncer>, state: &State) {
     }
 }
 
-/// Lines in one write.
-const BATCH: usize = 1024;
 /// What the buffer keeps allocated.
 const BUFFER: usize = 256 * 1024;
 /// A line is handed to a sync this long after it was appended: half of what is promised.

@@ -1,0 +1,141 @@
+//! The queue into the writer: a list behind a lock that is held for a push or a swap, and a wake only
+//! when the writer sleeps. The writer takes all that has gathered at once.
+
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Work for one thread, from many.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    inner: Mutex<Inner<T>>,
+    filled: Condvar,
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct Inner<T> {
+    waiting: Vec<T>,
+    asleep: bool,
+    closed: bool,
+}
+
+/// What the writer was woken by.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    /// There is work.
+    Work,
+    /// There was none for as long as it was willing to wait.
+    Idle,
+    /// There will be none any more.
+    Closed,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                waiting: Vec::new(),
+                asleep: false,
+                closed: false,
+            }),
+            filled: Condvar::new(),
+            limit,
+        }
+    }
+
+    /// Whether there was room.
+    pub(super) fn push(&self, job: T) -> bool {
+        let mut inner = self.lock();
+        if inner.waiting.len() >= self.limit || inner.closed {
+            return false;
+        }
+        inner.waiting.push(job);
+        let wake = std::mem::take(&mut inner.asleep);
+        drop(inner);
+        if wake {
+            self.filled.notify_one();
+        }
+        true
+    }
+
+    /// Moves all that waits into `out`, which is empty; waits for it if there is nothing.
+    pub(super) fn take(&self, out: &mut Vec<T>, patience: Duration) -> Woken {
+        let mut inner = self.lock();
+        if inner.waiting.is_empty() && !inner.closed {
+            inner.asleep = true;
+            let empty = |inner: &mut Inner<T>| inner.waiting.is_empty() && !inner.closed;
+            inner = match self.filled.wait_timeout_while(inner, patience, empty) {
+                Ok((inner, _)) => inner,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+            inner.asleep = false;
+        }
+        std::mem::swap(&mut inner.waiting, out);
+        if !out.is_empty() {
+            Woken::Work
+        } else if inner.closed {
+            Woken::Closed
+        } else {
+            Woken::Idle
+        }
+    }
+
+    /// Nothing more is accepted; what waits is still taken.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        match self.inner.lock() {
+            Ok(inner) => inner,
+            // A push is whole or was not begun.
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_gathered_is_taken_at_once_and_in_order() {
+        let queue = Queue::new(10);
+        let mut out = Vec::new();
+        assert_eq!(queue.take(&mut out, Duration::ZERO), Woken::Idle);
+        for job in 0..3 {
+            assert!(queue.push(job));
+        }
+        assert_eq!(queue.take(&mut out, Duration::ZERO), Woken::Work);
+        assert_eq!(out, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_full_or_closed_queue_takes_nothing_more_and_loses_nothing() {
+        let queue = Queue::new(2);
+        assert!(queue.push(1) && queue.push(2));
+        assert!(!queue.push(3));
+        queue.close();
+        let mut out = Vec::new();
+        assert_eq!(queue.take(&mut out, Duration::MAX), Woken::Work);
+        assert_eq!(out, [1, 2]);
+        out.clear();
+        assert_eq!(queue.take(&mut out, Duration::MAX), Woken::Closed);
+        assert!(!queue.push(4));
+    }
+
+    #[test]
+    fn a_sleeping_writer_is_woken() {
+        let queue = Queue::new(2);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut out = Vec::new();
+                let woken = queue.take(&mut out, Duration::from_mins(1));
+                (woken, out)
+            });
+            assert!(queue.push(7));
+            assert_eq!(writer.join().unwrap(), (Woken::Work, vec![7]));
+        });
+    }
+}
