@@ -1,4 +1,4 @@
-//! Settings.
+//! Settings of openraft.
 
 use std::sync::Arc;
 

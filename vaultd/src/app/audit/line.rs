@@ -142,7 +142,7 @@ impl Formatter for Ascii {
         fragment: &str,
     ) -> io::Result<()> {
         // Without a branch for each byte, because nearly every fragment takes this way.
-        if !fragment.bytes().fold(false, |seen, b| seen | (b >= 0x7f)) {
+        if fragment.bytes().fold(0, u8::max) < 0x7f {
             return writer.write_all(fragment.as_bytes());
         }
         for c in fragment.chars() {
