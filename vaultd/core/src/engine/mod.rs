@@ -1,3 +1,4 @@
 //! Engines: what the vault does, as functions over a [`crate::record::Tx`]. They never import one another.
 
+pub mod random;
 pub mod secrets;
