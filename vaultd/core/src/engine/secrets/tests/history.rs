@@ -91,7 +91,7 @@ fn a_version_tells_who_made_it_when_and_why_but_not_its_value() {
 #[test]
 fn versions_are_paged_newest_first() {
     let mut world = World::new();
-    (1..=20).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.put_each("s", 1..=20);
     for size in [1, 7, 20, 1000] {
         let numbers: Vec<_> = versions(&mut world, "s", size)
             .iter()
@@ -152,7 +152,7 @@ fn lowering_retention_never_makes_a_write_large() {
 fn keep_all_then_few(world: &mut World) {
     world.put("s", "1");
     keep(world, "s", 0);
-    (0..60).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.put_each("s", 0..60);
     assert_eq!(numbers(world, "s").len(), 61);
     keep(world, "s", 2);
 }
@@ -160,7 +160,7 @@ fn keep_all_then_few(world: &mut World) {
 #[test]
 fn by_default_a_hundred_unlabelled_versions_are_kept() {
     let mut world = World::new();
-    (0..110).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.put_each("s", 0..110);
     assert_eq!(numbers(&mut world, "s").len(), 102);
     assert_eq!(world.describe("s").unwrap().keep_versions, 100);
 }
@@ -168,7 +168,7 @@ fn by_default_a_hundred_unlabelled_versions_are_kept() {
 #[test]
 fn a_version_is_destroyed_for_good_but_stays_known() {
     let mut world = World::new();
-    (1..=3).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.put_each("s", 1..=3);
     world.set_label("s", "blue", 2, None).unwrap();
     let grant = world.on(Action::DESTROY, "s");
     let mut destroy = |version| {

@@ -85,7 +85,7 @@ fn a_first_version_is_current_whatever_its_labels() {
 #[test]
 fn rolling_back_swaps_current_and_previous() {
     let mut world = World::new();
-    (1..=3).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.put_each("s", 1..=3);
     world.set_label("s", "current", 1, None).unwrap();
     assert_eq!(
         world.labels("s"),
@@ -104,7 +104,7 @@ fn rolling_back_swaps_current_and_previous() {
 #[test]
 fn current_moved_to_where_it_is_leaves_previous_alone() {
     let mut world = World::new();
-    (1..=3).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.put_each("s", 1..=3);
     world.set_label("s", "current", 3, None).unwrap();
     assert_eq!(
         world.labels("s"),
@@ -132,7 +132,7 @@ fn finishing_a_rotation_keeps_the_other_labels_of_the_version() {
 #[test]
 fn a_label_is_on_one_version_at_most() {
     let mut world = World::new();
-    (1..=3).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.put_each("s", 1..=3);
     for version in [1, 3, 2] {
         world.set_label("s", "blue", version, None).unwrap();
         assert_eq!(world.labels("s")["blue"], version);
@@ -146,7 +146,7 @@ fn a_label_is_on_one_version_at_most() {
 #[test]
 fn a_condition_on_the_place_holds_or_nothing_happens() {
     let mut world = World::new();
-    (1..=3).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.put_each("s", 1..=3);
     assert!(matches!(
         world.set_label("s", "blue", 1, Some(2)),
         Err(Refusal::LabelMismatch { found: 0 })

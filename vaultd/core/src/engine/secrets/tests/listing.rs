@@ -220,6 +220,12 @@ fn a_position_of_another_listing_is_refused() {
         world.run(|tx| find(tx, &root, &tagged)),
         Err(Refusal::PositionInvalid)
     ));
+}
+
+#[test]
+fn bytes_that_are_no_position_and_pages_that_are_too_large_are_refused() {
+    let mut world = World::new();
+    let root = world.below(Action::LIST, "");
     for bytes in [&b""[..], b"x", b"\x81", &[0xff; 40]] {
         assert!(matches!(
             Position::from_bytes(bytes),

@@ -17,12 +17,16 @@ use crate::{
 };
 
 mod deletion;
+mod destruction;
+mod folders;
 mod history;
 mod labels;
 mod listing;
 mod model;
 mod moving;
+mod protection;
 mod retries;
+mod selection;
 mod values;
 
 const HOUR: u64 = 3_600_000;
@@ -133,6 +137,13 @@ impl World {
             },
         )
         .unwrap()
+    }
+
+    /// Puts one version for each number.
+    fn put_each(&mut self, path: &str, numbers: impl IntoIterator<Item = u64>) {
+        for number in numbers {
+            self.put(path, &number.to_string());
+        }
     }
 
     fn get_with(&mut self, path: &str, request: &Get) -> Result<Value, Refusal> {

@@ -27,6 +27,13 @@ struct Model {
     current: u64,
 }
 
+impl Model {
+    fn value(&self) -> String {
+        let at = usize::try_from(self.current).unwrap() - 1;
+        self.versions[at].to_string()
+    }
+}
+
 #[derive(Default)]
 struct Deleted {
     path: String,
@@ -82,96 +89,17 @@ impl Expected {
 fn take(world: &mut World, expected: &mut Expected, step: &Step) {
     match step {
         Step::Put(path, value, current) => {
-            let path = PATHS[*path];
-            let labels = if *current {
-                Vec::new()
-            } else {
-                vec![Label::pending()]
-            };
-            let text = value.to_string();
-            let request = Put {
-                fields: fields(&[("value", &text)]),
-                labels,
-                ..Put::default()
-            };
-            let reply = world.put_with(path, &request).unwrap();
-            let model = expected.living.entry(path.to_owned()).or_default();
-            assert_eq!(
-                (reply.created, reply.previous),
-                (model.versions.is_empty(), model.current)
-            );
-            model.versions.push(*value);
-            assert_eq!(reply.version, model.versions.len() as u64);
-            if *current || model.current == 0 {
-                model.current = reply.version;
-            }
+            put_step(world, expected, PATHS[*path], *value, *current);
         }
-        Step::Delete(path, now) => {
-            let path = PATHS[*path];
-            let outcome = world.delete(path, now.then_some(0));
-            assert_eq!(outcome.is_ok(), expected.living.contains_key(path));
-            match (outcome.is_ok(), now) {
-                (true, true) => drop(expected.living.remove(path)),
-                (true, false) => expected.delete(path, world.now),
-                (false, _) => {}
-            }
-        }
+        Step::Delete(path, now) => delete_step(world, expected, PATHS[*path], *now),
         Step::Restore(path, to) => restore_step(world, expected, PATHS[*path], PATHS[*to]),
-        Step::Move(from, to) => {
-            let (from, to) = (PATHS[*from], PATHS[*to]);
-            let moves = expected.living.contains_key(from) && !expected.living.contains_key(to);
-            assert_eq!(world.move_secret(from, to).is_ok(), moves);
-            if moves {
-                let secret = expected.living.remove(from).unwrap();
-                expected.living.insert(to.to_owned(), secret);
-            }
-        }
+        Step::Move(from, to) => move_step(world, expected, PATHS[*from], PATHS[*to]),
         Step::MoveFolder(from, to) => {
-            let (from, to) = (FOLDERS[*from], FOLDERS[*to]);
-            let into_itself = to == from || to.starts_with(&format!("{from}/"));
-            let moves =
-                !expected.below(from).is_empty() && expected.below(to).is_empty() && !into_itself;
-            assert_eq!(world.move_folder(from, to).is_ok(), moves, "{from} {to}");
-            if moves {
-                for path in expected.below(from) {
-                    let secret = expected.living.remove(&path).unwrap();
-                    expected
-                        .living
-                        .insert(format!("{to}{}", path.strip_prefix(from).unwrap()), secret);
-                }
-            }
+            move_folder_step(world, expected, FOLDERS[*from], FOLDERS[*to]);
         }
-        Step::Copy(from, to) => {
-            let (from, to) = (PATHS[*from], PATHS[*to]);
-            let copies = expected.living.contains_key(from) && !expected.living.contains_key(to);
-            assert_eq!(world.copy(from, to, false).is_ok(), copies);
-            if copies {
-                let secret = expected.living[from].clone();
-                expected.living.insert(to.to_owned(), secret);
-            }
-        }
-        Step::Label(path, version) => {
-            let path = PATHS[*path];
-            let outcome = world.set_label(path, "current", *version, None);
-            let model = expected.living.get_mut(path);
-            let there = model
-                .as_ref()
-                .is_some_and(|m| *version > 0 && *version <= m.versions.len() as u64);
-            assert_eq!(outcome.is_ok(), there);
-            if let Some(model) = model.filter(|_| there) {
-                model.current = *version;
-            }
-        }
-        Step::DeleteFolder(folder) => {
-            let folder = FOLDERS[*folder];
-            let below = expected.below(folder);
-            let grant = world.below(Action::DELETE, folder);
-            let outcome = world.run(|tx| delete_folder(tx, &grant, None, &Delete::default()));
-            assert_eq!(outcome.is_ok(), !below.is_empty());
-            below
-                .iter()
-                .for_each(|path| expected.delete(path, world.now));
-        }
+        Step::Copy(from, to) => copy_step(world, expected, PATHS[*from], PATHS[*to]),
+        Step::Label(path, version) => label_step(world, expected, PATHS[*path], *version),
+        Step::DeleteFolder(folder) => delete_folder_step(world, expected, FOLDERS[*folder]),
         Step::Later(time) => {
             world.now += time;
             world.sweep();
@@ -180,6 +108,96 @@ fn take(world: &mut World, expected: &mut Expected, step: &Step) {
                 .deleted
                 .retain(|deleted| deleted.at + 7 * DAY > now);
         }
+    }
+}
+
+fn put_step(world: &mut World, expected: &mut Expected, path: &str, value: u8, current: bool) {
+    let labels = if current {
+        Vec::new()
+    } else {
+        vec![Label::pending()]
+    };
+    let fields = fields(&[("value", &value.to_string())]);
+    let reply = world
+        .put_with(
+            path,
+            &Put {
+                fields,
+                labels,
+                ..Put::default()
+            },
+        )
+        .unwrap();
+    let model = expected.living.entry(path.to_owned()).or_default();
+    assert_eq!(
+        (reply.created, reply.previous),
+        (model.versions.is_empty(), model.current)
+    );
+    model.versions.push(value);
+    assert_eq!(reply.version, model.versions.len() as u64);
+    if current || model.current == 0 {
+        model.current = reply.version;
+    }
+}
+
+fn delete_step(world: &mut World, expected: &mut Expected, path: &str, now: bool) {
+    let outcome = world.delete(path, now.then_some(0));
+    assert_eq!(outcome.is_ok(), expected.living.contains_key(path));
+    match (outcome.is_ok(), now) {
+        (true, true) => drop(expected.living.remove(path)),
+        (true, false) => expected.delete(path, world.now),
+        (false, _) => {}
+    }
+}
+
+fn move_step(world: &mut World, expected: &mut Expected, from: &str, to: &str) {
+    let moves = expected.living.contains_key(from) && !expected.living.contains_key(to);
+    assert_eq!(world.move_secret(from, to).is_ok(), moves);
+    if moves {
+        let secret = expected.living.remove(from).unwrap();
+        expected.living.insert(to.to_owned(), secret);
+    }
+}
+
+fn move_folder_step(world: &mut World, expected: &mut Expected, from: &str, to: &str) {
+    let into_itself = to == from || to.starts_with(&format!("{from}/"));
+    let (below, free) = (expected.below(from), expected.below(to).is_empty());
+    let moves = !below.is_empty() && free && !into_itself;
+    assert_eq!(world.move_folder(from, to).is_ok(), moves, "{from} {to}");
+    for path in below.iter().filter(|_| moves) {
+        let secret = expected.living.remove(path).unwrap();
+        expected
+            .living
+            .insert(format!("{to}{}", path.strip_prefix(from).unwrap()), secret);
+    }
+}
+
+fn copy_step(world: &mut World, expected: &mut Expected, from: &str, to: &str) {
+    let copies = expected.living.contains_key(from) && !expected.living.contains_key(to);
+    assert_eq!(world.copy(from, to, false).is_ok(), copies);
+    if copies {
+        let secret = expected.living[from].clone();
+        expected.living.insert(to.to_owned(), secret);
+    }
+}
+
+fn label_step(world: &mut World, expected: &mut Expected, path: &str, version: u64) {
+    let outcome = world.set_label(path, "current", version, None);
+    let there = |model: &&mut Model| version > 0 && version <= model.versions.len() as u64;
+    let model = expected.living.get_mut(path).filter(there);
+    assert_eq!(outcome.is_ok(), model.is_some());
+    if let Some(model) = model {
+        model.current = version;
+    }
+}
+
+fn delete_folder_step(world: &mut World, expected: &mut Expected, folder: &str) {
+    let below = expected.below(folder);
+    let grant = world.below(Action::DELETE, folder);
+    let outcome = world.run(|tx| delete_folder(tx, &grant, None, &Delete::default()));
+    assert_eq!(outcome.is_ok(), !below.is_empty());
+    for path in below {
+        expected.delete(&path, world.now);
     }
 }
 
@@ -202,7 +220,7 @@ fn restore_step(world: &mut World, expected: &mut Expected, path: &str, to: &str
             deleted.path == path
                 && deleted.at == expected.deleted[at].at
                 && deleted.secret.versions.len() as u64 == reply.latest_version
-                && deleted.secret.versions[deleted.secret.current as usize - 1].to_string() == value
+                && deleted.secret.value() == value
         };
         let came = expected
             .deleted

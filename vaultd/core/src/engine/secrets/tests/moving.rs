@@ -72,7 +72,7 @@ fn a_copy_has_the_history_and_lives_its_own_life() {
 #[test]
 fn a_copy_without_history_is_the_current_version_alone() {
     let mut world = World::new();
-    (1..=3).for_each(|n| drop(world.put("s", &n.to_string())));
+    world.put_each("s", 1..=3);
     world.set_label("s", "current", 2, None).unwrap();
     assert_eq!(
         world.copy("s", "t", true).unwrap(),
@@ -141,7 +141,7 @@ fn a_history_larger_than_a_transaction_is_refused_with_the_reason() {
             )
         })
         .unwrap();
-    (0..129).for_each(|n| drop(world.put("many", &n.to_string())));
+    world.put_each("many", 0..129);
     assert_eq!(world.copy("many", "many2", false).unwrap().versions, 130);
     world.put("many", "131");
     assert!(matches!(
