@@ -5,6 +5,7 @@
 //! manager's socket and listens where the kernel lets it.
 
 mod daemon;
+pub mod load;
 mod output;
 mod place;
 
