@@ -19,6 +19,7 @@ pub struct Daemon {
     pub place: Place,
     child: Option<Child>,
     starts: u32,
+    args: Vec<String>,
 }
 
 /// What `init` returned, and only that once.
@@ -44,11 +45,23 @@ impl Daemon {
             place.path("vault").display(),
             place.path("run/vaultd.sock").display(),
         );
-        fs::write(place.path("vaultd.toml"), config).expect("a configuration");
+        let file = place.path("vaultd.toml");
+        fs::write(&file, config).expect("a configuration");
+        let args = ["server", "--config", &file.to_string_lossy()].map(str::to_owned);
+        Self::run(place, args.to_vec())
+    }
+
+    /// Starts one for trying things out: open at once, its context current.
+    pub fn dev(binaries: Binaries) -> Self {
+        Self::run(Place::new(binaries), vec!["dev".to_owned()])
+    }
+
+    fn run(place: Place, args: Vec<String>) -> Self {
         let mut daemon = Self {
             place,
             child: None,
             starts: 0,
+            args,
         };
         daemon.restart();
         daemon
@@ -66,9 +79,7 @@ impl Daemon {
         let log = File::create(self.log()).expect("a log file");
         let mut command = self.place.command(self.place.binaries.vaultd);
         let child = command
-            .arg("server")
-            .arg("--config")
-            .arg(self.place.path("vaultd.toml"))
+            .args(&self.args)
             .env("NOTIFY_SOCKET", &notify)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
