@@ -35,7 +35,8 @@ pub(crate) struct Globals {
         long,
         global = true,
         value_name = "NAME",
-        env = "VAULTCTL_CONTEXT"
+        env = "VAULTCTL_CONTEXT",
+        hide_env_values = true
     )]
     #[arg(value_parser = crate::contexts::parse_name)]
     pub(crate) context: Option<String>,
@@ -46,20 +47,42 @@ pub(crate) struct Globals {
         global = true,
         value_name = "URL",
         env = "VAULTCTL_ADDR",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub(crate) addr: Vec<Endpoint>,
 
     /// File that holds the token
-    #[arg(long, global = true, value_name = "FILE", env = "VAULTCTL_TOKEN_FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "VAULTCTL_TOKEN_FILE",
+        hide_env_values = true
+    )]
+    #[arg(hide_short_help = true)]
     pub(crate) token_file: Option<PathBuf>,
 
     /// File that holds the vault's CA certificate
-    #[arg(long, global = true, value_name = "FILE", env = "VAULTCTL_CA_CERT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "VAULTCTL_CA_CERT",
+        hide_env_values = true
+    )]
+    #[arg(hide_short_help = true)]
     pub(crate) ca_cert: Option<PathBuf>,
 
     /// SHA-256 of the vault's CA certificate
-    #[arg(long, global = true, value_name = "F", env = "VAULTCTL_CA_FINGERPRINT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "F",
+        env = "VAULTCTL_CA_FINGERPRINT",
+        hide_env_values = true
+    )]
+    #[arg(hide_short_help = true)]
     pub(crate) ca_fingerprint: Option<Fingerprint>,
 
     /// Name to expect in the server's certificate
@@ -67,8 +90,10 @@ pub(crate) struct Globals {
         long,
         global = true,
         value_name = "NAME",
-        env = "VAULTCTL_TLS_SERVER_NAME"
+        env = "VAULTCTL_TLS_SERVER_NAME",
+        hide_env_values = true
     )]
+    #[arg(hide_short_help = true)]
     pub(crate) tls_server_name: Option<String>,
 
     /// How to show results [env: VAULTCTL_OUTPUT]
@@ -87,6 +112,7 @@ pub(crate) struct Globals {
 
     /// No colours
     #[arg(long, global = true)]
+    #[arg(hide_short_help = true)]
     pub(crate) no_color: bool,
 
     /// No notes on stderr
@@ -99,6 +125,7 @@ pub(crate) struct Globals {
 
     /// Never ask; what is missing is an error
     #[arg(long, global = true)]
+    #[arg(hide_short_help = true)]
     pub(crate) no_input: bool,
 
     /// Answer yes to confirmations
@@ -107,7 +134,8 @@ pub(crate) struct Globals {
 
     /// Longest wait for an answer, retries included [default: 10s]
     #[arg(long, global = true, value_name = "SPAN", value_parser = parse_span)]
-    #[arg(env = "VAULTCTL_TIMEOUT")]
+    #[arg(env = "VAULTCTL_TIMEOUT", hide_env_values = true)]
+    #[arg(hide_short_help = true)]
     pub(crate) timeout: Option<Duration>,
 }
 

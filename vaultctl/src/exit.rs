@@ -32,7 +32,11 @@ impl From<Exit> for ExitCode {
 
 /// The word in `error[word]`, and the code.
 pub(crate) fn of_error(error: &Error) -> (&'static str, Exit) {
-    match (error.kind(), error.reason()) {
+    of_kind(error.kind(), error.reason())
+}
+
+fn of_kind(kind: Kind, reason: &str) -> (&'static str, Exit) {
+    match (kind, reason) {
         (Kind::Unavailable, "SEALED") => ("sealed", Exit::Precondition),
         (Kind::Unavailable, "TLS_UNTRUSTED") => ("untrusted", Exit::Unavailable),
         (Kind::Invalid, _) => ("invalid", Exit::Usage),
@@ -56,3 +60,42 @@ pub(crate) const TABLE: &str = "\
 7 sealed, not initialised or another precondition · 8 version conflict or already exists · \
 9 confirmation needed · 10 rate or quota · 11 partial success · 12 degraded · \
 20 the answer is no";
+
+#[cfg(test)]
+mod tests {
+    use vault_sdk::Kind;
+
+    use super::{Exit, of_kind};
+
+    #[test]
+    fn the_table_is_stable() {
+        for (kind, reason, word, exit) in [
+            (Kind::Invalid, "PATH_INVALID", "invalid", 2),
+            (Kind::Invalid, "SHARE_WRONG", "invalid", 2),
+            (Kind::NotFound, "SECRET_NOT_FOUND", "not_found", 3),
+            (Kind::Forbidden, "POLICY_DENIED", "denied", 4),
+            (Kind::Unauthenticated, "TOKEN_INVALID", "unauthenticated", 5),
+            (Kind::Unavailable, "NO_LEADER", "unavailable", 6),
+            (Kind::Unavailable, "UNREACHABLE", "unavailable", 6),
+            (Kind::Unavailable, "TLS_UNTRUSTED", "untrusted", 6),
+            (Kind::Unknown, "OUTCOME_UNKNOWN", "unknown", 6),
+            (Kind::Unavailable, "SEALED", "sealed", 7),
+            (Kind::Precondition, "NOT_INITIALISED", "precondition", 7),
+            (Kind::Conflict, "VERSION_MISMATCH", "conflict", 8),
+            (Kind::Exists, "SECRET_EXISTS", "exists", 8),
+            (Kind::Limited, "OVERLOADED", "limited", 10),
+            (Kind::Internal, "INTERNAL", "internal", 1),
+        ] {
+            let (found, code) = of_kind(kind, reason);
+            assert_eq!((found, code as u8), (word, exit), "{reason}");
+        }
+        let fixed = [
+            Exit::Ok,
+            Exit::Unconfirmed,
+            Exit::Partial,
+            Exit::Degraded,
+            Exit::No,
+        ];
+        assert_eq!(fixed.map(|exit| exit as u8), [0, 9, 11, 12, 20]);
+    }
+}

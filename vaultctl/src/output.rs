@@ -56,6 +56,32 @@ pub(crate) struct Output {
     colour: anstream::ColorChoice,
     quiet: bool,
     verbose: bool,
+    sink: Sink,
+}
+
+/// Where data goes.
+#[derive(Clone, Debug)]
+enum Sink {
+    Stdout,
+    #[cfg(test)]
+    Memory(std::sync::Arc<std::sync::Mutex<Vec<u8>>>),
+}
+
+impl Sink {
+    fn write(&self, parts: &[&[u8]]) -> io::Result<()> {
+        match self {
+            Self::Stdout => {
+                let mut stdout = io::stdout().lock();
+                parts.iter().try_for_each(|part| stdout.write_all(part))?;
+                stdout.flush()
+            }
+            #[cfg(test)]
+            Self::Memory(memory) => {
+                memory.lock().unwrap().extend(parts.concat());
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Output {
@@ -73,6 +99,39 @@ impl Output {
             },
             quiet: globals.quiet,
             verbose: globals.verbose > 0,
+            sink: Sink::Stdout,
+        }
+    }
+
+    /// One that keeps what is written.
+    #[cfg(test)]
+    pub(crate) fn kept(terminal: bool, flag: Option<Format>) -> Self {
+        Self {
+            flag,
+            environment: None,
+            terminal,
+            colour: anstream::ColorChoice::Never,
+            quiet: true,
+            verbose: false,
+            sink: Sink::Memory(std::sync::Arc::default()),
+        }
+    }
+
+    /// The same, with `VAULTCTL_OUTPUT`.
+    #[cfg(test)]
+    pub(crate) fn with_environment(self, format: Format) -> Self {
+        Self {
+            environment: Some(format),
+            ..self
+        }
+    }
+
+    /// What was written so far.
+    #[cfg(test)]
+    pub(crate) fn written(&self) -> String {
+        match &self.sink {
+            Sink::Stdout => String::new(),
+            Sink::Memory(memory) => String::from_utf8_lossy(&memory.lock().unwrap()).into_owned(),
         }
     }
 
@@ -128,28 +187,16 @@ impl Output {
     }
 
     /// Exactly these bytes.
-    #[expect(
-        clippy::unused_self,
-        reason = "whoever writes to stdout holds the output"
-    )]
     pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-        written.map_err(|error| Failure::output(&error))
+        self.sink
+            .write(&[bytes])
+            .map_err(|error| Failure::output(&error))
     }
 
     /// A line of text.
-    #[expect(
-        clippy::unused_self,
-        reason = "whoever writes to stdout holds the output"
-    )]
     pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        let written = stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.write_all(b"\n"));
-        written
-            .and_then(|()| stdout.flush())
+        self.sink
+            .write(&[text.as_bytes(), b"\n"])
             .map_err(|error| Failure::output(&error))
     }
 

@@ -73,25 +73,29 @@ impl Args {
             Ok(secret) => secret,
             Err(error) => return Err(ctl.about(&vault, &reference.path, error).await),
         };
+        self.show(ctl, reference, &secret)?;
+        Ok(Exit::Ok)
+    }
+
+    fn show(&self, ctl: &Ctl, reference: &Reference, secret: &Secret) -> Result<(), Failure> {
         if let Some(field) = &reference.field {
-            self.field_out(ctl, ctl.output.field_format(), &secret, field)?;
-            return Ok(Exit::Ok);
+            return self.field_out(ctl, ctl.output.field_format(), secret, field);
         }
         match ctl.output.format() {
             Format::Json | Format::Ndjson if self.out.is_none() => {
-                ctl.output.json(&view::to_json(&secret))?;
+                ctl.output.json(&view::to_json(secret))?;
             }
-            Format::Env if self.out.is_none() => ctl.output.line(&dotenv::of_secret(&secret)?)?,
-            Format::Table | Format::Tsv if self.out.is_none() => self.table(ctl, &[&secret])?,
+            Format::Env if self.out.is_none() => ctl.output.line(&dotenv::of_secret(secret)?)?,
+            Format::Table | Format::Tsv if self.out.is_none() => self.table(ctl, &[secret])?,
             Format::None if self.out.is_none() => {}
             Format::None | Format::Json | Format::Ndjson | Format::Env | Format::Table => {
-                self.whole(ctl, Format::Raw, &secret)?;
+                self.whole(ctl, Format::Raw, secret)?;
             }
             format @ (Format::Auto | Format::Raw | Format::Tsv) => {
-                self.whole(ctl, format, &secret)?;
+                self.whole(ctl, format, secret)?;
             }
         }
-        Ok(Exit::Ok)
+        Ok(())
     }
 
     /// A secret without a field named: its value if it has one only, else a table for people.
@@ -249,3 +253,6 @@ fn end(ctl: &Ctl, some: bool, failed: Vec<Failure>) -> Exit {
         first.unwrap_or(Exit::Internal)
     }
 }
+
+#[cfg(test)]
+mod tests;

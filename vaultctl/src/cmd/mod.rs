@@ -47,48 +47,28 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Read secrets
     Get(get::Args),
-    /// Write a new version of a secret
     Set(set::Args),
-    /// Edit a secret in your editor
     Edit(edit::Args),
-    /// List a folder
     Ls(ls::Args),
-    /// Show a folder and all below it as a tree
     Tree(tree::Args),
-    /// Find secrets by pattern and tag
     Find(find::Args),
-    /// Show the versions of a secret
     Log(log::Args),
-    /// Compare two versions, or two secrets
     Diff(diff::Args),
-    /// Make an earlier version the current one
     Rollback(rollback::Args),
-    /// Put a label on a version, or take one away
     Label(label::Args),
-    /// Delete secrets; they can be restored for a while
     Rm(rm::Args),
-    /// Bring a deleted secret back
     Restore(restore::Args),
-    /// End a version, or a deleted secret, beyond recovery
     Destroy(destroy::Args),
     /// Deleted secrets
     #[command(subcommand)]
     Trash(trash::Command),
-    /// Copy a secret with its history
     Cp(cp::Args),
-    /// Move a secret, or a folder
     Mv(mv::Args),
-    /// Write the secrets of a file
     Import(import::Args),
-    /// Write the secrets of a folder to a file or to stdout
     Export(export::Args),
-    /// Make a random value
     Generate(generate::Args),
-    /// Exchange a token for a session and keep it in the context
     Login(login::Args),
-    /// End the session of the context
     Logout(logout::Args),
     /// Show who you are to the vault
     Whoami,
@@ -97,15 +77,11 @@ pub(crate) enum Command {
     Context(context::Command),
     /// Show the state of the vault
     Status,
-    /// Check the way to the vault, and its state
     Doctor(doctor::Args),
-    /// Create a new vault: its keys and the first administrator's token
     Init(init::Args),
-    /// Enter a key share or the passphrase
     Unseal(unseal::Args),
     /// Close the vault: wipe its keys from memory
     Seal,
-    /// Replace the root key and what opens the vault
     Rekey(rekey::Args),
     /// The keys inside the keyring
     #[command(subcommand)]
@@ -113,11 +89,8 @@ pub(crate) enum Command {
     /// Sealed snapshots
     #[command(subcommand)]
     Backup(backup::Command),
-    /// Print a script that completes commands in a shell
     Completion(completion::Args),
-    /// Print the manual page
     Man(man::Args),
-    /// Show versions
     Version(version::Args),
 }
 
