@@ -1,3 +1,250 @@
-//! The application: what every request passes through, and the services that it reaches.
+//! The request pipeline and what stands behind each method: authenticate, authorise, act, record.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`pipeline`] | the one way through for reads and writes |
+//! | [`transact`] | the proposer: evaluates, seals and proposes writes |
+//! | [`audit`] | the audit log |
+//! | [`setup`], [`sealing`], [`rekey`], [`keyring`] | birth, seals and keys of a node |
+//! | [`auth`], [`secrets`], [`backup`] | one file per service |
+//! | [`jobs`] | what runs on the leader by itself |
+//!
+//! Deliberately absent: transport types. A door turns bytes into calls and answers into bytes.
 
 pub mod audit;
+mod auth;
+mod backup;
+mod call;
+mod cursor;
+mod error;
+mod freshness;
+mod jobs;
+mod keyring;
+mod pipeline;
+mod refusal;
+mod rekey;
+mod sealing;
+mod secrets;
+mod setup;
+mod status;
+mod transact;
+mod unsealed;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vault_proto::v1::Reason;
+
+pub use auth::{LoginRequest, Oneself};
+pub use backup::RestoreOptions;
+pub use call::{Answer, Call};
+pub use cursor::Paging;
+pub use error::{Error, Kind, Result, kind};
+pub use keyring::{KeyringState, TermState};
+pub use rekey::{RekeyPhase, RekeyState};
+pub use sealing::{KeyInput, UnsealState};
+pub use secrets::{Destruction, Paged, PutRequest, Target};
+pub use setup::{Automatic, Born, InitRequest, SealChoice};
+pub use status::{SealStatus, Status};
+
+use audit::Audit;
+use freshness::Freshness;
+use transact::Proposer;
+use unsealed::{Keys, Unsealed};
+
+use crate::clock::Clock;
+use crate::raft::Node;
+use crate::store::{Applied, Store};
+
+/// How old a state may be before a node refuses to authenticate by it.
+const STALENESS_BOUND: Duration = Duration::from_secs(5);
+/// How long a request waits for a state that its client has seen elsewhere.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// What the shell knows and the app needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Of this node.
+    pub node_id: u64,
+    /// Name of the region this node is in.
+    pub region: String,
+    /// Where the daemon keeps its data; the setup code lies there until `init`.
+    pub data_dir: PathBuf,
+    /// Where an automatic seal finds its key.
+    pub automatic: Automatic,
+    /// `vaultd dev`: for ever marked in the state.
+    pub dev: bool,
+}
+
+/// The application: everything behind the doors.
+#[derive(Debug)]
+pub struct App {
+    settings: Settings,
+    store: Store,
+    node: Node,
+    clock: Clock,
+    audit: Audit,
+    keys: Keys,
+    proposer: Proposer,
+    freshness: Arc<Freshness>,
+    /// One at a time: init, unseal, seal, rekey, rotation.
+    ceremony: tokio::sync::Mutex<sealing::Ceremony>,
+    rotation: Arc<keyring::Progress>,
+    restart: tokio::sync::Notify,
+}
+
+impl App {
+    /// Brings the application up over a started node. Sealed, unless an automatic seal opens it.
+    ///
+    /// # Errors
+    /// When threads cannot be started, or the setup code cannot be written.
+    pub async fn start(
+        settings: Settings,
+        store: Store,
+        node: Node,
+        audit: Audit,
+        clock: Clock,
+    ) -> std::result::Result<Arc<Self>, StartError> {
+        let keys = Keys::default();
+        let proposer = Proposer::start(store.clone(), node.clone(), clock, keys.clone())
+            .map_err(StartError::Thread)?;
+        let freshness = Freshness::start(&node, &store, clock);
+        let app = Arc::new(Self {
+            settings,
+            store,
+            node,
+            clock,
+            audit,
+            keys,
+            proposer,
+            freshness,
+            ceremony: tokio::sync::Mutex::new(sealing::Ceremony::default()),
+            rotation: Arc::default(),
+            restart: tokio::sync::Notify::new(),
+        });
+        if app.initialised() {
+            app.unseal_automatically().await;
+        } else {
+            app.write_setup_code().map_err(StartError::SetupCode)?;
+        }
+        jobs::start(&app);
+        Ok(app)
+    }
+
+    /// Ends the application: no keys are left, the audit log is on disk, raft has stopped.
+    pub async fn shut_down(&self) {
+        self.freshness.stop();
+        drop(self.keys.clear());
+        if let Err(error) = self.audit.flush().await {
+            tracing::error!(%error, "the audit log could not be flushed");
+        }
+        self.node.shutdown().await;
+    }
+
+    /// Told when the daemon should start again in place: a restored snapshot waits to be taken up.
+    pub fn restart_wanted(&self) -> &tokio::sync::Notify {
+        &self.restart
+    }
+
+    /// Whether `init` has happened.
+    pub fn initialised(&self) -> bool {
+        self.store.stamp().cluster.is_some()
+    }
+
+    /// Leader time as far as this node knows: never behind what the log has seen.
+    fn now(&self) -> u64 {
+        self.clock.wall_ms().max(self.store.stamp().leader_time)
+    }
+
+    /// The keys, or why there are none.
+    fn unsealed(&self) -> Result<Arc<Unsealed>> {
+        self.keys.load().ok_or_else(|| {
+            if self.initialised() {
+                Error::new(
+                    Reason::Sealed,
+                    "the node is sealed; unseal it first: vaultctl unseal",
+                )
+            } else {
+                Error::new(
+                    Reason::NotInitialised,
+                    "the vault has not been initialised; run: vaultctl init",
+                )
+            }
+        })
+    }
+
+    /// The keys, once this node's state is fresh enough to authenticate by and not behind the client's.
+    async fn may_answer(&self, call: &Call) -> Result<Arc<Unsealed>> {
+        let keys = self.unsealed()?;
+        if self.freshness.staleness() > STALENESS_BOUND {
+            // Just started, or just back from a pause: prove it now.
+            self.freshness.round(&self.node, &self.store).await;
+        }
+        if self.freshness.staleness() > STALENESS_BOUND {
+            return Err(Error::new(
+                Reason::Stale,
+                "this node's state is older than its bound; try another node",
+            )
+            .fact("staleness_ms", self.freshness.staleness_ms()));
+        }
+        if let Some(seen) = call.seen {
+            self.catch_up(seen).await?;
+        }
+        Ok(keys)
+    }
+
+    async fn catch_up(&self, seen: Applied) -> Result<()> {
+        let applied = self.store.applied();
+        if seen.incarnation < applied.incarnation {
+            // A token of before a restore: what it saw may not exist here, and nothing newer can.
+            return Ok(());
+        }
+        if seen.incarnation == applied.incarnation && seen.index <= applied.index {
+            return Ok(());
+        }
+        let behind = || {
+            Error::new(
+                Reason::Stale,
+                "this node has not yet applied what this client has seen elsewhere",
+            )
+            .fact("applied", applied.index)
+        };
+        if seen.incarnation > applied.incarnation {
+            return Err(behind());
+        }
+        tokio::time::timeout(CATCH_UP, self.store.wait_applied(seen.index))
+            .await
+            .map_err(|_| behind())?;
+        Ok(())
+    }
+}
+
+/// Why the application did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system gave no thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+    /// The one-time setup code could not be written.
+    #[error("cannot write the setup code file")]
+    SetupCode(#[source] std::io::Error),
+}
+
+/// Logs a fault once, with its whole chain of causes; never a value, never a name.
+fn log_once(error: &Error) {
+    let mut chain = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        chain.push_str(": ");
+        chain.push_str(&error.to_string());
+        cause = error.source();
+    }
+    tracing::error!(
+        reason = error.reason().as_str_name(),
+        "request failed{chain}"
+    );
+}

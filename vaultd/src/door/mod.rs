@@ -6,11 +6,13 @@
 //! | [`listen`] | accepting connections, TLS handshakes, peer credentials |
 //! | [`admit`] | how many connections, in all and from one source |
 //! | [`conn`] | one connection: deadlines for silence, who is at the other end |
+//! | [`grpc`] | the gRPC services: parse, call, format |
 //! | [`guard`] | around every request: load, time and size limits, metrics |
 //! | [`health`] | liveness, readiness and metrics over plain HTTP |
 
 pub mod admit;
 pub mod conn;
+pub mod grpc;
 pub mod guard;
 pub mod health;
 pub mod listen;

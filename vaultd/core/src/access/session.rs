@@ -58,7 +58,7 @@ impl fmt::Debug for TokenHash {
 }
 
 /// A session, as stored.
-#[derive(Debug, Encode, Decode)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub struct Session {
     #[n(0)]
     pub(super) principal: u64,

@@ -142,6 +142,13 @@ impl TryFrom<&str> for SecretPath {
     }
 }
 
+impl From<SecretPath> for FolderPath {
+    /// The folder of the same name: a name may be both.
+    fn from(path: SecretPath) -> Self {
+        Self(path.0)
+    }
+}
+
 impl TryFrom<&str> for FolderPath {
     type Error = PathError;
 

@@ -1,0 +1,103 @@
+//! Sessions: login, logout, who am I.
+
+use vault_core::access::{self, Action, ActionGlob, Login, Resource, Session, TokenHash};
+use vault_core::crypto::secret::{TokenSecret, TokenText};
+use vault_core::crypto::token;
+use vault_core::name::FolderPath;
+use vault_proto::v1::Reason;
+
+use super::call::{Answer, Call};
+use super::error::{Error, Result};
+use super::transact::{Terms, Verdict};
+use super::{App, refusal};
+use crate::clock::OsEntropy;
+
+/// What a login asks for; see `LoginRequest` in the proto.
+#[derive(Clone, Debug, Default)]
+pub struct LoginRequest {
+    /// Life of the session, in milliseconds.
+    pub ttl_ms: Option<u64>,
+    /// Only these actions; empty: all of the caller's.
+    pub actions: Vec<ActionGlob>,
+    /// Only here and below.
+    pub under: Option<FolderPath>,
+}
+
+/// A caller's session, with the name of whose it is.
+#[derive(Clone, Debug)]
+pub struct Oneself {
+    /// The principal's name.
+    pub principal: String,
+    /// Terms of the session.
+    pub session: Session,
+}
+
+impl App {
+    /// Exchanges the caller's token for a session of its own.
+    ///
+    /// # Errors
+    /// As of any write; `REQUEST_INVALID` for a life out of bounds or a narrowing that leaves nothing.
+    pub async fn login(
+        &self,
+        call: &Call,
+        request: LoginRequest,
+    ) -> Result<Answer<(TokenText, Oneself)>> {
+        let secret = TokenSecret::make(&mut OsEntropy);
+        let hash = TokenHash::of(&secret);
+        let login = Login {
+            ttl: request.ttl_ms,
+            actions: request.actions,
+            under: request.under,
+        };
+        let answer = self
+            .write(call, Terms::default(), move |visit, tx| {
+                let grant = visit.grant(Action::LOGIN, Resource::Own)?;
+                let session =
+                    access::login(tx, visit.caller(), &grant, &hash, &login).map_err(refused)?;
+                Ok((
+                    Verdict::Commit,
+                    Oneself {
+                        principal: visit.caller().principal().to_owned(),
+                        session,
+                    },
+                ))
+            })
+            .await?;
+        Ok(answer.map(|session| (token::to_text(&secret), session)))
+    }
+
+    /// Ends the session that this call is made with; `false` for the initial token, which does not end.
+    ///
+    /// # Errors
+    /// As of any write.
+    pub async fn logout(&self, call: &Call) -> Result<Answer<bool>> {
+        self.write(call, Terms::default(), |visit, tx| {
+            let ended = access::logout(tx, visit.caller()).map_err(refusal::record)?;
+            Ok((Verdict::Commit, ended))
+        })
+        .await
+    }
+
+    /// The caller's own session.
+    ///
+    /// # Errors
+    /// As of any read.
+    pub async fn who_am_i(&self, call: &Call) -> Result<Answer<Oneself>> {
+        self.read(call, |visit, _| {
+            Ok(Oneself {
+                principal: visit.caller().principal().to_owned(),
+                session: visit.caller().session().clone(),
+            })
+        })
+        .await
+    }
+}
+
+fn refused(refused: access::LoginRefusal) -> Error {
+    match refused {
+        access::LoginRefusal::Record(error) => refusal::record(error),
+        other @ (access::LoginRefusal::Ttl
+        | access::LoginRefusal::Nothing
+        | access::LoginRefusal::Grant) => Error::new(Reason::RequestInvalid, other.to_string()),
+    }
+}

@@ -1,0 +1,45 @@
+//! One request as the pipeline sees it: which method, from where, with which token, on what terms.
+
+use vault_core::access::TokenHash;
+
+use super::audit::Source;
+use crate::store::Applied;
+
+/// Parsed by a door; the door decides nothing.
+#[derive(Debug)]
+pub struct Call {
+    /// The method, as the proto declares it.
+    pub method: &'static vault_proto::Method,
+    /// Who is at the other end.
+    pub source: Source,
+    /// The hash of the bearer token, if one of the right shape came with the request.
+    pub token: Option<TokenHash>,
+    /// The client's id for this request, or one that the door drew.
+    pub request_id: [u8; 16],
+    /// Whether the client chose `request_id`, so that a repeat is to be recognised.
+    pub repeatable: bool,
+    /// The state that the client has seen and must not fall behind.
+    pub seen: Option<Applied>,
+}
+
+/// A reply with the state that it was made from.
+#[derive(Debug)]
+pub struct Answer<R> {
+    /// What was asked for.
+    pub reply: R,
+    /// The state it was read from or written to: the consistency token.
+    pub applied: Applied,
+    /// A proven bound on how old that state is, in milliseconds.
+    pub staleness_ms: u64,
+}
+
+impl<R> Answer<R> {
+    /// The same answer in another shape.
+    pub fn map<T>(self, f: impl FnOnce(R) -> T) -> Answer<T> {
+        Answer {
+            reply: f(self.reply),
+            applied: self.applied,
+            staleness_ms: self.staleness_ms,
+        }
+    }
+}

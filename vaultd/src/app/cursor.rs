@@ -1,0 +1,100 @@
+//! Cursors of listings: sealed, and bound to caller, query and incarnation.
+//!
+//! A position inside a listing may hold names; a client carries it without being able to read or change it,
+//! and it opens only for the same question of the same caller.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use vault_core::access::Caller;
+use vault_core::crypto::envelope::{Class, Place};
+use vault_core::engine::secrets::{PageRequest, Position};
+use vault_core::record::Tx;
+use vault_proto::v1::Reason;
+
+use super::error::{Error, Result};
+use super::refusal;
+use crate::clock::OsEntropy;
+
+/// Longest cursor that is looked at, in characters.
+const MAX: usize = 4096;
+
+/// Which page of which listing is wanted.
+#[derive(Clone, Debug)]
+pub struct Paging {
+    /// Entries.
+    pub size: usize,
+    /// From the last page's answer; empty: the first page.
+    pub cursor: String,
+    /// Digest of everything that asks, but the page.
+    pub query: [u8; 32],
+}
+
+/// Opens a cursor in one request, and seals the next.
+pub(super) struct Cursors {
+    place: Vec<u8>,
+}
+
+impl Cursors {
+    pub(super) fn of(caller: &Caller, incarnation: u64, paging: &Paging) -> Self {
+        let mut place = b"listing cursor".to_vec();
+        place.extend_from_slice(&caller.principal_id().to_be_bytes());
+        place.extend_from_slice(&incarnation.to_be_bytes());
+        place.extend_from_slice(&paging.query);
+        Self { place }
+    }
+
+    /// The engine's page request.
+    pub(super) fn page(&self, tx: &Tx<'_>, paging: &Paging) -> Result<PageRequest> {
+        let invalid = || {
+            Error::new(
+                Reason::CursorInvalid,
+                "the cursor is not one of this listing; start again without it",
+            )
+        };
+        if paging.cursor.is_empty() {
+            return Ok(PageRequest {
+                size: paging.size,
+                after: None,
+            });
+        }
+        if paging.cursor.len() > MAX {
+            return Err(invalid());
+        }
+        let sealed = URL_SAFE_NO_PAD
+            .decode(&paging.cursor)
+            .map_err(|_| invalid())?;
+        let plain = tx
+            .keys()
+            .shared()
+            .open(&self.at(tx), &sealed)
+            .map_err(|_| invalid())?;
+        // EXPOSE: decoded into the position that this node sealed
+        let after = Position::from_bytes(plain.expose()).map_err(refusal::secrets)?;
+        Ok(PageRequest {
+            size: paging.size,
+            after: Some(after),
+        })
+    }
+
+    /// What the client sends for the next page; empty after the last.
+    pub(super) fn next(&self, tx: &Tx<'_>, next: Option<&Position>) -> String {
+        next.map_or_else(String::new, |next| {
+            let sealed = tx
+                .keys()
+                .shared()
+                .seal(&self.at(tx), &mut OsEntropy, &next.to_bytes());
+            URL_SAFE_NO_PAD.encode(sealed)
+        })
+    }
+
+    fn at<'a>(&'a self, tx: &Tx<'a>) -> Place<'a> {
+        Place {
+            cluster: tx.keys().cluster(),
+            tenant: 0,
+            class: Class::Shared,
+            scope: 0,
+            term: 0,
+            key: &self.place,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The one error that doors see: a stable reason, a message for people, facts for programs.
+//!
+//! The kind follows from the reason, so that the two cannot disagree. What went wrong inside is kept
+//! as a private source for the log, and never leaves the node.
+
+use std::borrow::Cow;
+
+use vault_proto::v1::Reason;
+
+/// What a caller can do about an error; doors map it to a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request itself is wrong.
+    Invalid,
+    /// Log in first.
+    Unauthenticated,
+    /// Not allowed.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// Read again first.
+    Conflict,
+    /// It is there already.
+    Exists,
+    /// The node is not in the state for this.
+    Precondition,
+    /// Later, or less.
+    Limited,
+    /// Later, or elsewhere.
+    Unavailable,
+    /// It may have happened; ask again with the same request id.
+    Unknown,
+    /// A fault of the node.
+    Internal,
+}
+
+/// Why a request was not answered as asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    reason: Reason,
+    message: Cow<'static, str>,
+    facts: Vec<(&'static str, String)>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What app functions return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error with a message for people: lower case, nothing secret, user input in backticks.
+    pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+            facts: Vec::new(),
+            source: None,
+        }
+    }
+
+    /// A fault of this node: the caller learns nothing but the request id, the log all.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let message = "the node failed; its log says more under this request id";
+        Self {
+            source: Some(source.into()),
+            ..Self::new(Reason::Internal, message)
+        }
+    }
+
+    /// Adds a fact for programs (`ErrorInfo` metadata): never a value.
+    #[must_use]
+    pub fn fact(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+        self.facts.push((name, value.to_string()));
+        self
+    }
+
+    /// Keeps the cause for the log.
+    #[must_use]
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The stable reason.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// For programs.
+    pub fn facts(&self) -> &[(&'static str, String)] {
+        &self.facts
+    }
+
+    /// What a caller can do about it.
+    pub fn kind(&self) -> Kind {
+        kind(self.reason)
+    }
+}
+
+/// The kind of each reason.
+pub fn kind(reason: Reason) -> Kind {
+    match reason {
+        Reason::PathInvalid
+        | Reason::FieldInvalid
+        | Reason::LabelInvalid
+        | Reason::ValueTooLarge
+        | Reason::RequestInvalid
+        | Reason::CursorInvalid
+        | Reason::ShareMalformed
+        | Reason::ShareForeign
+        | Reason::ShareWrong
+        | Reason::ShareDuplicate
+        | Reason::PassphraseWrong
+        | Reason::TagInvalid
+        | Reason::SetupCodeWrong
+        | Reason::PolicyUnsatisfiable
+        | Reason::RequestIdInvalid
+        | Reason::BackupDamaged => Kind::Invalid,
+        Reason::TokenInvalid => Kind::Unauthenticated,
+        Reason::PolicyDenied => Kind::Forbidden,
+        Reason::SecretNotFound
+        | Reason::VersionNotFound
+        | Reason::LabelNotFound
+        | Reason::FieldNotFound
+        | Reason::FolderNotFound
+        | Reason::VersionDestroyed => Kind::NotFound,
+        Reason::VersionMismatch
+        | Reason::LabelMismatch
+        | Reason::Contention
+        | Reason::RequestIdReused => Kind::Conflict,
+        Reason::SecretExists | Reason::AlreadyInitialised => Kind::Exists,
+        Reason::NotInitialised
+        | Reason::AlreadyUnsealed
+        | Reason::RekeyNotStarted
+        | Reason::RekeyInProgress
+        | Reason::NoSuchSeal
+        | Reason::CurrentVersionProtected
+        | Reason::DevMode
+        | Reason::RotationInProgress
+        | Reason::NotEmpty
+        | Reason::KeyHolderLocalOnly => Kind::Precondition,
+        Reason::Overloaded | Reason::DiskFull => Kind::Limited,
+        Reason::Sealed
+        | Reason::NoLeader
+        | Reason::AuditUnavailable
+        | Reason::ShuttingDown
+        | Reason::Stale => Kind::Unavailable,
+        Reason::OutcomeUnknown => Kind::Unknown,
+        Reason::Unspecified | Reason::Internal | Reason::RecordDamaged => Kind::Internal,
+    }
+}

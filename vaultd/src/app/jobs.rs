@@ -1,0 +1,92 @@
+//! What runs on the leader by itself: due deletions, ended sessions, old outcomes, unfinished re-wraps.
+//!
+//! Each step is a small idempotent transaction through the proposer, which proves leadership by being
+//! committed in its term; a paused leader fires nothing that it cannot commit.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use vault_core::access;
+use vault_core::engine::secrets;
+use vault_core::record::Tx;
+
+use super::error::Result;
+use super::transact::{Terms, Verdict};
+use super::{App, refusal};
+
+/// Between two rounds.
+const PERIOD: Duration = Duration::from_secs(10);
+/// Records that one transaction touches at most, roughly.
+const STEP: usize = 64;
+/// Transactions of one round, so that a flood of due work does not crowd out requests.
+const STEPS: usize = 50;
+
+/// Starts the rounds on the current runtime; they end when the app is gone.
+pub(super) fn start(app: &Arc<App>) {
+    let weak = Arc::downgrade(app);
+    tokio::spawn(async move {
+        while round(&weak).await {
+            tokio::time::sleep(PERIOD).await;
+        }
+    });
+}
+
+async fn round(app: &Weak<App>) -> bool {
+    let Some(app) = app.upgrade() else {
+        return false;
+    };
+    if app.keys.load().is_some() && app.node.leader_term().is_some() {
+        app.resume_rewrap();
+        for (what, step) in [
+            ("deletions", Step::Deletions),
+            ("sessions", Step::Sessions),
+            ("outcomes", Step::Outcomes),
+        ] {
+            if let Err(error) = app.sweep(step).await {
+                tracing::debug!(
+                    what,
+                    reason = error.reason().as_str_name(),
+                    "a sweep stopped; it goes on in the next round"
+                );
+            }
+        }
+    }
+    true
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Deletions,
+    Sessions,
+    Outcomes,
+}
+
+impl App {
+    async fn sweep(&self, step: Step) -> Result<()> {
+        for _ in 0..STEPS {
+            let (more, _) = self
+                .proposer
+                .run(Terms::default(), move |tx| sweep(step, tx))
+                .await?;
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sweep(step: Step, tx: &mut Tx<'_>) -> (Verdict, Result<bool>) {
+    let swept = match step {
+        Step::Deletions => secrets::sweep_deleted(tx, STEP),
+        Step::Sessions => access::sweep_sessions(tx, STEP),
+        Step::Outcomes => secrets::sweep_outcomes(tx, STEP),
+    };
+    let swept = swept.map_err(refusal::record);
+    let verdict = if swept.is_ok() {
+        Verdict::Commit
+    } else {
+        Verdict::Discard
+    };
+    (verdict, swept)
+}

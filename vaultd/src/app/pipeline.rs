@@ -1,0 +1,319 @@
+//! The one way through: authenticate, authorise, act, record; in that order, for every method.
+//!
+//! [`App::read`] and [`App::write`] are the only functions that hand an engine function a transaction
+//! and a [`Visit`]; a `Visit` is the only source of grants. The audit entry is opened before anything is
+//! looked at and finished when the outcome is known; the reply waits until the entry is with the kernel.
+
+use vault_core::access::{self, Action, Caller, Grant, Resource};
+use vault_core::engine::secrets::Refusal;
+use vault_core::name::SecretPath;
+use vault_core::record::{IdBlock, Tx};
+use vault_proto::v1::Reason;
+
+use super::audit::{self, Actor, Decision, Entry, Event};
+use super::call::{Answer, Call};
+use super::error::{Error, Kind, Result};
+use super::transact::{Terms, Verdict};
+use super::unsealed::Unsealed;
+use super::{App, refusal};
+
+/// How often a read is run again because an apply came in between.
+const RERUNS: usize = 16;
+
+/// What will be said of a request in the audit log.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    actor: Option<(String, String)>,
+    resources: Vec<String>,
+    denied: bool,
+    granted: bool,
+    version: Option<u64>,
+}
+
+/// An authenticated caller in one evaluation of one request.
+pub(super) struct Visit<'a> {
+    caller: Caller,
+    notes: &'a mut Notes,
+}
+
+impl Visit<'_> {
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Asks for a grant. The audit entry names the resource, whatever the answer.
+    pub(super) fn grant(&mut self, action: Action, resource: Resource) -> Result<Grant> {
+        self.notes.resources.push(resource.to_string());
+        match access::authorise(&self.caller, action, resource) {
+            Ok(grant) => {
+                self.notes.granted = true;
+                Ok(grant)
+            }
+            Err(denied) => {
+                self.notes.denied = true;
+                Err(Error::new(
+                    Reason::PolicyDenied,
+                    format!("`{}` may not do this: {denied}", self.caller.principal()),
+                ))
+            }
+        }
+    }
+
+    /// The version that was disclosed or made.
+    pub(super) fn touched(&mut self, version: u64) {
+        self.notes.version = Some(version);
+    }
+
+    /// A refusal about a path: to one who may not list there, what does not exist looks as what is
+    /// not allowed (R-AZ-6).
+    pub(super) fn refuse(&mut self, refusal: Refusal, action: Action, path: &SecretPath) -> Error {
+        if refusal.tells_absence() && !self.caller.may_see(path) {
+            self.notes.denied = true;
+            let denied = access::Denied {
+                action,
+                resource: Resource::Secret(path.clone()),
+            };
+            return Error::new(
+                Reason::PolicyDenied,
+                format!("`{}` may not do this: {denied}", self.caller.principal()),
+            );
+        }
+        refusal::secrets(refusal)
+    }
+}
+
+impl App {
+    /// Answers a read from one state of this node.
+    pub(super) async fn read<R>(
+        &self,
+        call: &Call,
+        mut act: impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
+    ) -> Result<Answer<R>> {
+        let entry = self.begin(call);
+        let mut notes = Notes::default();
+        let result = match self.may_answer(call).await {
+            Ok(keys) => self
+                .read_one_state(call, &keys, &mut notes, &mut act)
+                .map(|reply| (keys, reply)),
+            Err(error) => Err(error),
+        };
+        let result = self.record(entry, notes, result).await?;
+        Ok(self.answer(result.1))
+    }
+
+    /// Makes a write through the leader's proposer. `act` may run more than once.
+    pub(super) async fn write<R, F>(
+        &self,
+        call: &Call,
+        terms: Terms,
+        mut act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
+    {
+        let entry = self.begin(call);
+        let (result, notes) = match self.may_answer(call).await.and_then(|_| self.audit_ready()) {
+            Ok(()) => {
+                let token = call.token;
+                let ran = self.proposer.run(terms, move |tx| {
+                    let mut notes = Notes::default();
+                    let acted = visit(token.as_ref(), tx, &mut notes, &mut act);
+                    let (verdict, result) = match acted {
+                        Ok((verdict, reply)) => (verdict, Ok(reply)),
+                        Err(error) => (Verdict::Discard, Err(error)),
+                    };
+                    (verdict, Ok((result, notes)))
+                });
+                match ran.await {
+                    Ok(((result, notes), settled)) => {
+                        (self.confirm(settled.verdict, result).await, notes)
+                    }
+                    Err(error) => (Err(error), Notes::default()),
+                }
+            }
+            Err(error) => (Err(error), Notes::default()),
+        };
+        let keys = self.keys.load();
+        let result = self
+            .record(entry, notes, result.map(|reply| (keys, reply)))
+            .await?;
+        Ok(self.answer(result.1))
+    }
+
+    /// A refusal counts only from a node that still leads (`store-and-raft` rule 6).
+    async fn confirm<R>(&self, verdict: Verdict, result: Result<R>) -> Result<R> {
+        if verdict == Verdict::Discard {
+            self.node.read_index().await.map_err(|_| no_leader())?;
+        }
+        result
+    }
+
+    /// Refuses a request before it is looked at; it is recorded all the same.
+    ///
+    /// # Errors
+    /// Always: `error`, or that it could not be recorded.
+    pub async fn refused<R>(&self, call: &Call, error: Error) -> Result<R> {
+        let entry = self.begin(call);
+        self.finish(entry, Err(error)).await
+    }
+
+    /// Opens the audit entry: the first thing that happens to any request.
+    pub(super) fn begin(&self, call: &Call) -> Entry {
+        self.audit.begin(Event {
+            request: call.request_id,
+            method: call.method.path,
+            action: call.method.action,
+            source: call.source,
+        })
+    }
+
+    /// Refuses at once while no audit line can be written.
+    pub(super) fn audit_ready(&self) -> Result<()> {
+        self.audit.ready().map_err(audit_unavailable)
+    }
+
+    /// Finishes the audit entry, and answers only once it is with the kernel.
+    async fn record<R>(&self, mut entry: Entry, notes: Notes, result: Result<R>) -> Result<R> {
+        let keys = self.keys.load();
+        let blind = |name: &[u8]| keys.as_deref().map_or([0; 32], |keys| blind(keys, name));
+        if let Some((accessor, principal)) = &notes.actor {
+            entry.actor(
+                Actor {
+                    accessor,
+                    principal,
+                },
+                &blind,
+            );
+        }
+        if keys.is_some() {
+            notes
+                .resources
+                .iter()
+                .for_each(|resource| entry.resource(resource, &blind));
+        }
+        if notes.denied {
+            entry.decision(Decision::Denied {
+                by: "default".into(),
+            });
+        } else if notes.granted {
+            entry.decision(Decision::Allowed {
+                by: "administrator".into(),
+            });
+        }
+        if let Some(version) = notes.version {
+            entry.version(version);
+        }
+        self.finish(entry, result).await
+    }
+
+    /// Finishes an audit entry with a result.
+    pub(super) async fn finish<R>(&self, entry: Entry, result: Result<R>) -> Result<R> {
+        if let Err(error) = &result
+            && error.kind() == Kind::Internal
+        {
+            super::log_once(error);
+        }
+        entry
+            .finish(outcome(&result))
+            .await
+            .map_err(audit_unavailable)?;
+        result
+    }
+
+    pub(super) fn answer<R>(&self, reply: R) -> Answer<R> {
+        Answer {
+            reply,
+            applied: self.store.applied(),
+            staleness_ms: self.freshness.staleness_ms(),
+        }
+    }
+
+    fn read_one_state<R>(
+        &self,
+        call: &Call,
+        keys: &Unsealed,
+        notes: &mut Notes,
+        act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
+    ) -> Result<R> {
+        for _ in 0..RERUNS {
+            *notes = Notes::default();
+            let moment = self.store.moment();
+            let mut ids = IdBlock::default();
+            let mut tx = Tx::new(&self.store, keys.keyring(), self.now(), &mut ids)
+                .with_opened(keys.opened());
+            let result = visit(call.token.as_ref(), &mut tx, notes, act);
+            if self.store.unchanged_since(moment) {
+                return result;
+            }
+            let reads = tx.into_reads();
+            if self
+                .store
+                .revalidate(&reads.keys)
+                .map_err(Error::internal)?
+            {
+                return result;
+            }
+        }
+        Err(Error::new(
+            Reason::Contention,
+            "the secret changed faster than it could be read; try again",
+        ))
+    }
+}
+
+/// Authenticates, then acts.
+fn visit<R>(
+    token: Option<&access::TokenHash>,
+    tx: &mut Tx<'_>,
+    notes: &mut Notes,
+    act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
+) -> Result<R> {
+    let token = token.ok_or_else(refusal::token)?;
+    let caller = access::authenticate(tx, token).map_err(refusal::unauthenticated)?;
+    notes.actor = Some((
+        caller.session().accessor().to_owned(),
+        caller.principal().to_owned(),
+    ));
+    act(&mut Visit { caller, notes }, tx)
+}
+
+fn blind(keys: &Unsealed, name: &[u8]) -> [u8; 32] {
+    vault_core::crypto::mac::audit_mac(keys.keyring().audit().active().key(), "resource", name)
+}
+
+fn outcome<R>(result: &Result<R>) -> audit::Outcome {
+    let Err(error) = result else {
+        return audit::Outcome::ok();
+    };
+    let status = match error.kind() {
+        Kind::Invalid => audit::Status::Invalid,
+        Kind::Unauthenticated => audit::Status::Unauthenticated,
+        Kind::Forbidden => audit::Status::Denied,
+        Kind::NotFound => audit::Status::NotFound,
+        Kind::Conflict => audit::Status::Conflict,
+        Kind::Exists => audit::Status::Exists,
+        Kind::Precondition => audit::Status::Precondition,
+        Kind::Limited => audit::Status::Limited,
+        Kind::Unavailable => audit::Status::Unavailable,
+        Kind::Unknown => audit::Status::Unknown,
+        Kind::Internal => audit::Status::Internal,
+    };
+    audit::Outcome::failed(status, error.reason().as_str_name())
+}
+
+fn audit_unavailable(error: audit::AuditError) -> Error {
+    Error::new(
+        Reason::AuditUnavailable,
+        "the audit log cannot take a record, so the request is refused",
+    )
+    .caused_by(error)
+}
+
+/// No leader answered.
+pub(super) fn no_leader() -> Error {
+    Error::new(
+        Reason::NoLeader,
+        "no leader confirms this node's state; try again in a moment",
+    )
+}

@@ -1,0 +1,68 @@
+//! What the core's refusals are called towards callers: one table.
+
+use vault_core::access::Unauthenticated;
+use vault_core::engine::secrets::Refusal;
+use vault_core::record::RecordError;
+use vault_proto::v1::Reason;
+
+use super::error::Error;
+
+/// A secrets engine's refusal.
+pub(super) fn secrets(refusal: Refusal) -> Error {
+    let message = refusal.to_string();
+    let plain = |reason| Error::new(reason, message.clone());
+    match refusal {
+        Refusal::SecretNotFound => plain(Reason::SecretNotFound),
+        Refusal::FolderNotFound => plain(Reason::FolderNotFound),
+        Refusal::VersionNotFound => plain(Reason::VersionNotFound),
+        Refusal::LabelNotFound => plain(Reason::LabelNotFound),
+        Refusal::FieldNotFound(_) => plain(Reason::FieldNotFound),
+        Refusal::VersionDestroyed => plain(Reason::VersionDestroyed),
+        Refusal::VersionMismatch { found } => {
+            plain(Reason::VersionMismatch).fact("found_version", found)
+        }
+        Refusal::LabelMismatch { found } => {
+            plain(Reason::LabelMismatch).fact("found_version", found)
+        }
+        Refusal::RequestIdReused => plain(Reason::RequestIdReused),
+        Refusal::Exists => plain(Reason::SecretExists),
+        Refusal::CurrentVersionProtected => plain(Reason::CurrentVersionProtected),
+        Refusal::TooLarge(_) => plain(Reason::ValueTooLarge),
+        Refusal::PositionInvalid => plain(Reason::CursorInvalid),
+        Refusal::Invalid(_) => plain(Reason::RequestInvalid),
+        Refusal::Grant(_) => Error::internal(message),
+        Refusal::Record(error) => record(error),
+    }
+}
+
+/// The record layer's.
+pub(super) fn record(error: RecordError) -> Error {
+    match error {
+        RecordError::TooLarge => Error::new(
+            Reason::ValueTooLarge,
+            "the change is over 512 records or 2 MiB; do it in smaller steps",
+        ),
+        RecordError::Open(_) | RecordError::Damaged(_) => Error::new(
+            Reason::RecordDamaged,
+            "a record that this needs is damaged on this node; its log names it",
+        )
+        .caused_by(error),
+        RecordError::View(_) | RecordError::OutOfIds => Error::internal(error),
+    }
+}
+
+/// Authentication's.
+pub(super) fn unauthenticated(error: Unauthenticated) -> Error {
+    match error {
+        Unauthenticated::Token => token(),
+        Unauthenticated::Record(error) => record(error),
+    }
+}
+
+/// One answer for every cause: unknown, ended, expired, malformed, missing.
+pub(super) fn token() -> Error {
+    Error::new(
+        Reason::TokenInvalid,
+        "the token is missing, unknown, ended or expired; log in again",
+    )
+}

@@ -1,0 +1,267 @@
+//! Unsealing and sealing a node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vault_core::access::{Action, Resource};
+use vault_core::crypto::keyring::Keyring;
+use vault_core::crypto::secret::{Passphrase, RootKey, Share};
+use vault_core::crypto::slots::{SealError, SealHeader, SealKind};
+use vault_core::crypto::unseal::{ShareError, Step, Unsealing};
+use vault_core::record::View;
+use vault_proto::v1::Reason;
+
+use super::call::{Answer, Call};
+use super::error::{Error, Result};
+use super::rekey::Rekey;
+use super::unsealed::Unsealed;
+use super::{App, setup};
+
+/// Shares that were entered are forgotten after this long without another.
+const FORGET: Duration = Duration::from_mins(10);
+/// How long sealing waits for requests that still hold the keys.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// What a key holder enters.
+#[derive(Debug)]
+pub enum KeyInput {
+    /// One share.
+    Share(Share),
+    /// The passphrase.
+    Passphrase(Passphrase),
+}
+
+/// How far an unseal has come.
+#[derive(Clone, Debug, Default)]
+pub struct UnsealState {
+    /// The node is unsealed.
+    pub unsealed: bool,
+    /// Shares that are needed.
+    pub threshold: u8,
+    /// Indices of those that were accepted.
+    pub entered: Vec<u8>,
+}
+
+/// Multi-step work of key holders on this node: one at a time, in memory only.
+#[derive(Debug, Default)]
+pub(super) struct Ceremony {
+    pub(super) unsealing: Option<Unsealing>,
+    pub(super) rekey: Option<Rekey>,
+    /// Boot time of the last entry.
+    pub(super) last_entry: Duration,
+}
+
+impl App {
+    /// Enters a share or a passphrase.
+    ///
+    /// # Errors
+    /// Each wrong share is named for what it is; progress stays.
+    pub async fn unseal(&self, call: &Call, input: KeyInput) -> Result<Answer<UnsealState>> {
+        let entry = self.begin(call);
+        let result = match self.audit_ready() {
+            Ok(()) => self.enter(input).await,
+            Err(error) => Err(error),
+        };
+        let state = self.finish(entry, result).await?;
+        Ok(self.answer(state))
+    }
+
+    /// Forgets the shares entered so far; takes a valid share.
+    ///
+    /// # Errors
+    /// When the share is none of this seal's.
+    pub async fn cancel_unseal(&self, call: &Call, share: Share) -> Result<Answer<UnsealState>> {
+        let entry = self.begin(call);
+        let result = self.cancel(&share).await;
+        let state = self.finish(entry, result).await?;
+        Ok(self.answer(state))
+    }
+
+    /// Wipes all key material. Works on a full disk.
+    ///
+    /// # Errors
+    /// As of any read: it takes the right to.
+    pub async fn seal(&self, call: &Call) -> Result<Answer<()>> {
+        let answer = self
+            .read(call, |visit, _| {
+                visit.grant(Action::SEAL, Resource::System).map(drop)
+            })
+            .await?;
+        self.scrub().await;
+        Ok(answer)
+    }
+
+    /// Takes the keys away and waits until no request holds them any more.
+    async fn scrub(&self) {
+        *self.ceremony.lock().await = Ceremony::default();
+        let Some(keys) = self.keys.clear() else {
+            return;
+        };
+        let unused = async {
+            while Arc::strong_count(&keys) > 1 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if tokio::time::timeout(LAST_REQUESTS, unused).await.is_err() {
+            tracing::warn!("requests still hold keys; they are wiped when those end");
+        }
+        tracing::info!("sealed");
+    }
+
+    async fn enter(&self, input: KeyInput) -> Result<UnsealState> {
+        let mut ceremony = self.ceremony.lock().await;
+        if self.keys.load().is_some() {
+            return Err(Error::new(
+                Reason::AlreadyUnsealed,
+                "the node is unsealed already",
+            ));
+        }
+        let header = self.seal_header()?;
+        let root = match input {
+            KeyInput::Passphrase(passphrase) => {
+                Some(open_passphrase(header.clone(), passphrase).await?)
+            }
+            KeyInput::Share(share) => self.enter_share(&mut ceremony, &header, &share)?,
+        };
+        if let Some(root) = root {
+            self.open_keyring(&root)?;
+            ceremony.unsealing = None;
+        }
+        Ok(self.unseal_state(&header, &ceremony))
+    }
+
+    fn enter_share(
+        &self,
+        ceremony: &mut Ceremony,
+        header: &SealHeader,
+        share: &Share,
+    ) -> Result<Option<RootKey>> {
+        let now = self.clock.boottime();
+        if now.saturating_sub(ceremony.last_entry) > FORGET {
+            ceremony.unsealing = None;
+        }
+        let unsealing = ceremony
+            .unsealing
+            .get_or_insert_with(|| Unsealing::new(header.clone()));
+        let step = unsealing.enter(share).map_err(wrong_share)?;
+        ceremony.last_entry = now;
+        match step {
+            Step::More(_) => Ok(None),
+            Step::Open(root) => Ok(Some(root)),
+        }
+    }
+
+    async fn cancel(&self, share: &Share) -> Result<UnsealState> {
+        let header = self.seal_header()?;
+        let mut ceremony = self.ceremony.lock().await;
+        let mut unsealing = ceremony
+            .unsealing
+            .take()
+            .unwrap_or_else(|| Unsealing::new(header.clone()));
+        let cancelled = unsealing.cancel(share).map_err(wrong_share);
+        if cancelled.is_err() {
+            ceremony.unsealing = Some(unsealing);
+        }
+        cancelled?;
+        Ok(self.unseal_state(&header, &ceremony))
+    }
+
+    fn unseal_state(&self, header: &SealHeader, ceremony: &Ceremony) -> UnsealState {
+        UnsealState {
+            unsealed: self.keys.load().is_some(),
+            threshold: header.threshold(),
+            entered: ceremony
+                .unsealing
+                .as_ref()
+                .map(|unsealing| unsealing.progress().entered)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Opens the node by its automatic seal, if it has one; says in the log why it could not.
+    pub(super) async fn unseal_automatically(&self) {
+        let Ok(header) = self.seal_header() else {
+            return;
+        };
+        let key = match header.main_kind() {
+            SealKind::KeyFile => setup::key_file(&self.settings.automatic),
+            SealKind::Credential => setup::credential(&self.settings.automatic),
+            SealKind::Shamir | SealKind::Passphrase => return,
+        };
+        let _ceremony = self.ceremony.lock().await;
+        let opened = key.and_then(|key| {
+            let root = header
+                .open_key(header.main_kind(), &key)
+                .map_err(wrong_key)?;
+            self.open_keyring(&root)
+        });
+        match opened {
+            Ok(()) => tracing::info!("unsealed by the automatic seal"),
+            Err(error) => {
+                tracing::error!(%error, "the automatic seal did not open; the node stays sealed");
+            }
+        }
+    }
+
+    fn open_keyring(&self, root: &RootKey) -> Result<()> {
+        let header = self.seal_header()?;
+        let record = self
+            .store
+            .get(&setup::keyring_key())
+            .map_err(Error::internal)?;
+        let record = record
+            .ok_or_else(|| Error::new(Reason::RecordDamaged, "the keyring record is missing"))?;
+        let keyring = Keyring::from_record(root, header.cluster(), header.region(), &record.sealed)
+            .map_err(|error| {
+                Error::new(Reason::RecordDamaged, "the keyring record does not open")
+                    .caused_by(error)
+            })?;
+        self.keys.set(Unsealed::new(keyring, self.now()));
+        Ok(())
+    }
+
+    /// The seal's clear header.
+    pub(super) fn seal_header(&self) -> Result<SealHeader> {
+        let record = self
+            .store
+            .get(&setup::seal_key())
+            .map_err(Error::internal)?;
+        let record = record.ok_or_else(|| {
+            Error::new(
+                Reason::NotInitialised,
+                "the vault has not been initialised; run: vaultctl init",
+            )
+        })?;
+        SealHeader::from_record(&record.sealed).map_err(|error| {
+            Error::new(Reason::RecordDamaged, "the seal's header is damaged").caused_by(error)
+        })
+    }
+}
+
+/// Opens the root key by a passphrase: slow, so away from the request threads.
+pub(super) async fn open_passphrase(header: SealHeader, passphrase: Passphrase) -> Result<RootKey> {
+    let opened = tokio::task::spawn_blocking(move || header.open_passphrase(&passphrase));
+    opened.await.map_err(Error::internal)?.map_err(wrong_key)
+}
+
+fn wrong_key(error: SealError) -> Error {
+    let reason = match error {
+        SealError::NoSuchSeal => Reason::NoSuchSeal,
+        SealError::Wrong => Reason::PassphraseWrong,
+        SealError::Damaged => Reason::RecordDamaged,
+        SealError::Weak | SealError::Memory => Reason::RequestInvalid,
+    };
+    Error::new(reason, error.to_string())
+}
+
+/// Names what is wrong with a share.
+pub(super) fn wrong_share(error: ShareError) -> Error {
+    let reason = match error {
+        ShareError::Malformed => Reason::ShareMalformed,
+        ShareError::Foreign => Reason::ShareForeign,
+        ShareError::Wrong => Reason::ShareWrong,
+        ShareError::Duplicate => Reason::ShareDuplicate,
+        ShareError::Damaged => Reason::RecordDamaged,
+    };
+    Error::new(reason, error.to_string())
+}

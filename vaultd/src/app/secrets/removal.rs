@@ -1,0 +1,183 @@
+//! Writes of the Secrets service that take away, bring back or move.
+
+use vault_core::access::{Action, Resource};
+use vault_core::engine::secrets::{self as engine, Refusal};
+use vault_core::name::{FolderPath, SecretPath};
+
+use super::Repeat;
+use crate::app::call::{Answer, Call};
+use crate::app::error::Result;
+use crate::app::transact::{Terms, Verdict};
+use crate::app::{App, refusal};
+
+/// A secret, or a folder with all below it.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// One secret.
+    Secret(SecretPath),
+    /// A folder and all below it.
+    Folder(FolderPath),
+}
+
+/// What to destroy beyond recovery.
+#[derive(Clone, Copy, Debug)]
+pub enum Destruction {
+    /// One version of a living secret.
+    Version(u64),
+    /// A deleted secret, by its id.
+    Deleted(u64),
+}
+
+impl App {
+    /// Deletes a secret or a folder, with a window in which it can be restored.
+    ///
+    /// # Errors
+    /// As the engine refuses, or as of any write.
+    pub async fn delete_secret(
+        &self,
+        call: &Call,
+        target: Target,
+        delete: engine::Delete,
+        dry_run: bool,
+        digest: [u8; 32],
+    ) -> Result<Answer<engine::DeleteReply>> {
+        let repeat = Repeat::of(call, digest);
+        let verdict = if dry_run {
+            Verdict::Discard
+        } else {
+            Verdict::Commit
+        };
+        self.write(call, Terms::default(), move |visit, tx| {
+            let once = repeat.map(|repeat| repeat.once(tx));
+            let deleted = match &target {
+                Target::Secret(path) => {
+                    let grant = visit.grant(Action::DELETE, Resource::Secret(path.clone()))?;
+                    engine::delete(tx, &grant, once.as_ref(), &delete)
+                        .map_err(|refusal| visit.refuse(refusal, Action::DELETE, path))?
+                }
+                Target::Folder(folder) => {
+                    let grant = visit.grant(Action::DELETE, Resource::Folder(folder.clone()))?;
+                    engine::delete_folder(tx, &grant, once.as_ref(), &delete)
+                        .map_err(refusal::secrets)?
+                }
+            };
+            Ok((verdict, deleted))
+        })
+        .await
+    }
+
+    /// Brings a deleted secret back, to where it was or elsewhere.
+    ///
+    /// # Errors
+    /// As the engine refuses, or as of any write.
+    pub async fn restore_secret(
+        &self,
+        call: &Call,
+        path: SecretPath,
+        id: Option<u64>,
+        new_path: Option<SecretPath>,
+        digest: [u8; 32],
+    ) -> Result<Answer<engine::RestoreReply>> {
+        let repeat = Repeat::of(call, digest);
+        self.write(call, Terms::default(), move |visit, tx| {
+            let grant = visit.grant(Action::RESTORE, Resource::Secret(path.clone()))?;
+            // Under another name a value may come within other rights: so it takes the right to read it.
+            let to = match &new_path {
+                None => None,
+                Some(new_path) => Some(engine::RestoreTo {
+                    read: visit.grant(Action::GET_VALUE, Resource::Secret(path.clone()))?,
+                    write: visit.grant(Action::PUT_VALUE, Resource::Secret(new_path.clone()))?,
+                }),
+            };
+            let once = repeat.map(|repeat| repeat.once(tx));
+            engine::restore(tx, &grant, once.as_ref(), &engine::Restore { id, to })
+                .map(|reply| (Verdict::Commit, reply))
+                .map_err(|refusal| visit.refuse(refusal, Action::RESTORE, &path))
+        })
+        .await
+    }
+
+    /// Destroys beyond recovery; says how many versions.
+    ///
+    /// # Errors
+    /// As the engine refuses, or as of any write.
+    pub async fn destroy_secret(
+        &self,
+        call: &Call,
+        path: SecretPath,
+        what: Destruction,
+        digest: [u8; 32],
+    ) -> Result<Answer<u64>> {
+        let repeat = Repeat::of(call, digest);
+        self.write_secret(
+            call,
+            Terms::default(),
+            Action::DESTROY,
+            path,
+            move |_, tx, grant| {
+                let once = repeat.map(|repeat| repeat.once(tx));
+                let destroyed = match what {
+                    Destruction::Version(version) => {
+                        engine::destroy_version(tx, grant, once.as_ref(), version)?;
+                        1
+                    }
+                    Destruction::Deleted(id) => {
+                        engine::destroy(tx, grant, once.as_ref(), id)?.versions
+                    }
+                };
+                Ok((Verdict::Commit, destroyed))
+            },
+        )
+        .await
+    }
+
+    /// Moves a secret or a folder; says whether it was a folder. `None` in `source` of a kind: found out.
+    ///
+    /// # Errors
+    /// As the engine refuses, or as of any write.
+    pub async fn move_secret(
+        &self,
+        call: &Call,
+        source: Target,
+        destination: Target,
+        digest: [u8; 32],
+    ) -> Result<Answer<bool>> {
+        let repeat = Repeat::of(call, digest);
+        self.write(call, Terms::default(), move |visit, tx| {
+            let once = repeat.map(|repeat| repeat.once(tx));
+            if let (Target::Secret(from), Target::Secret(to)) = (&source, &destination) {
+                let moving = engine::Moving {
+                    from: visit.grant(Action::MOVE, Resource::Secret(from.clone()))?,
+                    read: visit.grant(Action::GET_VALUE, Resource::Secret(from.clone()))?,
+                    to: visit.grant(Action::PUT_VALUE, Resource::Secret(to.clone()))?,
+                };
+                match engine::move_secret(tx, &moving, once.as_ref()) {
+                    Ok(()) => return Ok((Verdict::Commit, false)),
+                    Err(Refusal::SecretNotFound) => {}
+                    Err(refusal) => return Err(visit.refuse(refusal, Action::MOVE, from)),
+                }
+            }
+            let (from, to) = (as_folder(&source), as_folder(&destination));
+            let moving = engine::Moving {
+                from: visit.grant(Action::MOVE, Resource::Folder(from.clone()))?,
+                read: visit.grant(Action::GET_VALUE, Resource::Folder(from))?,
+                to: visit.grant(Action::PUT_VALUE, Resource::Folder(to))?,
+            };
+            match (engine::move_folder(tx, &moving, once.as_ref()), &source) {
+                (Ok(()), _) => Ok((Verdict::Commit, true)),
+                (Err(Refusal::FolderNotFound), Target::Secret(path)) => {
+                    Err(visit.refuse(Refusal::SecretNotFound, Action::MOVE, path))
+                }
+                (Err(refused), _) => Err(refusal::secrets(refused)),
+            }
+        })
+        .await
+    }
+}
+
+fn as_folder(target: &Target) -> FolderPath {
+    match target {
+        Target::Secret(path) => FolderPath::from(path.clone()),
+        Target::Folder(folder) => folder.clone(),
+    }
+}

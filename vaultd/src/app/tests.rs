@@ -1,0 +1,447 @@
+//! The application over a real store and a real raft node of one: born, sealed, unsealed, in use.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use vault_core::access::{ActionGlob, TokenHash};
+use vault_core::crypto::secret::{Plaintext, Share, TokenText};
+use vault_core::crypto::shamir::Split;
+use vault_core::crypto::token;
+use vault_core::engine::secrets::{Delete, Fields, Get, Operation, Put, Selector};
+use vault_core::name::{FieldName, FolderPath, SecretPath};
+use vault_proto::v1::Reason;
+
+use super::audit::{Audit, AuditConfig, Source};
+use super::*;
+use crate::raft::{Node, NodeOptions, Timing};
+use crate::store::{Fatal, Options, Store};
+
+struct World {
+    app: Arc<App>,
+    shares: Vec<Share>,
+    token: TokenText,
+}
+
+async fn open(dir: &Path) -> Arc<App> {
+    let mut options = Options::new([7; 16], Fatal::new(|_| std::process::abort()));
+    options.segment_bytes = 1 << 20;
+    options.reserve_bytes = 0;
+    let store = Store::open(&dir.join("store"), &options).unwrap();
+    let node = Node::start(
+        store.clone(),
+        NodeOptions {
+            id: 1,
+            address: String::new(),
+            timing: Timing::Region,
+        },
+    )
+    .unwrap();
+    let audit = Audit::open(
+        &AuditConfig::in_directory(dir.join("audit")),
+        1,
+        Arc::new(Clock),
+    )
+    .unwrap();
+    let settings = Settings {
+        node_id: 1,
+        region: "home".to_owned(),
+        data_dir: dir.to_path_buf(),
+        automatic: Automatic::default(),
+        dev: false,
+    };
+    App::start(settings, store, node, audit, Clock)
+        .await
+        .unwrap()
+}
+
+fn call(path: &str, token: Option<&TokenText>) -> Call {
+    let method = vault_proto::METHODS
+        .iter()
+        .find(|method| method.path.ends_with(path))
+        .unwrap();
+    let token = token.map(|text| TokenHash::of(&token::parse(text.expose()).unwrap()));
+    Call {
+        method,
+        source: Source::Inside,
+        token,
+        request_id: [1; 16],
+        repeatable: false,
+        seen: None,
+    }
+}
+
+async fn born(dir: &Path) -> World {
+    let app = open(dir).await;
+    let request = InitRequest {
+        seal: SealChoice::Shamir(Split::new(2, 3).unwrap()),
+        setup_code: String::new(),
+    };
+    let born = app.init(&call("Init", None), request).await.unwrap().reply;
+    World {
+        app,
+        shares: born.shares,
+        token: born.token,
+    }
+}
+
+async fn unseal(world: &World) {
+    for share in world.shares.iter().take(2) {
+        let input = KeyInput::Share(Share::copy_of(share.expose()));
+        world
+            .app
+            .unseal(&call("Unseal", None), input)
+            .await
+            .unwrap();
+    }
+}
+
+fn path(text: &str) -> SecretPath {
+    SecretPath::try_from(text).unwrap()
+}
+
+fn put(text: &str, value: &[u8]) -> PutRequest {
+    let mut fields = Fields::new();
+    fields
+        .insert(FieldName::value(), Plaintext::copy_of(value).into_bytes())
+        .unwrap();
+    let put = Put {
+        fields,
+        replace: false,
+        remove_fields: vec![],
+        if_version: None,
+        labels: vec![],
+        note: "".try_into().unwrap(),
+        description: None,
+        tags: std::collections::BTreeMap::new(),
+        operation: Operation::Put,
+    };
+    PutRequest {
+        path: path(text),
+        put,
+        generate: vec![],
+        dry_run: false,
+        bytes: value.len(),
+        digest: [0; 32],
+    }
+}
+
+fn get() -> Get {
+    Get {
+        selector: Selector {
+            version: None,
+            label: None,
+        },
+        fields: vec![],
+    }
+}
+
+async fn value(world: &World, text: &str) -> Result<Vec<u8>> {
+    let answer = world
+        .app
+        .get_secret(&call("GetSecret", Some(&world.token)), &path(text), &get())
+        .await?;
+    Ok(answer
+        .reply
+        .fields
+        .get(&FieldName::value())
+        .unwrap()
+        .to_vec())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_is_born_sealed_and_keeps_what_it_is_given_through_seal_and_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = born(dir.path()).await;
+    let put_call = call("PutSecret", Some(&world.token));
+    let refused = world
+        .app
+        .put_secret(&put_call, put("db/password", b"x"))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.reason(), Reason::Sealed);
+    unseal(&world).await;
+    let written = world
+        .app
+        .put_secret(&put_call, put("db/password", b"hunter2"))
+        .await
+        .unwrap();
+    assert_eq!((written.reply.version, written.reply.created), (1, true));
+    assert_eq!(value(&world, "db/password").await.unwrap(), b"hunter2");
+    world
+        .app
+        .seal(&call("Seal", Some(&world.token)))
+        .await
+        .unwrap();
+    assert_eq!(
+        value(&world, "db/password").await.unwrap_err().reason(),
+        Reason::Sealed
+    );
+    unseal(&world).await;
+    assert_eq!(value(&world, "db/password").await.unwrap(), b"hunter2");
+    let World { app, shares, token } = world;
+    app.shut_down().await;
+    while Arc::strong_count(&app) > 1 {
+        tokio::task::yield_now().await;
+    }
+    drop(app);
+    let world = World {
+        app: open(dir.path()).await,
+        shares,
+        token,
+    };
+    assert_eq!(world.app.seal_status(), SealStatus::Sealed);
+    unseal(&world).await;
+    assert_eq!(value(&world, "db/password").await.unwrap(), b"hunter2");
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_init_is_refused_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = born(dir.path()).await;
+    let request = InitRequest {
+        seal: SealChoice::Shamir(Split::DEFAULT),
+        setup_code: String::new(),
+    };
+    let refused = world
+        .app
+        .init(&call("Init", None), request)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.reason(), Reason::AlreadyInitialised);
+    unseal(&world).await;
+    assert_eq!(world.app.seal_status(), SealStatus::Unsealed);
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_writers_at_once_each_get_a_version_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = born(dir.path()).await;
+    unseal(&world).await;
+    let writers = (0..64_u8).map(|n| {
+        let (app, call) = (
+            Arc::clone(&world.app),
+            call("PutSecret", Some(&world.token)),
+        );
+        tokio::spawn(async move {
+            app.put_secret(&call, put("hot/secret", &[n]))
+                .await
+                .unwrap()
+                .reply
+                .version
+        })
+    });
+    let mut versions = Vec::new();
+    for writer in writers {
+        versions.push(writer.await.unwrap());
+    }
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=64).collect::<Vec<_>>());
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_rotate_under_readers_and_all_records_move_to_the_new_terms() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = born(dir.path()).await;
+    unseal(&world).await;
+    for n in 0..200 {
+        let call = call("PutSecret", Some(&world.token));
+        world
+            .app
+            .put_secret(&call, put(&format!("many/s{n}"), b"kept"))
+            .await
+            .unwrap();
+    }
+    let state = world
+        .app
+        .rotate_keyring(&call("RotateKeyring", Some(&world.token)))
+        .await
+        .unwrap()
+        .reply;
+    assert_eq!(state.generation, 2);
+    loop {
+        for n in 0..200 {
+            assert_eq!(value(&world, &format!("many/s{n}")).await.unwrap(), b"kept");
+        }
+        let state = world
+            .app
+            .keyring_status(&call("GetKeyringStatus", Some(&world.token)))
+            .await
+            .unwrap()
+            .reply;
+        if !state.rewrapping {
+            assert!(state.done > 400, "{state:?}");
+            break;
+        }
+    }
+    // The new signer signs, the new generation opens after a seal.
+    world
+        .app
+        .put_secret(&call("PutSecret", Some(&world.token)), put("after", b"new"))
+        .await
+        .unwrap();
+    world
+        .app
+        .seal(&call("Seal", Some(&world.token)))
+        .await
+        .unwrap();
+    unseal(&world).await;
+    assert_eq!(value(&world, "after").await.unwrap(), b"new");
+    assert_eq!(value(&world, "many/s7").await.unwrap(), b"kept");
+    world.app.shut_down().await;
+}
+
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rekey_counts_only_when_the_new_shares_were_entered_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = born(dir.path()).await;
+    unseal(&world).await;
+    world
+        .app
+        .put_secret(&call("PutSecret", Some(&world.token)), put("a", b"kept"))
+        .await
+        .unwrap();
+    let (start, submit) = (
+        call("StartRekey", Some(&world.token)),
+        call("SubmitRekey", Some(&world.token)),
+    );
+    world
+        .app
+        .start_rekey(&start, SealChoice::Shamir(Split::new(2, 2).unwrap()))
+        .await
+        .unwrap();
+    let again = world
+        .app
+        .start_rekey(&start, SealChoice::Shamir(Split::DEFAULT))
+        .await
+        .unwrap_err();
+    assert_eq!(again.reason(), Reason::RekeyInProgress);
+    let share = |share: &Share| KeyInput::Share(Share::copy_of(share.expose()));
+    world
+        .app
+        .submit_rekey(&submit, share(&world.shares[0]))
+        .await
+        .unwrap();
+    let twice = world
+        .app
+        .submit_rekey(&submit, share(&world.shares[0]))
+        .await
+        .unwrap_err();
+    assert_eq!(twice.reason(), Reason::ShareDuplicate);
+    let verify = world
+        .app
+        .submit_rekey(&submit, share(&world.shares[2]))
+        .await
+        .unwrap()
+        .reply;
+    assert_eq!(verify.phase, RekeyPhase::Verify);
+    let old = world
+        .app
+        .submit_rekey(&submit, share(&world.shares[0]))
+        .await
+        .unwrap_err();
+    assert_eq!(old.reason(), Reason::ShareForeign);
+    for new in &verify.shares {
+        world.app.submit_rekey(&submit, share(new)).await.unwrap();
+    }
+    world
+        .app
+        .seal(&call("Seal", Some(&world.token)))
+        .await
+        .unwrap();
+    let old = world
+        .app
+        .unseal(&call("Unseal", None), share(&world.shares[0]))
+        .await
+        .unwrap_err();
+    assert_eq!(old.reason(), Reason::ShareForeign);
+    world.shares = verify.shares;
+    unseal(&world).await;
+    assert_eq!(value(&world, "a").await.unwrap(), b"kept");
+    world.app.shut_down().await;
+}
+
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_narrowed_session_does_only_what_it_was_given_and_learns_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = born(dir.path()).await;
+    unseal(&world).await;
+    let admin = call("PutSecret", Some(&world.token));
+    world
+        .app
+        .put_secret(&admin, put("mine/a", b"1"))
+        .await
+        .unwrap();
+    world
+        .app
+        .put_secret(&admin, put("other/b", b"2"))
+        .await
+        .unwrap();
+    let login = LoginRequest {
+        ttl_ms: None,
+        actions: vec![ActionGlob::try_from("secret:GetValue").unwrap()],
+        under: Some(FolderPath::try_from("mine").unwrap()),
+    };
+    let (token, _) = world
+        .app
+        .login(&call("Login", Some(&world.token)), login)
+        .await
+        .unwrap()
+        .reply;
+    let admin_token = std::mem::replace(&mut world.token, token);
+    assert_eq!(value(&world, "mine/a").await.unwrap(), b"1");
+    let there = value(&world, "other/b").await.unwrap_err();
+    let not_there = value(&world, "other/c").await.unwrap_err();
+    assert_eq!(
+        (there.reason(), not_there.reason()),
+        (Reason::PolicyDenied, Reason::PolicyDenied)
+    );
+    assert_eq!(
+        there.to_string().replace("other/b", "_"),
+        not_there.to_string().replace("other/c", "_")
+    );
+    assert_eq!(
+        value(&world, "mine/gone").await.unwrap_err().reason(),
+        Reason::PolicyDenied
+    );
+    let own = call("PutSecret", Some(&world.token));
+    assert_eq!(
+        world
+            .app
+            .put_secret(&own, put("mine/a", b"x"))
+            .await
+            .unwrap_err()
+            .reason(),
+        Reason::PolicyDenied
+    );
+    let delete = Delete {
+        window: None,
+        if_version: None,
+    };
+    let target = Target::Secret(path("mine/a"));
+    let refused = world
+        .app
+        .delete_secret(&own, target, delete, false, [0; 32])
+        .await
+        .unwrap_err();
+    assert_eq!(refused.reason(), Reason::PolicyDenied);
+    assert!(
+        world
+            .app
+            .logout(&call("Logout", Some(&world.token)))
+            .await
+            .unwrap()
+            .reply
+    );
+    assert_eq!(
+        value(&world, "mine/a").await.unwrap_err().reason(),
+        Reason::TokenInvalid
+    );
+    world.token = admin_token;
+    assert_eq!(value(&world, "mine/a").await.unwrap(), b"1");
+    world.app.shut_down().await;
+}

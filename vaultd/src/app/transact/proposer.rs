@@ -1,0 +1,396 @@
+//! The proposer's loop: evaluate, seal, stamp, gather, propose, settle.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use minicbor::{Decode, Encode};
+use tokio::sync::mpsc;
+use vault_core::crypto::envelope::Class;
+use vault_core::crypto::keyring::Keyring;
+use vault_core::crypto::ring::Term;
+use vault_core::crypto::sign;
+use vault_core::record::{
+    Batch, Document, IdBlock, Key, Kind, Outcome, RecordError, Revision, Transaction, Tx, View,
+};
+
+use super::overlay::{InFlight, Overlay};
+use super::{Failure, Job, Settled, Verdict};
+use crate::app::unsealed::{Keys, Unsealed};
+use crate::clock::{Clock, OsEntropy};
+use crate::raft::{Done, Node, ProposeError};
+use crate::store::Store;
+
+/// Batches on their way at once: one being made durable, one being applied.
+const IN_FLIGHT: usize = 2;
+/// A batch closes at this many transactions or bytes.
+const BATCH: usize = 512;
+const BATCH_BYTES: usize = 2 << 20;
+/// Evaluations of one job before it is refused as contended.
+const ATTEMPTS: u8 = 3;
+/// Ids that a leader reserves at a time, and the most that one job takes.
+const ID_BLOCK: u64 = 4096;
+const IDS_PER_JOB: u64 = 64;
+
+/// The next id that no leader has reserved.
+#[derive(Debug, Encode, Decode)]
+struct NextId {
+    #[n(0)]
+    next: u64,
+}
+
+impl Document for NextId {
+    const CLASS: Class = Class::Shared;
+}
+
+/// Jobs of one batch, with the place of their transaction in it.
+type Waiters = Vec<(Job, Option<usize>)>;
+
+/// The batch that is being gathered.
+#[derive(Default)]
+struct Gathering {
+    transactions: Vec<Transaction>,
+    bytes: usize,
+    waiters: Waiters,
+    /// Holds a job that must be alone.
+    alone: bool,
+}
+
+/// A batch that came back.
+struct Settlement {
+    result: Result<Done, ProposeError>,
+    waiters: Waiters,
+    last: Revision,
+}
+
+pub(super) struct Loop {
+    store: Store,
+    node: Node,
+    clock: Clock,
+    keys: Keys,
+    in_flight: InFlight,
+    gathering: Gathering,
+    retries: VecDeque<Job>,
+    ids: IdBlock,
+    term: u64,
+    last: Revision,
+    time: u64,
+    /// Stamps are in doubt: read them from the store again once nothing is in flight.
+    stale: bool,
+}
+
+impl Loop {
+    pub(super) fn new(store: Store, node: Node, clock: Clock, keys: Keys) -> Self {
+        Self {
+            store,
+            node,
+            clock,
+            keys,
+            in_flight: InFlight::default(),
+            gathering: Gathering::default(),
+            retries: VecDeque::new(),
+            ids: IdBlock::default(),
+            term: 0,
+            last: Revision::ZERO,
+            time: 0,
+            stale: true,
+        }
+    }
+
+    /// Runs until every handle is gone and all is settled.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut under_way = FuturesOrdered::new();
+        let mut open = true;
+        while open || !under_way.is_empty() {
+            let settled = under_way.is_empty() || !self.stale;
+            let taking = open && settled && !self.full();
+            tokio::select! {
+                biased;
+                Some(settlement) = under_way.next(), if !under_way.is_empty() => self.settle(settlement),
+                job = queue.recv(), if taking => match job {
+                    Some(job) => self.take(job, &mut queue),
+                    None => open = false,
+                },
+            }
+            if under_way.is_empty() {
+                self.retry();
+            }
+            let room = under_way.len() < if self.gathering.alone { 1 } else { IN_FLIGHT };
+            if room
+                && !self.gathering.waiters.is_empty()
+                && let Some(batch) = self.close()
+            {
+                under_way.push_back(batch);
+            }
+        }
+    }
+
+    fn full(&self) -> bool {
+        self.gathering.alone
+            || self.gathering.transactions.len() >= BATCH
+            || self.gathering.bytes >= BATCH_BYTES
+    }
+
+    /// Evaluates a job, and those that wait behind it.
+    fn take(&mut self, job: Job, queue: &mut mpsc::Receiver<Job>) {
+        self.evaluate(job);
+        while !self.full() && !self.stale {
+            match queue.try_recv() {
+                Ok(job) => self.evaluate(job),
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Runs jobs again whose batch did not happen. Called with nothing in flight.
+    fn retry(&mut self) {
+        while !self.full() {
+            let Some(job) = self.retries.pop_front() else {
+                break;
+            };
+            self.evaluate(job);
+        }
+    }
+
+    fn evaluate(&mut self, mut job: Job) {
+        if job.then.is_some() && !self.gathering.waiters.is_empty() {
+            self.retries.push_back(job);
+            self.gathering.alone = true; // close what there is; the lone job follows when it has settled
+            return;
+        }
+        if let Err(failure) = self.lead() {
+            return refuse(job, failure);
+        }
+        let Some(keys) = job.keys.clone().or_else(|| self.keys.load()) else {
+            return refuse(job, Failure::NotLeader);
+        };
+        job.attempts += 1;
+        if job.attempts > ATTEMPTS {
+            return refuse(job, Failure::Contention);
+        }
+        match self.seal(&mut job, &keys) {
+            Ok(place) => {
+                self.gathering.alone |= job.then.is_some();
+                self.gathering.waiters.push((job, place));
+            }
+            Err(error) => refuse(job, Failure::Record(error)),
+        }
+    }
+
+    /// Evaluates and seals one job; says where its transaction is in the batch.
+    fn seal(&mut self, job: &mut Job, keys: &Arc<Unsealed>) -> Result<Option<usize>, RecordError> {
+        // The first transaction of all brings the log signer, so it reserves its ids itself.
+        let genesis = job.keys.is_some();
+        if genesis {
+            self.ids = IdBlock::new(1, 1 + ID_BLOCK);
+        } else if self.ids.left() < IDS_PER_JOB {
+            self.reserve(keys)?;
+        }
+        let overlay = Overlay {
+            state: &self.store,
+            in_flight: &self.in_flight,
+        };
+        let mut tx =
+            Tx::new(&overlay, keys.keyring(), self.time, &mut self.ids).with_opened(keys.opened());
+        if (job.evaluate)(&mut tx) == Verdict::Discard || tx.is_read_only() {
+            return Ok(None);
+        }
+        if genesis {
+            tx.put(ids_key(), &NextId { next: 1 + ID_BLOCK })?;
+        }
+        let transaction = tx.into_changes().seal(keys.keyring(), &mut OsEntropy)?;
+        Ok(Some(self.stamp(transaction)))
+    }
+
+    /// Reserves ids by a transaction of its own.
+    fn reserve(&mut self, keys: &Arc<Unsealed>) -> Result<(), RecordError> {
+        let key = ids_key();
+        let overlay = Overlay {
+            state: &self.store,
+            in_flight: &self.in_flight,
+        };
+        let mut none = IdBlock::default();
+        let mut tx = Tx::new(&overlay, keys.keyring(), self.time, &mut none);
+        let next = tx.get::<NextId>(&key)?.map_or(1, |ids| ids.next);
+        tx.put(
+            key,
+            &NextId {
+                next: next + ID_BLOCK,
+            },
+        )?;
+        let transaction = tx.into_changes().seal(keys.keyring(), &mut OsEntropy)?;
+        self.stamp(transaction);
+        self.ids = IdBlock::new(next, next + ID_BLOCK);
+        Ok(())
+    }
+
+    fn stamp(&mut self, transaction: Transaction) -> usize {
+        self.last = Revision {
+            term: self.term,
+            sequence: self.last.sequence + 1,
+        };
+        self.in_flight.add(self.last, &transaction);
+        self.gathering.bytes += transaction.size();
+        self.gathering.transactions.push(transaction);
+        self.gathering.transactions.len() - 1
+    }
+
+    /// Makes sure that this node leads and that stamps continue the state's.
+    fn lead(&mut self) -> Result<(), Failure> {
+        let term = self.node.leader_term().ok_or(Failure::NotLeader)?;
+        if self.stale || term != self.term {
+            let stamp = self.store.stamp();
+            self.in_flight.clear();
+            if let Some(keys) = self.keys.load() {
+                keys.forget();
+            }
+            self.ids = IdBlock::default();
+            self.term = term;
+            self.last = stamp.last;
+            self.time = self.time.max(stamp.leader_time);
+            self.stale = false;
+        }
+        self.time = self.time.max(self.clock.wall_ms());
+        Ok(())
+    }
+
+    /// Signs and proposes what was gathered. A batch without transactions only waits its turn.
+    fn close(&mut self) -> Option<impl Future<Output = Settlement> + use<>> {
+        let gathered = std::mem::take(&mut self.gathering);
+        let Gathering {
+            transactions,
+            waiters,
+            ..
+        } = gathered;
+        let stamp = self.store.stamp();
+        let keys = waiters
+            .iter()
+            .find_map(|(job, _)| job.keys.clone())
+            .or_else(|| self.keys.load());
+        let Some(keys) = keys else {
+            self.stale = true;
+            refuse_all(waiters, || Failure::NotLeader);
+            return None;
+        };
+        let proposal = (!transactions.is_empty()).then(|| {
+            let count = u64::try_from(transactions.len()).unwrap_or_default();
+            let batch = Batch {
+                cluster: *keys.keyring().cluster(),
+                incarnation: stamp.incarnation.max(1),
+                term: self.term,
+                first_sequence: self.last.sequence + 1 - count,
+                leader_time: self.time,
+                transactions,
+            };
+            let entry = batch.encode(|digest| self.sign(keys.keyring(), digest));
+            self.node.propose(entry, self.term)
+        });
+        let last = self.last;
+        Some(async move {
+            let result = match proposal {
+                Some(proposal) => proposal.await,
+                None => Ok(Done {
+                    index: 0,
+                    outcomes: Vec::new(),
+                }),
+            };
+            Settlement {
+                result,
+                waiters,
+                last,
+            }
+        })
+    }
+
+    /// Signs with the key whose public half the state names: during a rotation that is the old one until the
+    /// batch that brings the new one is applied.
+    fn sign(&self, keyring: &Keyring, digest: &[u8; 32]) -> [u8; 64] {
+        let ring = keyring.log_signing();
+        let named = self.store.get(&signer_key()).ok().flatten();
+        let key = named
+            .and_then(|record| {
+                ring.iter()
+                    .find(|term| sign::public(term.key()).as_slice() == record.sealed.as_ref())
+                    .map(Term::key)
+            })
+            .unwrap_or_else(|| ring.active().key());
+        sign::sign(key, digest)
+    }
+
+    fn settle(&mut self, settlement: Settlement) {
+        let Settlement {
+            result,
+            waiters,
+            last,
+        } = settlement;
+        match result {
+            Ok(done) => {
+                self.in_flight.applied(last);
+                for (job, place) in waiters {
+                    match place.and_then(|at| done.outcomes.get(at)) {
+                        None => answer(job, Verdict::Discard),
+                        Some(Outcome::Applied(_)) => answer(job, Verdict::Commit),
+                        Some(Outcome::Conflict) => self.again(job),
+                    }
+                }
+            }
+            Err(ProposeError::NotLeader { .. }) => {
+                self.stale = true;
+                refuse_all(waiters, || Failure::NotLeader);
+            }
+            Err(ProposeError::Unknown) => {
+                self.stale = true;
+                refuse_all(waiters, || Failure::Unknown);
+            }
+            Err(ProposeError::Refused(refused)) => {
+                tracing::warn!(
+                    ?refused,
+                    "the state machine refused a batch; its jobs run again"
+                );
+                self.stale = true;
+                for (job, _) in waiters {
+                    self.again(job);
+                }
+            }
+        }
+        if self.stale {
+            // What was gathered since was evaluated over writes that may not happen.
+            for (job, _) in std::mem::take(&mut self.gathering).waiters {
+                self.again(job);
+            }
+        }
+    }
+
+    fn again(&mut self, job: Job) {
+        self.stale = true;
+        self.retries.push_back(job);
+    }
+}
+
+/// The clear record that names the key which signs the log.
+pub(in crate::app) fn signer_key() -> Key {
+    Key::new(Kind::Header, &[b"log-signer"])
+}
+
+fn ids_key() -> Key {
+    Key::new(Kind::Ids, &[])
+}
+
+fn answer(mut job: Job, verdict: Verdict) {
+    if let Some(then) = job.then.take().filter(|_| verdict == Verdict::Commit) {
+        then();
+    }
+    // A caller that has gone away needs no answer.
+    drop(job.done.send(Ok(Settled { verdict })));
+}
+
+fn refuse_all(waiters: Waiters, failure: impl Fn() -> Failure) {
+    for (job, _) in waiters {
+        refuse(job, failure());
+    }
+}
+
+fn refuse(job: Job, failure: Failure) {
+    drop(job.done.send(Err(failure)));
+}

@@ -1,0 +1,172 @@
+//! Headers: what a call brings, what an answer carries.
+
+use std::net::SocketAddr;
+
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+use tonic::{Request, Response, Status};
+use vault_core::access::TokenHash;
+use vault_core::crypto::entropy::Entropy as _;
+use vault_core::crypto::token;
+use vault_proto::v1::Reason;
+
+use super::Door;
+use super::status::status;
+use crate::app::audit::Source;
+use crate::app::{Answer, Call, Error, Result};
+use crate::clock::OsEntropy;
+use crate::door::conn::{Peer, Transport};
+use crate::store::Applied;
+
+pub(super) const REQUEST_ID: &str = "vault-request-id";
+const INDEX: &str = "vault-index";
+const STALENESS: &str = "vault-staleness-ms";
+
+/// The call that a request is, as the pipeline sees it.
+pub(super) fn call<T>(
+    path: &'static str,
+    request: &Request<T>,
+) -> std::result::Result<Call, Status> {
+    let headers = request.metadata();
+    let (request_id, repeatable) = match headers.get(REQUEST_ID) {
+        None => (draw(), false),
+        Some(value) => (parse_id(value).ok_or_else(bad_request_id)?, true),
+    };
+    let method = vault_proto::METHODS
+        .iter()
+        .find(|method| method.path == path);
+    let method = method.ok_or_else(|| Status::unimplemented("no such method"))?;
+    Ok(Call {
+        method,
+        source: source(request),
+        token: bearer(headers),
+        request_id,
+        repeatable,
+        seen: seen(headers),
+    })
+}
+
+/// An answer with its headers, or a status.
+pub(super) fn respond<R, T>(
+    call: &Call,
+    result: Result<Answer<R>>,
+    format: impl FnOnce(R) -> T,
+) -> std::result::Result<Response<T>, Status> {
+    let id = id_text(call.request_id);
+    let answer = result.map_err(|error| status(&error, &id))?;
+    let mut response = Response::new(format(answer.reply));
+    let headers = response.metadata_mut();
+    put(headers, REQUEST_ID, &id);
+    put(
+        headers,
+        INDEX,
+        &format!("{}.{}", answer.applied.incarnation, answer.applied.index),
+    );
+    put(headers, STALENESS, &answer.staleness_ms.to_string());
+    Ok(response)
+}
+
+/// Refuses a request that cannot be parsed; it is recorded like any other.
+pub(super) async fn refuse(door: &Door, call: &Call, error: Error) -> Status {
+    let id = id_text(call.request_id);
+    match door.app.refused::<()>(call, error).await {
+        Ok(()) => Status::internal("a refusal succeeded"),
+        Err(error) => status(&error, &id),
+    }
+}
+
+pub(super) fn put(headers: &mut MetadataMap, name: &'static str, value: &str) {
+    if let Ok(value) = MetadataValue::<Ascii>::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn bearer(headers: &MetadataMap) -> Option<TokenHash> {
+    let text = headers
+        .get("authorization")?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")?;
+    token::parse(text).ok().map(|secret| TokenHash::of(&secret))
+}
+
+fn source<T>(request: &Request<T>) -> Source {
+    match request.extensions().get::<Peer>().map(Peer::transport) {
+        Some(Transport::Tcp(address)) => Source::Tcp(*address),
+        Some(Transport::Unix { uid, pid, .. }) => Source::Unix {
+            uid: *uid,
+            pid: pid.unwrap_or_default(),
+        },
+        // A listener that names no peer gets no privilege from it.
+        None => Source::Tcp(SocketAddr::from(([0, 0, 0, 0], 0))),
+    }
+}
+
+fn seen(headers: &MetadataMap) -> Option<Applied> {
+    let (incarnation, index) = headers.get(INDEX)?.to_str().ok()?.split_once('.')?;
+    Some(Applied {
+        incarnation: incarnation.parse().ok()?,
+        index: index.parse().ok()?,
+    })
+}
+
+fn parse_id(value: &MetadataValue<Ascii>) -> Option<[u8; 16]> {
+    let text = value.to_str().ok().filter(|text| text.len() == 36)?;
+    let dashes = text
+        .char_indices()
+        .filter(|(_, c)| *c == '-')
+        .map(|(at, _)| at);
+    if !dashes.eq([8, 13, 18, 23]) {
+        return None;
+    }
+    let mut id = [0; 16];
+    hex::decode_to_slice(text.replace('-', ""), &mut id).ok()?;
+    Some(id)
+}
+
+fn bad_request_id() -> Status {
+    let error = Error::new(
+        Reason::RequestIdInvalid,
+        "the `vault-request-id` header is not a UUID",
+    );
+    status(&error, "")
+}
+
+fn draw() -> [u8; 16] {
+    let mut id = [0; 16];
+    OsEntropy.fill(&mut id);
+    id
+}
+
+/// A UUID's text.
+fn id_text(id: [u8; 16]) -> String {
+    let digits = hex::encode(id);
+    let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
+    [
+        part(0..8),
+        part(8..12),
+        part(12..16),
+        part(16..20),
+        part(20..32),
+    ]
+    .join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_a_uuid_and_nothing_else() {
+        let parse = |text: &str| parse_id(&MetadataValue::try_from(text).unwrap());
+        let text = "0190a6f4-92c1-7cc3-98c4-dc0c0c07398f";
+        assert_eq!(parse(text).map(id_text).as_deref(), Some(text));
+        for bad in [
+            "",
+            "0190a6f492c17cc398c4dc0c0c07398f",
+            "0190a6f4-92c1-7cc3-98c4-dc0c0c07398g",
+            "0190a6f492-c1-7cc3-98c4-dc0c0c07398f",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

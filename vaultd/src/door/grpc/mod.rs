@@ -1,0 +1,55 @@
+//! The gRPC services: each method parses a request, calls the app, formats the answer. They decide nothing.
+//!
+//! Headers in: `authorization: Bearer`, `vault-request-id`, `vault-index`. Headers out, on errors too:
+//! `vault-request-id`, and on answers `vault-index` and `vault-staleness-ms`.
+
+mod auth;
+mod backup;
+mod convert;
+mod metadata;
+mod parse;
+mod secrets;
+mod status;
+mod system;
+
+use std::sync::Arc;
+
+use tonic::service::Routes;
+use vault_proto::v1::auth_server::AuthServer;
+use vault_proto::v1::backup_server::BackupServer;
+use vault_proto::v1::secrets_server::SecretsServer;
+use vault_proto::v1::system_server::SystemServer;
+
+use crate::app::App;
+
+/// Largest request of an authenticated method: 1 MiB of values, and slack for names.
+const MAX_REQUEST: usize = (1 << 20) + (128 << 10);
+/// Largest request of a method that holds no values.
+const MAX_SMALL: usize = 64 << 10;
+/// Largest reply: a batch of many secrets.
+const MAX_REPLY: usize = 64 << 20;
+
+/// One handle that all services share.
+#[derive(Clone, Debug)]
+struct Door {
+    app: Arc<App>,
+}
+
+/// All services over an app.
+pub fn routes(app: &Arc<App>) -> Routes {
+    let door = Door {
+        app: Arc::clone(app),
+    };
+    let system = SystemServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
+    let auth = AuthServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
+    let secrets = SecretsServer::new(door.clone())
+        .max_decoding_message_size(MAX_REQUEST)
+        .max_encoding_message_size(MAX_REPLY);
+    let backup = BackupServer::new(door)
+        .max_decoding_message_size(MAX_REQUEST)
+        .max_encoding_message_size(MAX_REQUEST);
+    Routes::new(system)
+        .add_service(auth)
+        .add_service(secrets)
+        .add_service(backup)
+}
