@@ -53,6 +53,20 @@ fn every_method_names_an_action_or_another_way_of_being_guarded() {
 }
 
 #[test]
+fn the_actions_of_the_wire_are_those_that_can_be_granted() {
+    let wire: BTreeSet<&str> = METHODS
+        .iter()
+        .map(|m| m.action)
+        .filter(|a| !a.is_empty())
+        .collect();
+    let known: BTreeSet<&str> = vault_core::access::Action::ALL
+        .iter()
+        .map(|a| a.name())
+        .collect();
+    assert_eq!(wire, known);
+}
+
+#[test]
 fn the_guard_of_no_method_changes_unseen() {
     let mut table = String::new();
     for method in METHODS {

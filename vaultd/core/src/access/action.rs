@@ -1,6 +1,6 @@
 //! What can be done: the vocabulary of rights, and patterns over it.
 //!
-//! The names are those of the `action` option in `proto/vault/v1`; a test there compares the two.
+//! The names are those of the `action` option in `proto/vault/v1`; a structure test compares the two.
 
 use std::fmt;
 

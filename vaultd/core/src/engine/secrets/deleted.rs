@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use super::{
     Once, Page, PageRequest, Position, Refusal,
     delete::{self, Deleted},
-    model::Head,
+    model::{Deletion, Head},
     once,
     page::At,
     tags, tree,
@@ -61,6 +61,7 @@ pub fn list_deleted(
     page: &PageRequest,
 ) -> Result<Page<Deleted>, Refusal> {
     let folder = grant.folder(Action::LIST)?;
+    let now = tx.now();
     let limit = page.limit()?;
     let after = match page.after.as_ref().map(|position| &position.0) {
         None => None,
@@ -85,7 +86,11 @@ pub fn list_deleted(
         let Some(head) = peek_head(tx, id)? else {
             continue;
         };
-        let Some(deletion) = head.deletion.as_ref().filter(|deletion| !deletion.ending) else {
+        let Some(deletion) = head
+            .deletion
+            .as_ref()
+            .filter(|deletion| deletion.can_be_undone(now))
+        else {
             continue;
         };
         if SecretPath::try_from(deletion.path.as_str()).is_ok_and(|path| folder.contains(&path)) {
@@ -121,9 +126,8 @@ pub fn restore(
         .get::<Head>(&Head::key(id))?
         .ok_or(Refusal::SecretNotFound)?;
     let now = tx.now();
-    let restorable = |deletion: &super::model::Deletion| {
-        deletion.path == old.as_str() && !deletion.ending && deletion.destroy_at > now
-    };
+    let restorable =
+        |deletion: &Deletion| deletion.path == old.as_str() && deletion.can_be_undone(now);
     let deletion = head
         .deletion
         .take()
@@ -153,14 +157,13 @@ fn destination<'r>(old: &'r SecretPath, request: &'r Restore) -> Result<&'r Secr
     Ok(to.write.secret(Action::PUT_VALUE)?)
 }
 
-fn newest(tx: &mut Tx<'_>, path: &SecretPath) -> Result<Option<u64>, Refusal> {
+/// A listing: the restore reads the head it chose again, as a check.
+fn newest(tx: &Tx<'_>, path: &SecretPath) -> Result<Option<u64>, Refusal> {
     let mut newest: Option<(u64, u64)> = None;
     for id in delete::ids_of(tx, path.as_str(), OF_ONE_PATH)? {
-        let deletion = tx
-            .read::<Head>(&Head::key(id))?
-            .and_then(|head| head.deletion.clone());
+        let deletion = peek_head(tx, id)?.and_then(|head| head.deletion);
         let candidate = deletion
-            .filter(|deletion| !deletion.ending)
+            .filter(|deletion| deletion.can_be_undone(tx.now()))
             .map(|deletion| (deletion.deleted_at, id));
         newest = newest.max(candidate);
     }

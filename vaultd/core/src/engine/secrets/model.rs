@@ -91,6 +91,13 @@ pub(super) struct Deletion {
     pub(super) ending: bool,
 }
 
+impl Deletion {
+    /// Its window has not ended, nor was it ended.
+    pub(super) fn can_be_undone(&self, now: u64) -> bool {
+        !self.ending && now < self.destroy_at
+    }
+}
+
 /// A version without its value.
 #[derive(Encode, Decode)]
 pub(super) struct Version {

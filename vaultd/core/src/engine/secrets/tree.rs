@@ -68,24 +68,31 @@ pub(super) fn entry(
 
 /// A folder's id.
 pub(super) fn folder(tx: &mut Tx<'_>, path: &FolderPath) -> Result<Option<u64>, RecordError> {
+    walk(tx, path.segments())
+}
+
+/// A living secret's id.
+pub(super) fn secret(tx: &mut Tx<'_>, path: &SecretPath) -> Result<Option<u64>, RecordError> {
+    let mut folders = path.segments();
+    let name = folders.next_back().unwrap_or_default();
+    let Some(parent) = walk(tx, folders)? else {
+        return Ok(None);
+    };
+    Ok(entry(tx, parent, name)?.1.and_then(|entry| entry.secret))
+}
+
+fn walk<'p>(
+    tx: &mut Tx<'_>,
+    segments: impl Iterator<Item = &'p str>,
+) -> Result<Option<u64>, RecordError> {
     let mut id = ROOT;
-    for segment in path.segments() {
+    for segment in segments {
         match entry(tx, id, segment)?.1.and_then(|entry| entry.folder) {
             Some(child) => id = child,
             None => return Ok(None),
         }
     }
     Ok(Some(id))
-}
-
-/// A living secret's id.
-pub(super) fn secret(tx: &mut Tx<'_>, path: &SecretPath) -> Result<Option<u64>, RecordError> {
-    let Some(parent) = folder(tx, &path.parent())? else {
-        return Ok(None);
-    };
-    Ok(entry(tx, parent, path.name())?
-        .1
-        .and_then(|entry| entry.secret))
 }
 
 /// A living secret's head, to be changed.

@@ -6,7 +6,7 @@
 
 use super::{
     Refusal,
-    model::{Entry, Head, ROOT},
+    model::{Entry, Folder, Head, ROOT},
     page::{At, Position},
     tree,
 };
@@ -140,6 +140,14 @@ impl<'w, 'a> Walk<'w, 'a> {
         threads: Option<&Threads>,
         resume: Option<Resume<'_>>,
     ) -> Result<Flow, Refusal> {
+        // A folder knows how much is in it; the root does not, and is read to see.
+        let known = self
+            .tx
+            .read::<Folder>(&Folder::key(id))?
+            .map_or(0, |folder| folder.links);
+        if known > MAX_SORTED as u64 {
+            return self.unsorted(id, prefix, depth, threads, resume);
+        }
         let keys = tree::entries_of(id);
         let mut entries = self.names(keys.as_bytes(), None, MAX_SORTED + 1)?;
         if entries.len() > MAX_SORTED {

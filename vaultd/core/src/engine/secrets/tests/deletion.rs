@@ -121,6 +121,7 @@ fn the_window_is_within_its_bounds_and_ends() {
     world.delete("s", Some(30 * DAY)).unwrap();
     world.now += 30 * DAY;
     // Ended, though the sweeper was not here yet.
+    assert!(world.deleted("").is_empty());
     assert!(is_gone(&world.restore("s", None, None)));
     world.sweep();
     world.now += HOUR;
@@ -178,6 +179,19 @@ fn of_several_deletions_the_newest_is_restored_unless_another_is_named() {
     let mut left: Vec<_> = world.deleted("").iter().map(|deleted| deleted.id).collect();
     left.sort_unstable();
     assert_eq!(left, [ids[0], ids[2]]);
+}
+
+#[test]
+fn an_older_deletion_comes_back_when_the_window_of_the_newest_has_ended() {
+    let mut world = World::new();
+    world.put("s", "older");
+    world.delete("s", Some(10 * DAY)).unwrap();
+    world.now += 1;
+    world.put("s", "newest");
+    world.delete("s", Some(DAY)).unwrap();
+    world.now += 2 * DAY;
+    world.restore("s", None, None).unwrap();
+    assert_eq!(world.value("s").unwrap(), "older");
 }
 
 #[test]
