@@ -6,15 +6,26 @@
 //! | 6 | [`raft`] | replication: openraft, and nothing of it outside |
 //! | 7 | [`app`] | the pipeline that no request gets around, audit, one file per service |
 //! | 8 | [`door`] | listeners, limits around every request, health |
-//! | 9 | [`config`], [`clock`], [`telemetry`], [`tls`], [`metrics`], [`server`] | the shell: constructs everything, decides nothing |
+//! | - | [`clock`], [`metrics`] | below all: time and randomness, counters |
+//! | 9 | [`config`], [`telemetry`], [`tls`], [`server`] | the shell: constructs everything, decides nothing |
+//! | 9 | `cli`, `run`, `daemon`, `node`, `dev`, `signals`, `console` | from the command line to an exit code |
 
 pub mod app;
+mod cli;
 pub mod clock;
 pub mod config;
+mod console;
+mod daemon;
+mod dev;
 pub mod door;
 pub mod metrics;
+mod node;
 pub mod raft;
+mod run;
 pub mod server;
+mod signals;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+
+pub use run::run;

@@ -61,21 +61,13 @@ pub const LOG_ENTRIES: Measure = Measure(
 pub const LOG_BYTES: Measure = Measure("vault_log_bytes", "bytes appended to the log since start");
 /// Records in the state.
 pub const ROWS: Measure = Measure("vault_records", "sealed records in the state");
-/// Bytes of cached sealed records.
-pub const CACHE_BYTES: Measure = Measure("vault_cache_bytes", "bytes of cached sealed records");
-/// Opens that failed.
-pub const FAILED_OPENS: Measure = Measure(
-    "vault_failed_opens",
-    "sealed records that did not open since start",
-);
-
 const TOTALS: [Total; 4] = [
     REQUESTS,
     CONNECTIONS_REFUSED,
     HANDSHAKES_FAILED,
     ACCEPT_ERRORS,
 ];
-const LEVELS: [Measure; 12] = [
+const LEVELS: [Measure; 10] = [
     CONNECTIONS,
     IN_FLIGHT,
     READY,
@@ -86,8 +78,6 @@ const LEVELS: [Measure; 12] = [
     LOG_ENTRIES,
     LOG_BYTES,
     ROWS,
-    CACHE_BYTES,
-    FAILED_OPENS,
 ];
 
 /// How long requests took, by method.

@@ -88,10 +88,15 @@ impl App {
         self.node.metrics().leader.is_some()
     }
 
+    /// Whether the state was made by `vaultd dev`; it says so for ever.
+    pub fn is_dev(&self) -> bool {
+        self.store.get(&setup::dev_key()).ok().flatten().is_some()
+    }
+
     async fn public_status(&self) -> Result<Status> {
         let applied = self.store.applied();
         let header = self.seal_header().ok();
-        let dev = self.store.get(&setup::dev_key()).ok().flatten().is_some();
+        let dev = self.is_dev();
         let ceremony = self.ceremony.lock().await;
         Ok(Status {
             seal: self.seal_status(),

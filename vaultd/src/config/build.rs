@@ -181,7 +181,7 @@ fn audit(values: &Values<'_>, node: &Node) -> Result<Audit, ConfigError> {
 fn log(values: &Values<'_>) -> Result<Log, ConfigError> {
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     let level = values.text("log.level")?.unwrap_or_default();
-    if crate::telemetry::filter(&level).is_err() {
+    if crate::telemetry::filter(&level).is_none() {
         return Err(values.wrong(
             "log.level",
             "expected error, warn, info, debug, trace or a filter",
@@ -214,7 +214,8 @@ fn effective(layers: &Layers) -> Vec<Effective> {
             Raw::Number(number) => number,
             Raw::Flag(flag) => flag.to_string(),
             Raw::List(items) => toml::Value::from(items).to_string(),
-            Raw::Text(text) if origin == Origin::Default && text == "[]" => text,
+            // Defaults of numbers, switches and lists are texts here only.
+            Raw::Text(text) if origin == Origin::Default && is_bare(&text) => text,
             Raw::Text(text) => toml::Value::from(text).to_string(),
         });
         Effective {
@@ -224,6 +225,10 @@ fn effective(layers: &Layers) -> Vec<Effective> {
         }
     };
     keys::KEYS.iter().map(one).collect()
+}
+
+fn is_bare(text: &str) -> bool {
+    matches!(text, "[]" | "true" | "false") || text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Host names and names of our own: `[A-Za-z0-9_-][A-Za-z0-9_.-]{0,252}`, a leading `*.` aside.

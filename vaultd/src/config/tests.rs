@@ -255,3 +255,13 @@ fn switching_both_listeners_off_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn the_example_that_is_shipped_is_accepted() {
+    let config = from(include_str!("../../../deploy/vaultd.toml")).expect("deploy/vaultd.toml");
+    assert_eq!(
+        config.listen.unix_socket.as_deref(),
+        Some(Path::new("/run/vault/vaultd.sock"))
+    );
+    assert_eq!(config.log.format, LogFormat::Json);
+}

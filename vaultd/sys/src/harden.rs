@@ -9,6 +9,7 @@
 
 use std::fmt;
 
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{
@@ -134,6 +135,8 @@ pub fn effective_uid() -> u32 {
 
 /// Takes every measure, in the order that lets each succeed, and says how far each got.
 pub fn harden(memory: Memory, keep: Capabilities) -> Report {
+    // What is made from here on is nobody else's to read, whatever mode it asks for.
+    let _before = rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),

@@ -90,6 +90,7 @@ impl Application for Arc<App> {
         Routes::new(Fake::<0>(Self::clone(self)))
             .add_service(Fake::<1>(Self::clone(self)))
             .add_service(Fake::<2>(Self::clone(self)))
+            .add_service(Fake::<3>(Self::clone(self)))
     }
 
     fn readiness(&self) -> Readiness {
@@ -113,7 +114,12 @@ impl Application for Arc<App> {
 struct Fake<const N: usize>(Arc<App>);
 
 impl<const N: usize> NamedService for Fake<N> {
-    const NAME: &'static str = ["test.Test", "vault.v1.System", "vault.v1.Secrets"][N];
+    const NAME: &'static str = [
+        "test.Test",
+        "vault.v1.System",
+        "vault.v1.Secrets",
+        "vault.v1.Backup",
+    ][N];
 }
 
 impl<const N: usize> Service<Request<Body>> for Fake<N> {

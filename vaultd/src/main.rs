@@ -1,0 +1,5 @@
+//! The vault's daemon.
+
+fn main() -> std::process::ExitCode {
+    vaultd::run()
+}

@@ -1,0 +1,209 @@
+//! One node put together from its configuration: store, raft, audit and application, lowest first.
+//!
+//! A backup that is waiting to be restored is taken up before the store is opened. Whatever is missing or
+//! damaged is named and left as it is: a node never starts empty in place of lost data.
+
+mod restore;
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vault_core::crypto::entropy::Entropy as _;
+
+use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths};
+use crate::app::{App, Automatic, SealStatus, Settings, StartError};
+use crate::clock::{Clock, OsEntropy};
+use crate::config::{self, AuditPaths, AuditSync, Config, Environment};
+use crate::door::grpc;
+use crate::door::health::Readiness;
+use crate::metrics::{APPLIED_INDEX, LEADER, LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics, ROWS};
+use crate::raft::{Node, NodeOptions, Timing};
+use crate::server::{Application, Routes};
+use crate::store::{Fatal, OpenError, Options, Store};
+
+pub(crate) use restore::RestoreError;
+
+/// Why a node cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NodeError {
+    /// The data directory is not ours alone.
+    #[error("refusing the data directory: {0}")]
+    Private(#[from] vault_sys::FileError),
+    /// It cannot be made.
+    #[error("cannot make `{path}`: {source}")]
+    Make { path: PathBuf, source: io::Error },
+    /// The store refuses what it found.
+    #[error("cannot open the store: {0}")]
+    Store(#[from] OpenError),
+    /// A backup that waits cannot be restored.
+    #[error("cannot restore: {0}")]
+    Restore(#[from] RestoreError),
+    /// Raft does not start.
+    #[error("cannot start replication: {0}")]
+    Raft(#[from] crate::raft::StartError),
+    /// There is no audit, so there is no service.
+    #[error("cannot start the audit: {0}")]
+    Audit(#[from] AuditError),
+    /// The application does not start.
+    #[error("cannot start: {0}")]
+    App(#[from] StartError),
+    /// A thread of the start died.
+    #[error("cannot start: {0}")]
+    Thread(#[from] tokio::task::JoinError),
+}
+
+/// What a node is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Service.
+    Server,
+    /// Trying things out.
+    Dev,
+}
+
+/// A node that was put together.
+#[derive(Clone, Debug)]
+pub(crate) struct Assembled {
+    pub(crate) app: Arc<App>,
+    store: Store,
+    node: Node,
+}
+
+impl Application for Assembled {
+    fn routes(&self) -> Routes {
+        grpc::routes(&self.app)
+    }
+
+    fn readiness(&self) -> Readiness {
+        match self.app.seal_status() {
+            SealStatus::Uninitialised => Readiness::Uninitialised,
+            SealStatus::Sealed => Readiness::Sealed,
+            SealStatus::Unsealed if self.app.has_leader() => Readiness::Ready,
+            SealStatus::Unsealed => Readiness::NoLeader,
+        }
+    }
+
+    fn measure(&self, metrics: &Metrics) {
+        let log = self.store.log_stats();
+        metrics.set(APPLIED_INDEX, self.store.applied().index);
+        metrics.set(ROWS, self.store.rows());
+        metrics.set(LOG_SYNCS, log.syncs);
+        metrics.set(LOG_BYTES, log.bytes);
+        metrics.set(LOG_ENTRIES, log.entries);
+        metrics.set(LEADER, u64::from(self.node.leader_term().is_some()));
+    }
+
+    async fn shut_down(&self) {
+        self.app.shut_down().await;
+    }
+}
+
+/// Makes the data directory, closed to everyone else, or checks that it is.
+///
+/// # Errors
+/// [`NodeError::Make`], [`NodeError::Private`].
+pub(crate) fn prepare(dir: &Path) -> Result<(), NodeError> {
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir);
+    made.map_err(|source| NodeError::Make {
+        path: dir.into(),
+        source,
+    })?;
+    Ok(vault_sys::check_private_dir(dir)?)
+}
+
+/// Puts a node together on the prepared data directory. Sealed, unless an automatic seal opens it.
+///
+/// # Errors
+/// [`NodeError`]; nothing of the data was changed then, but by a restore that was asked for.
+pub(crate) async fn assemble(
+    config: &Config,
+    environment: &Environment,
+    purpose: Purpose,
+) -> Result<Assembled, NodeError> {
+    let dir = config.node.data_dir.clone();
+    let options = store_options(config);
+    let identity = NodeOptions {
+        id: NODE,
+        address: String::new(),
+        timing: Timing::Region,
+    };
+    let opened = tokio::task::spawn_blocking(move || {
+        restore::take_up(&dir, &options, &identity)?;
+        let store = Store::open(&restore::store_dir(&dir), &options)?;
+        let node = Node::start(store.clone(), identity)?;
+        Ok::<_, NodeError>((store, node))
+    });
+    let (store, node) = opened.await??;
+    let audit = Audit::open(&audit_config(&config.audit), NODE, Arc::new(Clock))?;
+    let settings = Settings {
+        node_id: NODE,
+        region: config.node.region.clone(),
+        data_dir: config.node.data_dir.clone(),
+        automatic: automatic(config, environment, purpose),
+        dev: purpose == Purpose::Dev,
+    };
+    let app = App::start(settings, store.clone(), node.clone(), audit, Clock).await?;
+    Ok(Assembled { app, store, node })
+}
+
+fn store_options(config: &Config) -> Options {
+    let mut identity = [0; 16];
+    OsEntropy.fill(&mut identity);
+    let mut options = Options::new(identity, fatal());
+    options.cache_bytes = config.cache_bytes;
+    options
+}
+
+/// What the store calls when it can no longer keep a promise: ends the process, which tells the truth.
+fn fatal() -> Fatal {
+    Fatal::new(|why| {
+        tracing::error!(why, "the store cannot go on; ending the process");
+        std::process::abort();
+    })
+}
+
+fn audit_config(config: &config::Audit) -> AuditConfig {
+    AuditConfig {
+        durability: match config.sync {
+            AuditSync::Batched => Durability::Batched,
+            AuditSync::Always => Durability::Always,
+        },
+        paths: match config.paths {
+            AuditPaths::Hmac => Paths::Hmac,
+            AuditPaths::Plain => Paths::Plain,
+        },
+        rotate_bytes: config.rotate_bytes,
+        keep_files: usize::try_from(config.keep_files).unwrap_or(usize::MAX),
+        reserve_bytes: config.reserve_bytes,
+        ..AuditConfig::in_directory(config.directory.clone())
+    }
+}
+
+fn automatic(config: &Config, environment: &Environment, purpose: Purpose) -> Automatic {
+    if purpose == Purpose::Dev {
+        let key_file = Some(config.node.data_dir.join("dev.key"));
+        return Automatic {
+            key_file,
+            credential: None,
+        };
+    }
+    // systemd.exec(5): where credentials that the unit was given lie.
+    let credentials = environment.get("CREDENTIALS_DIRECTORY").map(Path::new);
+    let named = config.seal.credential.as_deref();
+    let credential = credentials.zip(named).map(|(dir, name)| dir.join(name));
+    if named.is_some() && credential.is_none() {
+        tracing::warn!("seal.credential is set, but the daemon was started without credentials");
+    }
+    Automatic {
+        key_file: config.seal.key_file.clone(),
+        credential,
+    }
+}
+
+/// The only node of a cluster of one.
+const NODE: u64 = 1;
