@@ -87,7 +87,12 @@ impl Vault {
         } else {
             error
         };
-        Err(error.with_request_id(&id))
+        // An id that no server has seen helps nobody.
+        Err(if reached.get() {
+            error.with_request_id(&id)
+        } else {
+            error
+        })
     }
 
     /// Each endpoint once, until one answers for good.

@@ -37,8 +37,30 @@ impl std::fmt::Debug for Source {
     }
 }
 
+/// An argument that may hold a secret, and does not print.
+#[derive(Clone)]
+pub(crate) struct Argument(String);
+
+impl From<&str> for Argument {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Argument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Argument(..)")
+    }
+}
+
+/// Reads the assignments. Not a parser for clap, which would repeat in its message what may be a secret.
+pub(crate) fn parse_all(arguments: &[Argument]) -> Result<Vec<Assignment>, Failure> {
+    let parse = |Argument(text): &Argument| parse(text).map_err(Failure::usage);
+    arguments.iter().map(parse).collect()
+}
+
 /// Reads one assignment.
-pub(crate) fn parse(text: &str) -> Result<Assignment, String> {
+fn parse(text: &str) -> Result<Assignment, String> {
     let Some((field, value)) = text.split_once('=') else {
         return Err("a field is written F=VALUE, F=@FILE or F=-".to_owned());
     };

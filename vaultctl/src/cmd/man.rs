@@ -22,7 +22,9 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, ctl: &Ctl) -> Outcome {
-        let command = Cli::command().after_long_help(format!("Exit codes: {TABLE}"));
+        let command = Cli::command()
+            .mut_args(|arg| arg.hide_short_help(false))
+            .after_long_help(format!("Exit codes: {TABLE}"));
         if let Some(dir) = &self.dir {
             let doing = format!("writing to {}", dir.display());
             let failed = |error: io::Error| Failure::io(&doing, &error);

@@ -5,7 +5,7 @@ use vault_sdk::wire::{PutSecretResponse, RandomPolicy, UpdateSecretRequest};
 use vault_sdk::{Put, Reference, Value, Vault, encode_path};
 
 use super::Outcome;
-use crate::assign::{self, Assignment, Source};
+use crate::assign::{self, Argument, Assignment, Source};
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -24,8 +24,8 @@ pub(crate) struct Args {
     reference: Reference,
 
     /// F=VALUE (others can see it), F=@FILE, F=- for stdin; F=\@x for a value that begins with @
-    #[arg(value_name = "F=…", value_parser = assign::parse)]
-    fields: Vec<Assignment>,
+    #[arg(value_name = "F=…")]
+    fields: Vec<Argument>,
 
     /// Have the vault make the value: LENGTH, hex:BYTES, uuid, … (see `vaultctl generate --help`)
     #[arg(long, value_name = "POLICY", num_args = 0..=1, require_equals = true)]
@@ -131,7 +131,8 @@ impl Args {
     }
 
     fn values(&self, ctl: &Ctl) -> Result<Vec<(String, Value)>, Failure> {
-        if self.fields.is_empty() {
+        let fields = assign::parse_all(&self.fields)?;
+        if fields.is_empty() {
             if self.generate.is_some() || !self.remove.is_empty() {
                 return Ok(Vec::new());
             }
@@ -147,17 +148,13 @@ impl Args {
         }
         let literal =
             |a: &Assignment| matches!(&a.source, Source::Literal(text) if !text.is_empty());
-        if self.fields.iter().any(literal) {
+        if fields.iter().any(literal) {
             ctl.output.warn(
                 "values on the command line show in `ps` and in the shell's history; \
                  use F=@FILE, F=- or the prompt",
             );
         }
-        let stdin = self
-            .fields
-            .iter()
-            .filter(|a| a.source == Source::Stdin)
-            .count();
+        let stdin = fields.iter().filter(|a| a.source == Source::Stdin).count();
         if stdin > 1 {
             return Err(Failure::usage("only one field can be read from stdin"));
         }
@@ -169,7 +166,7 @@ impl Args {
             };
             Ok((assignment.field.clone(), value))
         };
-        self.fields.iter().map(value).collect()
+        fields.iter().map(value).collect()
     }
 
     fn stdin(&self, ctl: &Ctl) -> Result<Value, Failure> {
