@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
 use vault_core::record::ViewError;
 
 /// Why a store does not open. It never starts empty in place of lost data.
@@ -64,7 +65,12 @@ impl OpenError {
     }
 
     pub(crate) fn database(file: &Path, error: &rusqlite::Error) -> Self {
-        Self::damaged(file, &error.to_string())
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::damaged(file, &error.to_string())
+            }
+            _ => Self::reading(file, io::Error::other(error.to_string())),
+        }
     }
 }
 

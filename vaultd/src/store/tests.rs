@@ -4,10 +4,11 @@ mod model;
 mod opening;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -310,4 +311,51 @@ fn batches_of_the_same_history_lead_to_the_same_hash() {
     }
     let [one, two] = stores.map(|store| store.state_hash().unwrap());
     assert_eq!(one, two);
+}
+
+#[test]
+fn nothing_is_committed_before_the_log_is_durable() {
+    let dir = TempDir::new().unwrap();
+    let mut options = options().0;
+    let (release, released) = channel();
+    let released = Mutex::new(released);
+    options.faults.sync = Some(Arc::new(move |_| {
+        released
+            .lock()
+            .unwrap()
+            .recv()
+            .map_err(std::io::Error::other)
+    }));
+    let store = Store::open(dir.path(), &options).unwrap();
+    let at = next(&store, 1);
+    let batch = Leader::new(1).founding();
+    store
+        .log()
+        .append([(at, batch.clone())], Box::new(|_| ()))
+        .unwrap();
+    let (done, wait) = sync_channel(1);
+    let body = Body::Batch(batch);
+    store.state().apply(
+        vec![Entry { at, body }],
+        Box::new(move |_| done.send(()).unwrap()),
+    );
+    assert!(wait.recv_timeout(Duration::from_millis(100)).is_err());
+    assert_eq!(store.rows(), 0);
+    release.send(()).unwrap();
+    wait.recv().unwrap();
+    assert_eq!(store.rows(), 1);
+    drop(release);
+}
+
+#[test]
+fn the_database_is_the_bundled_one_and_only_its_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    assert!(rusqlite::version_number() >= 3_054_000);
+    let dir = TempDir::new().unwrap();
+    let (_store, _) = founded(dir.path());
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?}", entry.path());
+    }
 }

@@ -251,9 +251,8 @@ impl State {
             jobs: Mutex::new(Some(jobs)),
             threads: Mutex::new(Vec::new()),
         };
-        let fatal = later.then(|| options.fatal.clone());
         state
-            .start(applier, queue, space, fatal)
+            .start(applier, queue, space, (options.fatal.clone(), later))
             .map_err(|error| OpenError::reading(&state.path, error))?;
         Ok(state)
     }
@@ -263,7 +262,7 @@ impl State {
         mut applier: Applier,
         queue: Receiver<Job>,
         space: Arc<Space>,
-        scrub: Option<Fatal>,
+        (fatal, now): (Fatal, bool),
     ) -> std::io::Result<()> {
         let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.into()).spawn(body)
@@ -279,14 +278,11 @@ impl State {
             "store-checkpoint",
             Box::new(move || checkpoint::run(&path, &shared, &space, jobs)),
         )?);
-        if let Some(fatal) = scrub {
-            let shared = Arc::clone(&self.shared);
-            let path = self.path.clone();
-            threads.push(spawn(
-                "store-scrub",
-                Box::new(move || scrub::in_background(&path, &shared, &fatal)),
-            )?);
-        }
+        let (shared, path) = (Arc::clone(&self.shared), self.path.clone());
+        threads.push(spawn(
+            "store-scrub",
+            Box::new(move || scrub::in_background(&path, &shared, &fatal, now)),
+        )?);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::OpenError;
+use super::super::log::private_file;
 
 /// Sealed bytes up to this length stay beside their key.
 pub(crate) const INLINE: usize = 200;
@@ -43,7 +44,9 @@ CREATE TABLE state (
 
 /// Creates the database file with an empty state, durably.
 pub(crate) fn create(path: &Path) -> Result<Connection, OpenError> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    // SQLite gives its other files the mode of this one.
+    private_file(path).map_err(|error| OpenError::reading(path, error))?;
+    let connection = connect(path)?;
     let failed = |error| OpenError::database(path, &error);
     connection
         .execute_batch(&format!(
@@ -59,7 +62,7 @@ pub(crate) fn create(path: &Path) -> Result<Connection, OpenError> {
 
 /// Opens the existing database for the one writer.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
-    let connection = connect(path, OpenFlags::empty())?;
+    let connection = connect(path)?;
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let failed = |error| OpenError::database(path, &error);
     if number("application_id").map_err(failed)? != APPLICATION {
@@ -75,8 +78,8 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-fn connect(path: &Path, extra: OpenFlags) -> Result<Connection, OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
+fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let failed = |error| OpenError::database(path, &error);
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection

@@ -1,10 +1,11 @@
 //! Looking for damage: every row's digest, their sum, and SQLite's own structure check.
 //!
-//! A small database is verified before it is used, a large one in the background right after: until
-//! then every row that is read is verified by its own digest.
+//! A small database is verified before it is used, a large one in the background right after, each
+//! again once a day: in between every row that is read is verified by its own digest.
 
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use vault_core::record::Key;
@@ -17,6 +18,9 @@ use super::{Shared, rows};
 
 /// Databases up to this size are verified before they are used.
 const SMALL: u64 = 16 << 20;
+
+/// Between two scrubs.
+const INTERVAL: Duration = Duration::from_hours(24);
 
 /// Rows between two looks at whether to stop.
 const PAGE: usize = 1024;
@@ -40,8 +44,21 @@ pub(super) fn at_open(
         .map_err(|reason| OpenError::damaged(path, &reason))
 }
 
-/// Verifies a large database while it is in use; damage ends the process.
-pub(super) fn in_background(path: &Path, shared: &Shared, fatal: &Fatal) {
+/// Verifies the database while it is in use, once a day, the first time at once if `now`; damage ends
+/// the process.
+pub(super) fn in_background(path: &Path, shared: &Shared, fatal: &Fatal, now: bool) {
+    let mut due = now;
+    while !shared.stop.load(Relaxed) {
+        if due {
+            scrub(path, shared, fatal);
+        }
+        // Woken early only to stop.
+        std::thread::park_timeout(INTERVAL);
+        due = true;
+    }
+}
+
+fn scrub(path: &Path, shared: &Shared, fatal: &Fatal) {
     let stop = || shared.stop.load(Relaxed);
     let found = shared
         .readers
