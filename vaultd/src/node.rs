@@ -49,6 +49,11 @@ pub(crate) enum NodeError {
     /// The application does not start.
     #[error("cannot start: {0}")]
     App(#[from] StartError),
+    /// A state stays what it was made for.
+    #[error(
+        "`{0}` was made by `vaultd dev` and stays for trying things out; name another data directory"
+    )]
+    Dev(PathBuf),
     /// A thread of the start died.
     #[error("cannot start: {0}")]
     Thread(#[from] tokio::task::JoinError),
@@ -148,6 +153,10 @@ pub(crate) async fn assemble(
         dev: purpose == Purpose::Dev,
     };
     let app = App::start(settings, store.clone(), node.clone(), audit, Clock).await?;
+    if app.is_dev() && purpose != Purpose::Dev {
+        app.shut_down().await;
+        return Err(NodeError::Dev(config.node.data_dir.clone()));
+    }
     Ok(Assembled { app, store, node })
 }
 

@@ -8,12 +8,13 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use vault_core::access::{Action, Resource};
+use vault_core::record::{Kind, opens};
 use vault_proto::v1::Reason;
 
 use super::App;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
-use crate::store::{SnapshotError, SnapshotInfo, SnapshotStream, verify_snapshot};
+use crate::store::{SnapshotError, SnapshotInfo, SnapshotStream, inspect_snapshot};
 
 /// How to restore.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,21 @@ pub struct RestoreOptions {
     pub setup_code: String,
     /// Check everything, change nothing.
     pub dry_run: bool,
+}
+
+/// What a snapshot was found to hold.
+#[derive(Clone, Debug, Default)]
+pub struct Verified {
+    /// Of its header, once all of it has verified.
+    pub info: Option<SnapshotInfo>,
+    /// Secrets, living and deleted.
+    pub secrets: u64,
+    /// Versions of them.
+    pub versions: u64,
+    /// Bytes of keys and sealed payloads.
+    pub bytes: u64,
+    /// Every document and every wrapped data key opened under this node's keyring.
+    pub opened: bool,
 }
 
 impl App {
@@ -54,12 +70,42 @@ impl App {
         .await
     }
 
-    /// Reads a snapshot to its end and checks every digest. Blocks: call it on a thread for that.
+    /// Reads a snapshot to its end, checks every digest, and opens every document and every wrapped data key
+    /// that this node's keyring can be expected to open. Blocks: call it on a thread for that.
     ///
     /// # Errors
     /// `BACKUP_DAMAGED`.
-    pub fn verify_backup(reader: &mut dyn Read) -> Result<SnapshotInfo> {
-        verify_snapshot(reader).map_err(|error| damaged(&error))
+    pub fn verify_backup(&self, reader: &mut dyn Read) -> Result<Verified> {
+        let keys = self.keys.load();
+        let mut seen = Verified::default();
+        let (mut opened, mut refused) = (0_u64, 0_u64);
+        let info = inspect_snapshot(reader, &mut |key, sealed| {
+            seen.secrets += u64::from(key.kind_byte() == Kind::Secret as u8);
+            seen.versions += u64::from(key.kind_byte() == Kind::Version as u8);
+            seen.bytes += u64::try_from(key.as_bytes().len() + sealed.len()).unwrap_or_default();
+            match keys
+                .as_ref()
+                .and_then(|keys| opens(keys.keyring(), key, sealed))
+            {
+                Some(true) => opened += 1,
+                Some(false) => refused += 1,
+                None => {}
+            }
+        })
+        .map_err(|error| damaged(&error))?;
+        let own = info.cluster.is_some() && info.cluster == self.store.stamp().cluster;
+        if own && refused > 0 {
+            let message = format!(
+                "{refused} of {} records do not open under this cluster's keys",
+                opened + refused
+            );
+            return Err(Error::new(Reason::BackupDamaged, message));
+        }
+        Ok(Verified {
+            opened: own && opened > 0,
+            info: Some(info),
+            ..seen
+        })
     }
 
     /// Whether a caller may restore into this node: asked before any byte is taken in.

@@ -40,7 +40,7 @@ use std::time::Duration;
 use vault_proto::v1::Reason;
 
 pub use auth::{LoginRequest, Oneself};
-pub use backup::RestoreOptions;
+pub use backup::{RestoreOptions, Verified};
 pub use call::{Answer, Call};
 pub use cursor::Paging;
 pub use error::{Error, Kind, Result, kind};

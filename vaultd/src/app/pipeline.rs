@@ -6,7 +6,7 @@
 
 use vault_core::access::{self, Action, Caller, Grant, Resource};
 use vault_core::engine::secrets::Refusal;
-use vault_core::name::SecretPath;
+use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::{IdBlock, Tx};
 use vault_proto::v1::Reason;
 
@@ -49,13 +49,7 @@ impl Visit<'_> {
                 self.notes.granted = true;
                 Ok(grant)
             }
-            Err(denied) => {
-                self.notes.denied = true;
-                Err(Error::new(
-                    Reason::PolicyDenied,
-                    format!("`{}` may not do this: {denied}", self.caller.principal()),
-                ))
-            }
+            Err(denied) => Err(self.denied(&denied)),
         }
     }
 
@@ -67,18 +61,44 @@ impl Visit<'_> {
     /// A refusal about a path: to one who may not list there, what does not exist looks as what is
     /// not allowed (R-AZ-6).
     pub(super) fn refuse(&mut self, refusal: Refusal, action: Action, path: &SecretPath) -> Error {
-        if refusal.tells_absence() && !self.caller.may_see(path) {
-            self.notes.denied = true;
-            let denied = access::Denied {
+        let hidden = refusal.tells_absence() && !self.caller.may_see(path);
+        self.tell(refusal, hidden, action, || Resource::Secret(path.clone()))
+    }
+
+    /// The same about a folder.
+    pub(super) fn refuse_folder(
+        &mut self,
+        refusal: Refusal,
+        action: Action,
+        folder: &FolderPath,
+    ) -> Error {
+        let hidden = refusal.tells_absence() && !self.caller.may_list(folder);
+        self.tell(refusal, hidden, action, || Resource::Folder(folder.clone()))
+    }
+
+    fn tell(
+        &mut self,
+        refusal: Refusal,
+        hidden: bool,
+        action: Action,
+        resource: impl FnOnce() -> Resource,
+    ) -> Error {
+        if hidden {
+            self.denied(&access::Denied {
                 action,
-                resource: Resource::Secret(path.clone()),
-            };
-            return Error::new(
-                Reason::PolicyDenied,
-                format!("`{}` may not do this: {denied}", self.caller.principal()),
-            );
+                resource: resource(),
+            })
+        } else {
+            refusal::secrets(refusal)
         }
-        refusal::secrets(refusal)
+    }
+
+    fn denied(&mut self, denied: &access::Denied) -> Error {
+        self.notes.denied = true;
+        Error::new(
+            Reason::PolicyDenied,
+            format!("`{}` may not do this: {denied}", self.caller.principal()),
+        )
     }
 }
 

@@ -30,8 +30,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use vault_core::record::{Key, Page, Record, Revision, View, ViewError};
 
-pub use self::create::verify_snapshot;
 pub(crate) use self::create::{MakeOrigin, Origin, restore};
+pub use self::create::{inspect_snapshot, verify_snapshot};
 pub use self::error::{OpenError, RestoreError, SnapshotError};
 pub use self::log::LogStats;
 pub(crate) use self::log::{Callback, Log};

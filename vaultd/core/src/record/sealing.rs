@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::tx::Pending;
-use super::{Check, Key, ReadSet, Record, RecordError, Transaction, Write};
+use super::{Check, Key, Kind, ReadSet, Record, RecordError, Transaction, Write};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::envelope::{self, Class, Place};
 use crate::crypto::keyring::Keyring;
@@ -124,7 +124,7 @@ fn seal_value(
     writes: &mut Vec<Write>,
 ) -> Result<(), RecordError> {
     let dek = Dek::make(entropy);
-    let wrap_key = key.sibling(super::Kind::Wrap);
+    let wrap_key = key.sibling(Kind::Wrap);
     // EXPOSE: into the envelope
     let sealed = envelope::seal(
         &dek,
@@ -207,6 +207,25 @@ pub fn rewrap(
     let wrap = wrap::rewrap(keys, &wrap_place(key), &record.sealed, entropy);
     wrap.map(|bytes| bytes.map(Bytes::from))
         .map_err(|_| RecordError::Open(key.clone()))
+}
+
+/// Whether a record opens under the keyring: `None` for records that are not under its terms (clear headers,
+/// the keyring itself, and values, whose data keys are the wraps).
+pub fn opens(keys: &Keyring, key: &Key, sealed: &[u8]) -> Option<bool> {
+    if !Kind::UNDER_TERMS
+        .iter()
+        .any(|kind| *kind as u8 == key.kind_byte())
+    {
+        return None;
+    }
+    if key.kind_byte() == Kind::Wrap as u8 {
+        return Some(wrap::unwrap(keys, &wrap_place(key), sealed).is_ok());
+    }
+    let opened = envelope::header(sealed).ok().and_then(|header| {
+        let ring = ring(keys, header.class)?;
+        ring.open(&place(keys, key, header.class), sealed).ok()
+    });
+    Some(opened.is_some())
 }
 
 /// Seals a document record again under the active term of its class: `None` when it already is.

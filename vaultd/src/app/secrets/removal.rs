@@ -5,10 +5,10 @@ use vault_core::engine::secrets::{self as engine, Refusal};
 use vault_core::name::{FolderPath, SecretPath};
 
 use super::Repeat;
+use crate::app::App;
 use crate::app::call::{Answer, Call};
 use crate::app::error::Result;
 use crate::app::transact::{Terms, Verdict};
-use crate::app::{App, refusal};
 
 /// A secret, or a folder with all below it.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl App {
                 Target::Folder(folder) => {
                     let grant = visit.grant(Action::DELETE, Resource::Folder(folder.clone()))?;
                     engine::delete_folder(tx, &grant, once.as_ref(), &delete)
-                        .map_err(refusal::secrets)?
+                        .map_err(|refusal| visit.refuse_folder(refusal, Action::DELETE, folder))?
                 }
             };
             Ok((verdict, deleted))
@@ -157,10 +157,10 @@ impl App {
                     Err(refusal) => return Err(visit.refuse(refusal, Action::MOVE, from)),
                 }
             }
-            let (from, to) = (as_folder(&source), as_folder(&destination));
+            let (folder, to) = (as_folder(&source), as_folder(&destination));
             let moving = engine::Moving {
-                from: visit.grant(Action::MOVE, Resource::Folder(from.clone()))?,
-                read: visit.grant(Action::GET_VALUE, Resource::Folder(from))?,
+                from: visit.grant(Action::MOVE, Resource::Folder(folder.clone()))?,
+                read: visit.grant(Action::GET_VALUE, Resource::Folder(folder.clone()))?,
                 to: visit.grant(Action::PUT_VALUE, Resource::Folder(to))?,
             };
             match (engine::move_folder(tx, &moving, once.as_ref()), &source) {
@@ -168,7 +168,7 @@ impl App {
                 (Err(Refusal::FolderNotFound), Target::Secret(path)) => {
                     Err(visit.refuse(Refusal::SecretNotFound, Action::MOVE, path))
                 }
-                (Err(refused), _) => Err(refusal::secrets(refused)),
+                (Err(refused), _) => Err(visit.refuse_folder(refused, Action::MOVE, &folder)),
             }
         })
         .await

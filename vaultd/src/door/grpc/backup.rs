@@ -4,6 +4,7 @@ use std::io::{Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -16,8 +17,7 @@ use vault_proto::v1::{BackupChunk, BackupReport, CreateBackupRequest, RestoreBac
 
 use super::Door;
 use super::metadata::{call, respond};
-use crate::app::{App, Error, RestoreOptions, Result};
-use crate::store::SnapshotInfo;
+use crate::app::{App, Error, RestoreOptions, Result, Verified};
 
 /// Chunks between the two sides of a stream.
 const PIPE: usize = 4;
@@ -57,7 +57,7 @@ impl Backup for Door {
                 let stream = request
                     .into_inner()
                     .map(|chunk| chunk.map(|chunk| chunk.data));
-                verified(stream, None)
+                verified(&self.app, stream, None)
                     .await
                     .map(|info| allowed.map(|()| info))
             }
@@ -83,12 +83,14 @@ impl Backup for Door {
                 let rest = stream.map(|chunk| chunk.map(|chunk| chunk.data));
                 let stream = tokio_stream::once(Ok(first.data)).chain(rest);
                 let keep = (!options.dry_run).then(|| self.app.pending_restore());
-                verified(stream, keep.as_deref()).await.map(|info| {
-                    if keep.is_some() {
-                        self.app.restart_wanted().notify_one();
-                    }
-                    allowed.map(|()| info)
-                })
+                verified(&self.app, stream, keep.as_deref())
+                    .await
+                    .map(|info| {
+                        if keep.is_some() {
+                            self.app.restart_wanted().notify_one();
+                        }
+                        allowed.map(|()| info)
+                    })
             }
         };
         respond(&call, answer, |info| report(&info))
@@ -97,11 +99,12 @@ impl Backup for Door {
 
 /// Pipes a stream through the verifier, and into a file that is kept only if it verifies.
 async fn verified(
+    app: &Arc<App>,
     mut stream: impl Stream<Item = std::result::Result<Bytes, Status>> + Unpin,
     keep: Option<&Path>,
-) -> Result<SnapshotInfo> {
+) -> Result<Verified> {
     let (chunks, pipe) = mpsc::channel(PIPE);
-    let keep = keep.map(Path::to_path_buf);
+    let (app, keep) = (Arc::clone(app), keep.map(Path::to_path_buf));
     let verifier = tokio::task::spawn_blocking(move || {
         let mut reader = Pipe {
             chunks: pipe,
@@ -110,7 +113,7 @@ async fn verified(
             copy: None,
         };
         let Some(path) = keep else {
-            return App::verify_backup(&mut reader);
+            return app.verify_backup(&mut reader);
         };
         let part = path.with_extension("part");
         let copied = std::fs::OpenOptions::new()
@@ -120,7 +123,7 @@ async fn verified(
             .mode(0o600)
             .open(&part);
         reader.copy = Some(copied.map_err(Error::internal)?);
-        let info = App::verify_backup(&mut reader)?;
+        let info = app.verify_backup(&mut reader)?;
         let file = reader
             .copy
             .take()
@@ -173,16 +176,22 @@ impl Read for Pipe {
     }
 }
 
-fn report(info: &SnapshotInfo) -> BackupReport {
+fn report(verified: &Verified) -> BackupReport {
+    let info = verified.info.as_ref();
     BackupReport {
-        cluster_id: info.cluster.map(hex::encode).unwrap_or_default(),
-        incarnation: info.incarnation,
-        applied_index: info.index,
-        records: info.rows,
-        bytes: 0,
-        state_hash: hex::encode(info.state_hash),
-        secrets: 0,
-        versions: 0,
-        opened: false,
+        cluster_id: info
+            .and_then(|info| info.cluster)
+            .map(hex::encode)
+            .unwrap_or_default(),
+        incarnation: info.map_or(0, |info| info.incarnation),
+        applied_index: info.map_or(0, |info| info.index),
+        records: info.map_or(0, |info| info.rows),
+        bytes: verified.bytes,
+        state_hash: info
+            .map(|info| hex::encode(info.state_hash))
+            .unwrap_or_default(),
+        secrets: verified.secrets,
+        versions: verified.versions,
+        opened: verified.opened,
     }
 }

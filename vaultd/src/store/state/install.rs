@@ -41,9 +41,15 @@ pub(super) fn load(connection: &Connection, source: &mut dyn Read) -> Result<Met
     })
 }
 
-/// Verifies a stream without storing it.
-pub(crate) fn verify(source: &mut dyn Read) -> Result<Meta, SnapshotError> {
-    read(source, &mut |_, _, _, _| Ok(()))
+/// Verifies a stream without storing it; shows each row's key and sealed bytes on the way.
+pub(crate) fn verify(
+    source: &mut dyn Read,
+    each: &mut dyn FnMut(&Key, &[u8]),
+) -> Result<Meta, SnapshotError> {
+    read(source, &mut |key, _, sealed, _| {
+        each(key, sealed);
+        Ok(())
+    })
 }
 
 type Each<'a> = dyn FnMut(&Key, Revision, &[u8], &[u8; 32]) -> Result<(), SnapshotError> + 'a;
