@@ -72,6 +72,29 @@ fn every_threat_is_held_by_a_named_test_or_said_not_to_be() {
 }
 
 #[test]
+fn every_path_that_the_documents_name_exists() {
+    let folders = [
+        "proto/",
+        "vaultd/",
+        "sdk/",
+        "vaultctl/",
+        "tests/",
+        "deploy/",
+    ];
+    for document in DOCUMENTS {
+        let text = text(document);
+        for word in quoted(&text) {
+            let path = word.split('*').next().unwrap_or_default();
+            let ours = folders.iter().any(|folder| word.starts_with(folder));
+            let plain = !word.contains([' ', ':', '<']);
+            if ours && plain {
+                assert!(root().join(path).exists(), "{document} names {word}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_direct_dependency_has_its_line() {
     let decisions = text("DECISIONS.md");
     for source in files("", "Cargo.toml") {

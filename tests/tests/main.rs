@@ -2,9 +2,19 @@
 
 mod documents;
 mod durability;
+mod e2e;
 mod golden;
+mod guards;
 mod layering;
 mod methods;
+mod readme;
 mod redaction;
 mod source;
 mod tidy;
+mod wire;
+
+/// What cargo built for these tests.
+const BINARIES: vault_tests::Binaries = vault_tests::Binaries {
+    vaultd: env!("CARGO_BIN_EXE_test-vaultd"),
+    vaultctl: env!("CARGO_BIN_EXE_test-vaultctl"),
+};

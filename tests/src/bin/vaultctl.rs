@@ -1,0 +1,7 @@
+//! The command line, for the tests: cargo builds no other package's binaries for them.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vaultctl::run()
+}

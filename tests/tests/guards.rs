@@ -1,0 +1,113 @@
+//! Every method of the API against callers who may not call it, and against garbage.
+
+use prost_reflect::{DynamicMessage, Value};
+use tonic::Code;
+use vault_proto::{Access, METHODS};
+use vault_tests::Daemon;
+
+use crate::BINARIES;
+use crate::wire::{Refused, Wire, descriptor, message};
+
+/// A body that a method takes: empty, but where nothing can be asked with nothing said.
+fn body(path: &str) -> Vec<u8> {
+    let text = |text: &str| Value::String(text.to_owned());
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let secret = ("path", text("a/b"));
+    match name {
+        "SubmitRekey" => message("SubmitRekeyRequest", &[("share", text("x"))]),
+        "GetSecret" | "PutSecret" | "DescribeSecret" | "UpdateSecret" | "ListVersions"
+        | "DeleteSecret" | "RestoreSecret" => message(&format!("{name}Request"), &[secret]),
+        "DestroySecret" => message(
+            "DestroySecretRequest",
+            &[secret, ("version", Value::U64(1))],
+        ),
+        "SetLabel" | "RemoveLabel" => {
+            let mut fields = vec![secret, ("label", text("stable"))];
+            if name == "SetLabel" {
+                fields.push(("version", Value::U64(1)));
+            }
+            message(&format!("{name}Request"), &fields)
+        }
+        "CopySecret" | "MoveSecret" => {
+            let fields = [("source", text("a/b")), ("destination", text("a/c"))];
+            message(&format!("{name}Request"), &fields)
+        }
+        "BatchGetSecrets" => {
+            let one = message("GetSecretRequest", &[secret]);
+            let one = DynamicMessage::decode(descriptor("GetSecretRequest"), one.as_slice());
+            let one = Value::Message(one.expect("what was just encoded"));
+            message(
+                "BatchGetSecretsRequest",
+                &[("requests", Value::List(vec![one]))],
+            )
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Calls every method that asks for more than a connection; says which were not refused like this.
+async fn refused_all(wire: &Wire, code: Code, reason: &str) {
+    let guarded = METHODS
+        .iter()
+        .filter(|m| matches!(m.access, Access::Granted | Access::Own));
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for method in guarded {
+        tried += 1;
+        let answer = wire.call(method.path, body(method.path)).await;
+        let expected = Refused {
+            code,
+            reason: reason.to_owned(),
+        };
+        if answer.as_ref().err() != Some(&expected) {
+            wrong.push(format!("{}: {:?}", method.path, answer.err()));
+        }
+    }
+    assert!(
+        tried > 20 && wrong.is_empty(),
+        "not {reason}:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[tokio::test]
+async fn every_method_is_refused_before_init_and_while_sealed() {
+    let daemon = Daemon::start(BINARIES);
+    let anybody = Wire::connect(&daemon, "").await;
+    refused_all(&anybody, Code::FailedPrecondition, "NOT_INITIALISED").await;
+    let opened = daemon.init();
+    daemon.unseal(&opened);
+    daemon.use_token(&opened.token);
+    daemon.ctl(&["seal"]).ok();
+    let wire = Wire::connect(&daemon, &opened.token).await;
+    refused_all(&wire, Code::Unavailable, "SEALED").await;
+}
+
+#[tokio::test]
+async fn every_guarded_method_wants_a_token() {
+    let daemon = Daemon::start(BINARIES);
+    daemon.open();
+    for token in [
+        "",
+        "vlt_",
+        "nonsense",
+        "vlt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    ] {
+        let wire = Wire::connect(&daemon, token).await;
+        refused_all(&wire, Code::Unauthenticated, "TOKEN_INVALID").await;
+    }
+}
+
+#[tokio::test]
+async fn garbage_in_a_message_is_refused_and_the_daemon_goes_on() {
+    let daemon = Daemon::start(BINARIES);
+    let opened = daemon.open();
+    let wire = Wire::connect(&daemon, &opened.token).await;
+    for method in METHODS {
+        // Field 1, length-delimited, with a length that is not there.
+        let refused = wire.call(method.path, &b"\x0a\xff\xff\xff\x7f"[..]).await;
+        assert!(refused.is_err(), "{} took garbage", method.path);
+    }
+    daemon.ctl_with(&["set", "still/here"], b"yes").ok();
+    assert_eq!(daemon.ctl(&["get", "still/here"]).ok().stdout, "yes");
+}

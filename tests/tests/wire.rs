@@ -1,0 +1,126 @@
+//! The wire itself: any method with any bytes, over the Unix socket of a daemon.
+
+use bytes::{Buf, BufMut, Bytes};
+use hyper_util::rt::TokioIo;
+use prost_reflect::prost::Message as _;
+use prost_reflect::{DynamicMessage, MessageDescriptor};
+use tokio::net::UnixStream;
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt as _;
+use vault_tests::Daemon;
+
+/// A connection to a daemon.
+pub struct Wire {
+    channel: Channel,
+    token: String,
+}
+
+/// How a call was refused.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub code: Code,
+    /// The stable reason; empty without one.
+    pub reason: String,
+}
+
+impl Wire {
+    /// Connects; calls carry this token unless it is empty.
+    pub async fn connect(daemon: &Daemon, token: &str) -> Self {
+        let path = daemon.place.path("run/vaultd.sock");
+        let connector = tower::service_fn(move |_: Uri| {
+            let path = path.clone();
+            async move { UnixStream::connect(path).await.map(TokioIo::new) }
+        });
+        let channel = Endpoint::from_static("http://localhost")
+            .connect_with_connector(connector)
+            .await
+            .expect("the Unix socket answers");
+        Self {
+            channel,
+            token: token.to_owned(),
+        }
+    }
+
+    /// Calls a method with an encoded message; the first message of the answer.
+    pub async fn call(&self, path: &'static str, body: impl Into<Bytes>) -> Result<Bytes, Refused> {
+        let mut grpc = Grpc::new(self.channel.clone());
+        grpc.ready().await.expect("a connection");
+        let mut request = Request::new(tokio_stream::once(body.into()));
+        if !self.token.is_empty() {
+            let bearer = format!("Bearer {}", self.token).parse().expect("a header");
+            request.metadata_mut().insert("authorization", bearer);
+        }
+        let answer = grpc
+            .streaming(request, PathAndQuery::from_static(path), Raw)
+            .await;
+        let mut stream = answer.map_err(|status| refused(&status))?.into_inner();
+        let message = stream.message().await.map_err(|status| refused(&status))?;
+        Ok(message.unwrap_or_default())
+    }
+}
+
+fn refused(status: &Status) -> Refused {
+    let info = status.get_details_error_info();
+    Refused {
+        code: status.code(),
+        reason: info.map(|info| info.reason).unwrap_or_default(),
+    }
+}
+
+/// A message of the API.
+pub fn descriptor(name: &str) -> MessageDescriptor {
+    let name = format!("vault.v1.{name}");
+    crate::methods::pool()
+        .get_message_by_name(&name)
+        .expect("a message")
+}
+
+/// An encoded message of the API with these fields set as JSON would.
+pub fn message(name: &str, fields: &[(&str, prost_reflect::Value)]) -> Vec<u8> {
+    let mut message = DynamicMessage::new(descriptor(name));
+    for (name, value) in fields {
+        message.set_field_by_name(name, value.clone());
+    }
+    message.encode_to_vec()
+}
+
+#[derive(Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(bytes.copy_to_bytes(bytes.remaining())))
+    }
+}
