@@ -76,6 +76,15 @@ pub(crate) fn prepare_process(config: &Config, purpose: Purpose) -> Result<Runti
     } else {
         Memory::LeaveUnlocked
     };
+    let descriptors = vault_sys::raise_descriptors();
+    let wanted = config.limits.connections as u64 + SPARE_DESCRIPTORS;
+    if descriptors < wanted {
+        tracing::warn!(
+            descriptors,
+            wanted,
+            "fewer descriptors than limits.connections may need"
+        );
+    }
     warn(&vault_sys::harden(memory, capabilities), purpose);
     Ok(Builder::new_multi_thread()
         .enable_all()
@@ -195,3 +204,6 @@ fn notify(state: &[NotifyState<'_>]) {
         tracing::warn!(%error, "cannot tell the service manager");
     }
 }
+
+/// For the store, the log, the audit and listeners.
+const SPARE_DESCRIPTORS: u64 = 128;

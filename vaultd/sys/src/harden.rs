@@ -133,6 +133,21 @@ pub fn effective_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// Raises the number of files that may be open to what the machine allows, and says how many that is.
+pub fn raise_descriptors() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let now = if setrlimit(Resource::Nofile, most).is_ok() {
+        limit.maximum
+    } else {
+        limit.current
+    };
+    now.unwrap_or(u64::MAX)
+}
+
 /// Takes every measure, in the order that lets each succeed, and says how far each got.
 pub fn harden(memory: Memory, keep: Capabilities) -> Report {
     // What is made from here on is nobody else's to read, whatever mode it asks for.
@@ -304,6 +319,13 @@ mod tests {
         })
         .join()
         .expect("thread");
+    }
+
+    #[test]
+    fn as_many_files_may_be_open_as_the_machine_allows() {
+        let most = getrlimit(Resource::Nofile).maximum;
+        assert_eq!(raise_descriptors(), most.unwrap_or(u64::MAX));
+        assert_eq!(getrlimit(Resource::Nofile).current, most);
     }
 
     #[test]

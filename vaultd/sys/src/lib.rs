@@ -12,4 +12,6 @@ pub mod file;
 pub mod harden;
 
 pub use file::{FileError, check_private_dir, check_private_file};
-pub use harden::{Capabilities, Finding, Memory, Report, effective_uid, harden, refuse_root};
+pub use harden::{
+    Capabilities, Finding, Memory, Report, effective_uid, harden, raise_descriptors, refuse_root,
+};
