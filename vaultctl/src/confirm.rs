@@ -4,8 +4,8 @@ use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Goes on when `--yes` was given or the answer is the expected word.
-pub(crate) fn type_word(ctl: &Ctl, what: &str, word: &str) -> Result<(), Failure> {
+/// Goes on when `--yes` was given or the answer is the expected word. `list` is shown before that.
+pub(crate) fn type_word(ctl: &Ctl, what: &str, list: &str, word: &str) -> Result<(), Failure> {
     if ctl.yes {
         return Ok(());
     }
@@ -19,7 +19,7 @@ pub(crate) fn type_word(ctl: &Ctl, what: &str, word: &str) -> Result<(), Failure
     if !ctl.prompt.is_allowed() {
         return Err(refused().hint("add --yes to mean it"));
     }
-    ctl.output.note(what);
+    ctl.output.note(&format!("{what}{list}"));
     let answer = ctl
         .prompt
         .visible(&format!("Type {word} to go on"), "add --yes")?;

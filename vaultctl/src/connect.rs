@@ -84,7 +84,7 @@ impl Target {
     pub(crate) fn describe(&self) -> String {
         let list: Vec<_> = self.endpoints.iter().map(ToString::to_string).collect();
         match &self.context {
-            Some(context) => format!("context {context} ({})", list.join(", ")),
+            Some(context) => format!("{context} ({})", list.join(", ")),
             None => list.join(", "),
         }
     }

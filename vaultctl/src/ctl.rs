@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::paths::Paths;
 use crate::prompt::Prompt;
-use crate::suggest;
+use crate::suggest::{self, Suggestion};
 
 /// Settings, output and prompts of this run.
 #[derive(Debug)]
@@ -50,13 +50,17 @@ impl Ctl {
 
     /// The failure that an error about a path is, with a suggestion where the path does not exist.
     pub(crate) async fn about(&self, vault: &Vault, path: &str, error: Error) -> Failure {
-        let missing = error.reason() == "SECRET_NOT_FOUND";
-        let failure = Failure::from(error).for_path(&encode_path(path));
+        let missing = matches!(error.reason(), "SECRET_NOT_FOUND" | "FOLDER_NOT_FOUND");
+        let shown = encode_path(path);
+        let failure = Failure::from(error).for_path(&shown);
         if !missing {
             return failure;
         }
+        let failure = failure.saying(format!("{shown} does not exist"));
         match suggest::instead_of(vault, path).await {
-            Some(near) => failure.hint(format!("did you mean {near}?")),
+            Some(Suggestion::Folder) => failure.hint(format!("{shown} is a folder")),
+            Some(Suggestion::Secret) => failure.hint(format!("{shown} is a secret")),
+            Some(Suggestion::Near(near)) => failure.hint(format!("did you mean {near}?")),
             None => failure,
         }
     }

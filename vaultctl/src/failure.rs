@@ -54,7 +54,20 @@ impl Failure {
 
     /// A file or stream of this machine.
     pub(crate) fn io(doing: &str, error: &io::Error) -> Self {
-        Self::new("io", Exit::Internal, format!("{doing}: {error}"))
+        // What was named wrongly is an argument that is wrong.
+        let named_wrongly = matches!(
+            error.kind(),
+            io::ErrorKind::NotFound
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::IsADirectory
+                | io::ErrorKind::NotADirectory
+        );
+        let exit = if named_wrongly {
+            Exit::Usage
+        } else {
+            Exit::Internal
+        };
+        Self::new("io", exit, format!("{doing}: {error}"))
     }
 
     /// Whoever read the output has had enough: not an error worth a word.
@@ -70,6 +83,12 @@ impl Failure {
     /// Adds what to do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hints.push(hint.into());
+        self
+    }
+
+    /// Says it of the thing that was named, instead of in general.
+    pub(crate) fn saying(mut self, what: impl Into<String>) -> Self {
+        self.0.what = what.into();
         self
     }
 

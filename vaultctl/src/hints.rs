@@ -18,10 +18,8 @@ pub(crate) fn of(error: &Error) -> Vec<String> {
 fn fixed(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "TOKEN_INVALID" => "log in: vaultctl login",
-        "SEALED" => "a holder of its key opens it: vaultctl unseal",
-        "NOT_INITIALISED" => "it holds nothing yet: vaultctl init",
+        "SEALED" => "whoever holds a share can do that; see how far it is: vaultctl status",
         "ALREADY_INITIALISED" => "see what it is: vaultctl status",
-        "ALREADY_UNSEALED" => "nothing to do",
         "UNREACHABLE" => "is it running, and is the address right? vaultctl doctor",
         "TIMEOUT" => "give it longer with --timeout, or look: vaultctl doctor",
         "TLS_UNTRUSTED" => {
@@ -36,18 +34,18 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "VERSION_DESTROYED" => "its value is gone for good",
         "FIELD_NOT_FOUND" => "see its fields: vaultctl get PATH",
         "VALUE_TOO_LARGE" => "all fields of a version together may hold 1 MiB",
+        "SECRET_EXISTS" => "choose another path, or delete what is there: vaultctl rm",
         "CURRENT_VERSION_PROTECTED" => "move `current` first: vaultctl rollback PATH --to N",
         "NOT_EMPTY" => "the folder holds secrets: add -r to mean all of them",
         "OVERLOADED" => "try again in a moment",
         "DISK_FULL" => "its disk is full: reads and seal still work, writes do not",
         "AUDIT_UNAVAILABLE" => "it cannot write its audit record, and answers nothing until it can",
         "NO_LEADER" => "no node leads at present; try again",
-        "SETUP_CODE_WRONG" => "the daemon wrote the code to `setup-code` in its data directory",
         "KEY_HOLDER_LOCAL_ONLY" => "use its Unix socket: --addr unix:/path/to/socket",
-        "REKEY_IN_PROGRESS" => "go on with it, or end it: vaultctl rekey --cancel",
-        "REKEY_NOT_STARTED" => "start it: vaultctl rekey",
-        "SHARE_FOREIGN" => "this share is of another vault, or of an older set of shares",
-        "SHARE_DUPLICATE" => "this share was entered already; another one is needed",
+        "REKEY_IN_PROGRESS" => {
+            "go on with --resume or --verify, or end it: vaultctl rekey --cancel"
+        }
+        "SHARE_DUPLICATE" => "another one is needed",
         "SHARE_MALFORMED" => {
             "copy the whole line: a share has a checksum that shows a typing error"
         }

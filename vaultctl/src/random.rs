@@ -56,9 +56,8 @@ fn kind(policy: &mut RandomPolicy, word: &str) -> Result<(), String> {
     };
     policy.set_kind(kind);
     if let Some(length) = length {
-        policy.length = length
-            .parse()
-            .map_err(|_| format!("`{length}` is no length; {HELP}"))?;
+        let number = length.parse().ok().filter(|number| *number > 0);
+        policy.length = number.ok_or_else(|| format!("`{length}` is no length; {HELP}"))?;
     }
     Ok(())
 }
@@ -87,7 +86,15 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused() {
-        for text in ["words", "hex:", "hex:x", "24,loud", "hex:99999999999", "-1"] {
+        for text in [
+            "words",
+            "hex:",
+            "hex:x",
+            "24,loud",
+            "0",
+            "hex:99999999999",
+            "-1",
+        ] {
             assert!(parse_policy(text).is_err(), "{text}");
         }
     }

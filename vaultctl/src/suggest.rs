@@ -2,20 +2,38 @@
 
 use std::time::Duration;
 
-use vault_sdk::{Vault, encode_path, wire};
+use vault_sdk::wire::{Entry, ListSecretsRequest};
+use vault_sdk::{Vault, encode_path};
 
-/// The reference nearest to a path that does not exist, if one is near.
-pub(crate) async fn instead_of(vault: &Vault, path: &str) -> Option<String> {
+/// What may have been meant.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Suggestion {
+    /// The path is a folder, and a secret was asked for.
+    Folder,
+    /// The path is a secret, and a folder was asked for.
+    Secret,
+    /// A reference that is a slip of the finger away.
+    Near(String),
+}
+
+/// What a path that does not exist may have been meant to be.
+pub(crate) async fn instead_of(vault: &Vault, path: &str) -> Option<Suggestion> {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let page = wire::ListSecretsRequest {
+    let page = ListSecretsRequest {
         folder: folder.to_owned(),
         page_size: 1000,
         ..Default::default()
     };
     let brief = vault.with_timeout(PATIENCE);
     let listing = brief.secrets().list(page).await.ok()?;
+    let the_same = |entry: &&Entry| entry.path.trim_end_matches('/') == path;
+    match listing.entries.iter().find(the_same) {
+        Some(entry) if entry.folder => return Some(Suggestion::Folder),
+        Some(_) => return Some(Suggestion::Secret),
+        None => {}
+    }
     let names = listing.entries.iter().map(|entry| entry.path.as_str());
-    nearest(path, names).map(|near| encode_path(near).into_owned())
+    nearest(path, names).map(|near| Suggestion::Near(encode_path(near).into_owned()))
 }
 
 /// The one of the candidates that a slip of the finger away.

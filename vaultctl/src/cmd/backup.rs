@@ -78,7 +78,7 @@ impl Restore {
         let snapshot = open(&self.file).await?;
         if self.keep_cluster_id && !self.dry_run {
             let what = "restore as the same cluster; the one it replaces must be gone for good";
-            type_word(ctl, what, "same-cluster")?;
+            type_word(ctl, what, "", "same-cluster")?;
         }
         let options = RestoreOptions {
             setup_code: setup_code(ctl, &target, self.setup_code_file.as_deref())?,
@@ -183,7 +183,7 @@ fn show(ctl: &Ctl, words: &str, report: &BackupReport) -> Result<(), Failure> {
                 if report.opened {
                     "yes"
                 } else {
-                    "no: the vault is sealed"
+                    "no: digests were checked, contents were not"
                 }
                 .to_owned(),
             ),

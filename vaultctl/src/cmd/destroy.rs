@@ -34,7 +34,7 @@ impl Args {
             Some(version) => format!("version {version} of {shown}"),
             None => format!("the deleted {shown} with all its versions"),
         };
-        type_word(ctl, &format!("destroy {what} beyond recovery"), &shown)?;
+        type_word(ctl, &format!("destroy {what} beyond recovery"), "", &shown)?;
         let vault = ctl.vault()?;
         let request = DestroySecretRequest {
             path: self.path.clone(),

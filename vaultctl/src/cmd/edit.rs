@@ -1,6 +1,8 @@
 //! `vaultctl edit`
 
+use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -151,7 +153,12 @@ fn edit(ctl: &Ctl, path: &str, fields: &Fields) -> Result<Fields, Failure> {
     ));
     text.push_str(&formats::toml::write_fields(path, fields)?);
     let failed = |error: std::io::Error| Failure::io("writing the file to edit", &error);
-    let mut handle = std::fs::File::create(&file).map_err(failed)?;
+    let opened = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file);
+    let mut handle = opened.map_err(failed)?;
     handle.write_all(text.as_bytes()).map_err(failed)?;
     drop(handle);
     loop {

@@ -87,7 +87,7 @@ impl Args {
         let mut pages = Pages::new(page, None);
         let mut paths = Vec::new();
         loop {
-            match pages.next(vault).await {
+            match pages.next(ctl, vault).await {
                 Ok(Some(entries)) => {
                     paths.extend(entries.into_iter().filter(|e| !e.folder).map(|e| e.path));
                 }

@@ -54,7 +54,7 @@ impl Args {
         };
         let mut lister = Lister::new(&ctl.output, columns);
         let mut pages = Pages::new(page, self.limit);
-        while let Some(entries) = pages.next(&vault).await? {
+        while let Some(entries) = pages.next(ctl, &vault).await? {
             for entry in entries {
                 lister.push(cells(ctl, &entry, self.long), || to_json(&entry))?;
             }
@@ -81,14 +81,21 @@ impl Pages {
         }
     }
 
-    pub(crate) async fn next(&mut self, vault: &Vault) -> Result<Option<Vec<Entry>>, Failure> {
+    pub(crate) async fn next(
+        &mut self,
+        ctl: &Ctl,
+        vault: &Vault,
+    ) -> Result<Option<Vec<Entry>>, Failure> {
         if self.done || self.left == 0 {
             return Ok(None);
         }
         self.page.page_size = u32::try_from(self.left)
             .unwrap_or(u32::MAX)
             .min(LARGEST_PAGE);
-        let mut reply = vault.secrets().list(self.page.clone()).await?;
+        let mut reply = match vault.secrets().list(self.page.clone()).await {
+            Ok(reply) => reply,
+            Err(error) => return Err(ctl.about(vault, &self.page.folder, error).await),
+        };
         reply.entries.truncate(self.left);
         self.left = self.left.saturating_sub(reply.entries.len());
         self.done = reply.next_cursor.is_empty();

@@ -74,9 +74,19 @@ impl Args {
             Phase::Verify if self.stdin.is_none() && ctl.prompt.is_allowed() => {
                 return self.verify(ctl, &vault).await;
             }
-            Phase::Unspecified | Phase::Authorise | Phase::Verify | Phase::Cancelled => ctl
+            Phase::Verify => ctl
                 .output
                 .note("the old ones work until the new ones are entered: vaultctl rekey --verify"),
+            Phase::Authorise => ctl
+                .output
+                .note("to enter the others: vaultctl rekey --resume"),
+            Phase::Unspecified | Phase::Cancelled => {
+                return Err(Failure::new(
+                    "precondition",
+                    Exit::Precondition,
+                    "the rekey was cancelled",
+                ));
+            }
         }
         Ok(Exit::Ok)
     }
@@ -143,7 +153,9 @@ impl Args {
             match vault.system().submit_rekey(&entry.key(text)).await {
                 Ok(reply) if reply.phase != phase => return Ok(reply),
                 Ok(reply) => {
-                    ctl.output.note(&progress(&reply));
+                    if piped.is_none() {
+                        ctl.output.note(&progress(&reply));
+                    }
                     last = Some(reply);
                 }
                 Err(error) if error.kind() == vault_sdk::Kind::Invalid && piped.is_none() => {

@@ -96,17 +96,14 @@ impl Args {
             (rest, false) => format!("\n  and {rest} more"),
             (rest, true) => format!("\n  and more than {rest} more"),
         };
-        let what = format!(
-            "{verb} {}{} secrets:\n{}{tail}",
-            found.len(),
-            if more { "+" } else { "" },
-            first.join("\n")
-        );
+        let more = if more { "+" } else { "" };
+        let what = format!("{verb} {}{more} secrets", found.len());
+        let list = format!(":\n{}{tail}", first.join("\n"));
         let word = match self.paths.as_slice() {
             [only] => encode_path(only).into_owned(),
             _ => "yes".to_owned(),
         };
-        type_word(ctl, &what, &word)
+        type_word(ctl, &what, &list, &word)
     }
 
     async fn preview(

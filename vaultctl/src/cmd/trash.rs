@@ -79,7 +79,7 @@ async fn empty(ctl: &Ctl, folder: String) -> Outcome {
         return Ok(Exit::Ok);
     }
     let what = format!("destroy {} deleted secrets beyond recovery", found.len());
-    type_word(ctl, &what, &word)?;
+    type_word(ctl, &what, "", &word)?;
     for entry in &found {
         let request = DestroySecretRequest {
             path: entry.path.clone(),

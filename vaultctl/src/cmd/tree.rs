@@ -40,7 +40,7 @@ impl Args {
         let mut lister = Lister::new(&ctl.output, &["path"]);
         let mut root = Branch::default();
         let mut pages = Pages::new(page, None);
-        while let Some(entries) = pages.next(&vault).await? {
+        while let Some(entries) = pages.next(ctl, &vault).await? {
             for entry in entries {
                 if drawn {
                     root.insert(below(&entry, &folder));

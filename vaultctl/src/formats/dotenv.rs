@@ -18,11 +18,16 @@ pub(crate) fn of_secret(secret: &Secret) -> Result<String, Failure> {
     )
 }
 
-/// Secrets, a field a line: `PATH_FIELD`, and `PATH` for the field `value`.
+/// Secrets, a field a line: `PATH_FIELD`, and `PATH` for the field `value`. The fields of the secret
+/// that is exported by its own name keep theirs, as `import` takes them.
 pub(crate) fn write(folder: &str, secrets: &Secrets) -> Result<String, Failure> {
     let mut named = Vec::new();
     for (path, fields) in secrets {
         for (field, value) in fields {
+            if path.is_empty() && field != "value" {
+                named.push((field.clone(), value));
+                continue;
+            }
             let path = name_of(folder, path);
             let single = field == "value";
             named.push((
@@ -140,13 +145,14 @@ mod tests {
     #[test]
     fn an_export_names_variables_by_path_and_field() {
         let list = secrets(&[
+            ("", "A", b"a"),
             ("", "value", b"r"),
             ("db", "pw", b"1"),
             ("db", "value", b"2"),
         ]);
         assert_eq!(
             write("prod", &list).unwrap(),
-            "prod=\"r\"\ndb_pw=\"1\"\ndb=\"2\""
+            "A=\"a\"\nprod=\"r\"\ndb_pw=\"1\"\ndb=\"2\""
         );
     }
 
