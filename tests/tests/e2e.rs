@@ -70,7 +70,7 @@ fn versions_come_back_and_so_does_what_was_deleted() {
 }
 
 #[test]
-fn a_login_narrows_and_a_logout_ends() {
+fn whoami_shows_no_token_and_an_unknown_token_opens_nothing() {
     let daemon = Daemon::start(BINARIES);
     let opened = daemon.open();
     daemon.ctl_with(&["set", "a/b"], b"value").ok();
