@@ -80,7 +80,7 @@ That took $(($(now) - began)) s after the build. The vault goes on serving:
 
   PATH=$(cd "$target/$profile" && pwd):\$PATH
   vaultctl$context ls
-  vaultctl$context set db/user=app
+  vaultctl$context set db/login user=app password=made-up
   vaultctl$context --help
 
 stop it:        kill $(cat "$home/pid")

@@ -12,7 +12,6 @@ use vault_core::record::Tx;
 use vault_proto::v1::Reason;
 
 use super::error::{Error, Result};
-use super::refusal;
 use crate::clock::OsEntropy;
 
 /// Longest cursor that is looked at, in characters.
@@ -69,7 +68,7 @@ impl Cursors {
             .open(&self.at(tx), &sealed)
             .map_err(|_| invalid())?;
         // EXPOSE: decoded into the position that this node sealed
-        let after = Position::from_bytes(plain.expose()).map_err(refusal::secrets)?;
+        let after = Position::from_bytes(plain.expose()).map_err(|_| invalid())?;
         Ok(PageRequest {
             size: paging.size,
             after: Some(after),

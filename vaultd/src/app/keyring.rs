@@ -11,7 +11,7 @@ use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use vault_core::access::{Action, Resource};
 use vault_core::crypto::envelope::Class;
-use vault_core::crypto::keyring::{Keyring, Rotate};
+use vault_core::crypto::keyring::{Keyring, Rotate, record_generation};
 use vault_core::crypto::ring::{Ring, Term};
 use vault_core::crypto::sign;
 use vault_core::record::{self, Document, Key, Kind, RecordError, Tx, View};
@@ -21,7 +21,7 @@ use super::call::{Answer, Call};
 use super::error::{Error, Result};
 use super::setup::keyring_key;
 use super::transact::{Terms, Verdict, signer_key};
-use super::unsealed::{Keys, Unsealed};
+use super::unsealed::Unsealed;
 use super::{App, refusal};
 use crate::clock::OsEntropy;
 
@@ -51,6 +51,9 @@ impl Document for Job {
 /// What the job has done, for status.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
+    /// The job's task is there.
+    busy: AtomicBool,
+    /// The state says that there is work.
     running: AtomicBool,
     done: AtomicU64,
     remaining: AtomicU64,
@@ -113,7 +116,8 @@ impl App {
             .keyring()
             .rotate(Rotate::All, &mut OsEntropy, self.now())
             .map_err(Error::internal)?;
-        self.put_keyring(next, unsealed.since()).await?;
+        self.put_keyring(&unsealed, next).await?;
+        self.rotation.advance(0, self.store.rows());
         self.resume_rewrap();
         let state = self.keyring_state()?;
         Ok(granted.map(|()| state))
@@ -146,12 +150,16 @@ impl App {
         })
     }
 
-    async fn put_keyring(&self, next: Keyring, since: u64) -> Result<()> {
+    async fn put_keyring(&self, from: &Arc<Unsealed>, next: Keyring) -> Result<()> {
         let sealed = Bytes::from(next.to_record(&mut OsEntropy));
         let signer = Bytes::copy_from_slice(&sign::public(next.log_signing().active().key()));
-        let keys: Keys = self.keys.clone();
-        let then = Box::new(move || keys.set(Unsealed::new(next, since)));
+        let (keys, from) = (self.keys.clone(), Arc::clone(from));
+        let generation = from.keyring().generation();
+        let then = Box::new(move || keys.advance(&from, Unsealed::new(next, from.since())));
         let put = move |tx: &mut Tx<'_>| {
+            if let Err(error) = derived_from(tx, generation) {
+                return (Verdict::Discard, Err(error));
+            }
             tx.put_stored(keyring_key(), sealed.clone());
             tx.put_stored(signer_key(), signer.clone());
             let job = Job {
@@ -179,39 +187,33 @@ impl App {
 
     /// Goes on with a re-wrap that the state says is unfinished. Returns at once.
     pub(super) fn resume_rewrap(self: &Arc<Self>) {
-        if self.rotation.running.swap(true, Ordering::AcqRel) {
+        if self.rotation.busy.swap(true, Ordering::AcqRel) {
             return;
         }
         let app = Arc::clone(self);
         tokio::spawn(async move {
-            app.rotation.done.store(0, Ordering::Relaxed);
-            app.rotation
-                .remaining
-                .store(app.store.rows(), Ordering::Relaxed);
-            let ended = loop {
+            loop {
                 match app.rewrap_step().await {
-                    Ok(Some(done)) => app.rotation.advance(done),
-                    Ok(None) => break Ok(()),
-                    Err(error) => break Err(error),
+                    Ok(Some(done)) => app.rotation.advance(done, app.store.rows()),
+                    Ok(None) => break app.rotation.ended(),
+                    Err(error) => {
+                        let reason = error.reason().as_str_name();
+                        tracing::warn!(
+                            reason,
+                            "moving records to the active terms stopped; it goes on later"
+                        );
+                        break;
+                    }
                 }
-            };
-            app.rotation.remaining.store(0, Ordering::Relaxed);
-            app.rotation.running.store(false, Ordering::Release);
-            match ended {
-                Ok(()) => tracing::debug!("all records are under the active terms"),
-                Err(error) => tracing::warn!(
-                    reason = error.reason().as_str_name(),
-                    "moving records to the active terms stopped; it goes on later"
-                ),
             }
+            app.rotation.busy.store(false, Ordering::Release);
         });
     }
 
     /// One transaction of the job: `None` when there is nothing left to do.
     async fn rewrap_step(&self) -> Result<Option<u64>> {
-        let unsealed = self.unsealed()?;
         let store = self.store.clone();
-        let step = move |tx: &mut Tx<'_>| match step(tx, &store, &unsealed) {
+        let step = move |tx: &mut Tx<'_>| match step(tx, &store) {
             Ok(Some(done)) => (Verdict::Commit, Ok(Some(done))),
             Ok(None) => (Verdict::Discard, Ok(None)),
             Err(error) => (Verdict::Discard, Err(refusal::record(error))),
@@ -221,20 +223,21 @@ impl App {
 }
 
 impl Progress {
-    fn advance(&self, done: u64) {
-        let before = self.done.fetch_max(done, Ordering::Relaxed);
-        let step = done.saturating_sub(before);
-        let left = self.remaining.load(Ordering::Relaxed).saturating_sub(step);
-        self.remaining.store(left, Ordering::Relaxed);
+    fn advance(&self, done: u64, rows: u64) {
+        self.running.store(true, Ordering::Release);
+        self.done.store(done, Ordering::Relaxed);
+        self.remaining
+            .store(rows.saturating_sub(done), Ordering::Relaxed);
+    }
+
+    fn ended(&self) {
+        self.remaining.store(0, Ordering::Relaxed);
+        self.running.store(false, Ordering::Release);
     }
 }
 
 /// Looks at the next page of records and moves those that are under older terms.
-fn step(
-    tx: &mut Tx<'_>,
-    store: &dyn View,
-    unsealed: &Unsealed,
-) -> std::result::Result<Option<u64>, RecordError> {
+fn step(tx: &mut Tx<'_>, store: &dyn View) -> std::result::Result<Option<u64>, RecordError> {
     let Some(mut job) = tx.get::<Job>(&job_key())?.filter(|job| job.running) else {
         return Ok(None);
     };
@@ -261,13 +264,17 @@ fn step(
         let Some(now) = tx.get_stored(key)?.filter(|_| *key != job_key()) else {
             continue;
         };
-        let keys = unsealed.keyring();
+        let keys = tx.keys();
         let moved = if kind == Kind::Wrap {
-            record::rewrap(keys, key, &now, &mut OsEntropy)?
+            record::rewrap(keys, key, &now, &mut OsEntropy)
         } else {
-            record::reseal(keys, key, &now, &mut OsEntropy)?
+            record::reseal(keys, key, &now, &mut OsEntropy)
         };
-        if let Some(bytes) = moved {
+        // One that does not open is quarantined by whoever reads it; it does not hold up the others.
+        if let Err(error) = &moved {
+            tracing::warn!(%error, "a record stays under an older term");
+        }
+        if let Ok(Some(bytes)) = moved {
             tx.put_stored(key.clone(), bytes);
         }
     }
@@ -300,6 +307,19 @@ fn terms(keyring: &Keyring) -> Vec<TermState> {
     terms.extend(of("log-signing", None, keyring.log_signing()));
     terms.extend(of("audit", None, keyring.audit()));
     terms
+}
+
+/// Binds a new keyring to the one it was made from: what was overtaken is refused, and never overwrites keys.
+pub(super) fn derived_from(tx: &mut Tx<'_>, generation: u64) -> Result<()> {
+    let stored = tx.get_stored(&keyring_key()).map_err(refusal::record)?;
+    let found = stored.and_then(|record| record_generation(&record.sealed).ok());
+    if found == Some(generation) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::Contention,
+        "the keyring was changed meanwhile; nothing was written, try again",
+    ))
 }
 
 fn job_key() -> Key {

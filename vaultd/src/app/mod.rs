@@ -95,6 +95,8 @@ pub struct App {
     ceremony: tokio::sync::Mutex<sealing::Ceremony>,
     rotation: Arc<keyring::Progress>,
     restart: tokio::sync::Notify,
+    /// One passphrase is hashed at a time, whoever asks and goes away.
+    hashing: Arc<tokio::sync::Semaphore>,
 }
 
 impl App {
@@ -125,6 +127,7 @@ impl App {
             ceremony: tokio::sync::Mutex::new(sealing::Ceremony::default()),
             rotation: Arc::default(),
             restart: tokio::sync::Notify::new(),
+            hashing: Arc::new(tokio::sync::Semaphore::new(1)),
         });
         if app.initialised() {
             app.unseal_automatically().await;
@@ -164,10 +167,7 @@ impl App {
     fn unsealed(&self) -> Result<Arc<Unsealed>> {
         self.keys.load().ok_or_else(|| {
             if self.initialised() {
-                Error::new(
-                    Reason::Sealed,
-                    "the node is sealed; unseal it first: vaultctl unseal",
-                )
+                sealed()
             } else {
                 Error::new(
                     Reason::NotInitialised,
@@ -221,6 +221,14 @@ impl App {
             .map_err(|_| behind())?;
         Ok(())
     }
+}
+
+/// The node has no keys.
+fn sealed() -> Error {
+    Error::new(
+        Reason::Sealed,
+        "the node is sealed; unseal it first: vaultctl unseal",
+    )
 }
 
 /// Why the application did not start.

@@ -4,6 +4,8 @@
 //! and a [`Visit`]; a `Visit` is the only source of grants. The audit entry is opened before anything is
 //! looked at and finished when the outcome is known; the reply waits until the entry is with the kernel.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use vault_core::access::{self, Action, Caller, Grant, Resource};
 use vault_core::engine::secrets::Refusal;
 use vault_core::name::{FolderPath, SecretPath};
@@ -89,7 +91,7 @@ impl Visit<'_> {
                 resource: resource(),
             })
         } else {
-            refusal::secrets(refusal)
+            refusal::secrets(refusal, &resource())
         }
     }
 
@@ -112,13 +114,11 @@ impl App {
         let entry = self.begin(call);
         let mut notes = Notes::default();
         let result = match self.may_answer(call).await {
-            Ok(keys) => self
-                .read_one_state(call, &keys, &mut notes, &mut act)
-                .map(|reply| (keys, reply)),
+            Ok(_) => self.read_one_state(call, &mut notes, &mut act),
             Err(error) => Err(error),
         };
-        let result = self.record(entry, notes, result).await?;
-        Ok(self.answer(result.1))
+        let reply = self.record(entry, notes, result).await?;
+        Ok(self.answer(reply))
     }
 
     /// Makes a write through the leader's proposer. `act` may run more than once.
@@ -133,32 +133,37 @@ impl App {
         F: FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
     {
         let entry = self.begin(call);
-        let (result, notes) = match self.may_answer(call).await.and_then(|_| self.audit_ready()) {
+        let shared = Arc::new(Mutex::new(Notes::default()));
+        let (result, verdict) = match self.may_answer(call).await.and_then(|_| self.audit_ready()) {
             Ok(()) => {
-                let token = call.token;
+                let (token, notes) = (call.token, Arc::clone(&shared));
                 let ran = self.proposer.run(terms, move |tx| {
-                    let mut notes = Notes::default();
-                    let acted = visit(token.as_ref(), tx, &mut notes, &mut act);
-                    let (verdict, result) = match acted {
-                        Ok((verdict, reply)) => (verdict, Ok(reply)),
-                        Err(error) => (Verdict::Discard, Err(error)),
-                    };
-                    (verdict, Ok((result, notes)))
+                    let mut fresh = Notes::default();
+                    let acted = visit(token.as_ref(), tx, &mut fresh, &mut act);
+                    *notes.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+                    match acted {
+                        Ok((verdict, reply)) => (verdict, Ok(Ok(reply))),
+                        Err(error) => (Verdict::Discard, Ok(Err(error))),
+                    }
                 });
                 match ran.await {
-                    Ok(((result, notes), settled)) => {
-                        (self.confirm(settled.verdict, result).await, notes)
+                    Ok((result, settled)) => {
+                        (self.confirm(settled.verdict, result).await, settled.verdict)
                     }
-                    Err(error) => (Err(error), Notes::default()),
+                    Err(error) => (Err(error), Verdict::Discard),
                 }
             }
-            Err(error) => (Err(error), Notes::default()),
+            Err(error) => (Err(error), Verdict::Discard),
         };
-        let keys = self.keys.load();
-        let result = self
-            .record(entry, notes, result.map(|reply| (keys, reply)))
-            .await?;
-        Ok(self.answer(result.1))
+        let notes = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
+        let recorded = self.record(entry, notes, result).await;
+        recorded.map(|reply| self.answer(reply)).map_err(|error| match verdict {
+            Verdict::Commit if error.reason() == Reason::AuditUnavailable => Error::new(
+                Reason::OutcomeUnknown,
+                "the write is in force, but could not be recorded; repeat it with the same request id",
+            ),
+            Verdict::Commit | Verdict::Discard => error,
+        })
     }
 
     /// A refusal counts only from a node that still leads (`store-and-raft` rule 6).
@@ -212,7 +217,11 @@ impl App {
                 .iter()
                 .for_each(|resource| entry.resource(resource, &blind));
         }
-        if notes.denied {
+        if notes.denied && notes.granted {
+            entry.decision(Decision::Allowed {
+                by: "administrator, in part: some were denied".into(),
+            });
+        } else if notes.denied {
             entry.decision(Decision::Denied {
                 by: "default".into(),
             });
@@ -252,17 +261,25 @@ impl App {
     fn read_one_state<R>(
         &self,
         call: &Call,
-        keys: &Unsealed,
         notes: &mut Notes,
         act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
     ) -> Result<R> {
         for _ in 0..RERUNS {
             *notes = Notes::default();
+            let keys = self.unsealed()?;
             let moment = self.store.moment();
             let mut ids = IdBlock::default();
             let mut tx = Tx::new(&self.store, keys.keyring(), self.now(), &mut ids)
                 .with_opened(keys.opened());
             let result = visit(call.token.as_ref(), &mut tx, notes, act);
+            // Keys that rotated since may be what it takes: look again with the present ones.
+            let rotated = self
+                .keys
+                .load()
+                .is_some_and(|now| !Arc::ptr_eq(&now, &keys));
+            if result.is_err() && rotated {
+                continue;
+            }
             if self.store.unchanged_since(moment) {
                 return result;
             }

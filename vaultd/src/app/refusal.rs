@@ -1,6 +1,6 @@
 //! What the core's refusals are called towards callers: one table.
 
-use vault_core::access::Unauthenticated;
+use vault_core::access::{Resource, Unauthenticated};
 use vault_core::engine::secrets::Refusal;
 use vault_core::record::RecordError;
 use vault_proto::v1::Reason;
@@ -8,8 +8,13 @@ use vault_proto::v1::Reason;
 use super::error::Error;
 
 /// A secrets engine's refusal.
-pub(super) fn secrets(refusal: Refusal) -> Error {
-    let message = refusal.to_string();
+pub(super) fn secrets(refusal: Refusal, resource: &Resource) -> Error {
+    let name = match resource {
+        Resource::Secret(path) => path.to_string(),
+        Resource::Folder(folder) => format!("{folder}/"),
+        Resource::Own | Resource::System => String::new(),
+    };
+    let message = format!("`{name}`: {refusal}");
     let plain = |reason| Error::new(reason, message.clone());
     match refusal {
         Refusal::SecretNotFound => plain(Reason::SecretNotFound),

@@ -14,7 +14,7 @@ use vault_proto::v1::Reason;
 use super::App;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
-use super::sealing::{KeyInput, open_passphrase, wrong_share};
+use super::sealing::{KeyInput, wrong_share};
 use super::setup::{Made, SealChoice, keyring_key, seal_key};
 use super::transact::{Terms, Verdict};
 use super::unsealed::Unsealed;
@@ -184,7 +184,7 @@ impl App {
         let header = self.seal_header()?;
         match input {
             KeyInput::Passphrase(passphrase) => {
-                open_passphrase(header, passphrase).await.map(|_| true)
+                self.open_passphrase(header, passphrase).await.map(|_| true)
             }
             KeyInput::Share(share) => match unsealing.enter(&share).map_err(wrong_share)? {
                 Step::More(_) => Ok(false),
@@ -263,9 +263,13 @@ impl App {
             Bytes::from(header.to_record()),
             Bytes::from(keyring.to_record(&mut OsEntropy)),
         );
-        let (keys, since) = (self.keys.clone(), unsealed.since());
-        let then = Box::new(move || keys.set(Unsealed::new(keyring, since)));
+        let (keys, from) = (self.keys.clone(), unsealed);
+        let generation = from.keyring().generation();
+        let then = Box::new(move || keys.advance(&from, Unsealed::new(keyring, from.since())));
         let put = move |tx: &mut Tx<'_>| {
+            if let Err(error) = super::keyring::derived_from(tx, generation) {
+                return (Verdict::Discard, Err(error));
+            }
             tx.put_stored(seal_key(), header.clone());
             tx.put_stored(keyring_key(), sealed.clone());
             (Verdict::Commit, Ok(()))

@@ -93,10 +93,13 @@ impl App {
 
     /// Takes the keys away and waits until no request holds them any more.
     async fn scrub(&self) {
-        *self.ceremony.lock().await = Ceremony::default();
+        // ORDER: the keys go first; whatever a ceremony is waiting for, it keeps no seal waiting.
         let Some(keys) = self.keys.clear() else {
             return;
         };
+        if let Ok(mut ceremony) = self.ceremony.try_lock() {
+            *ceremony = Ceremony::default();
+        }
         let unused = async {
             while Arc::strong_count(&keys) > 1 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -109,6 +112,21 @@ impl App {
     }
 
     async fn enter(&self, input: KeyInput) -> Result<UnsealState> {
+        let header = self.seal_header()?;
+        if self.keys.load().is_some() {
+            return Err(Error::new(
+                Reason::AlreadyUnsealed,
+                "the node is unsealed already",
+            ));
+        }
+        // The hash comes before the lock: a slow guess keeps no holder of shares waiting.
+        let (opened, share) = match input {
+            KeyInput::Passphrase(passphrase) => (
+                Some(self.open_passphrase(header.clone(), passphrase).await?),
+                None,
+            ),
+            KeyInput::Share(share) => (None, Some(share)),
+        };
         let mut ceremony = self.ceremony.lock().await;
         if self.keys.load().is_some() {
             return Err(Error::new(
@@ -116,12 +134,9 @@ impl App {
                 "the node is unsealed already",
             ));
         }
-        let header = self.seal_header()?;
-        let root = match input {
-            KeyInput::Passphrase(passphrase) => {
-                Some(open_passphrase(header.clone(), passphrase).await?)
-            }
-            KeyInput::Share(share) => self.enter_share(&mut ceremony, &header, &share)?,
+        let root = match share {
+            Some(share) => self.enter_share(&mut ceremony, &header, &share)?,
+            None => opened,
         };
         if let Some(root) = root {
             self.open_keyring(&root)?;
@@ -220,6 +235,26 @@ impl App {
         Ok(())
     }
 
+    /// Opens the root key by a passphrase: slow, so away from the request threads, and one at a time.
+    pub(super) async fn open_passphrase(
+        &self,
+        header: SealHeader,
+        passphrase: Passphrase,
+    ) -> Result<RootKey> {
+        let permit = Arc::clone(&self.hashing).try_acquire_owned().map_err(|_| {
+            Error::new(
+                Reason::Overloaded,
+                "another passphrase is being tried; try again in a moment",
+            )
+        })?;
+        let opened = tokio::task::spawn_blocking(move || {
+            let opened = header.open_passphrase(&passphrase);
+            drop(permit);
+            opened
+        });
+        opened.await.map_err(Error::internal)?.map_err(wrong_key)
+    }
+
     /// The seal's clear header.
     pub(super) fn seal_header(&self) -> Result<SealHeader> {
         let record = self
@@ -236,12 +271,6 @@ impl App {
             Error::new(Reason::RecordDamaged, "the seal's header is damaged").caused_by(error)
         })
     }
-}
-
-/// Opens the root key by a passphrase: slow, so away from the request threads.
-pub(super) async fn open_passphrase(header: SealHeader, passphrase: Passphrase) -> Result<RootKey> {
-    let opened = tokio::task::spawn_blocking(move || header.open_passphrase(&passphrase));
-    opened.await.map_err(Error::internal)?.map_err(wrong_key)
 }
 
 fn wrong_key(error: SealError) -> Error {

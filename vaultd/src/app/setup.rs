@@ -195,6 +195,17 @@ impl App {
         };
         let genesis = move |tx: &mut Tx<'_>| {
             let mut write = || {
+                // One birth only, whoever else began one.
+                if tx
+                    .get_stored(&seal_key())
+                    .map_err(refusal::record)?
+                    .is_some()
+                {
+                    return Err(Error::new(
+                        Reason::AlreadyInitialised,
+                        "the vault is initialised already",
+                    ));
+                }
                 tx.put_stored(seal_key(), header.clone());
                 tx.put_stored(keyring_key(), sealed.clone());
                 tx.put_stored(super::transact::signer_key(), signer.clone());
@@ -273,7 +284,7 @@ fn make_choice(cluster: [u8; 16], choice: SealChoice, automatic: &Automatic) -> 
             ))
         }
         SealChoice::KeyFile(split) => {
-            let key = key_file(automatic)?;
+            let key = make_key_file(automatic)?;
             Ok(done(new(split, &[Seal::KeyFile(&key)])?, true, None, true))
         }
         SealChoice::Credential(split) => {
@@ -292,29 +303,46 @@ fn unmade(error: vault_core::crypto::slots::SealError) -> Error {
     Error::new(Reason::RequestInvalid, error.to_string())
 }
 
-/// Reads the key file, or makes it where it does not exist.
+/// Reads the key file. One that is missing is not made: it lies elsewhere, or its device is not there.
 pub(super) fn key_file(automatic: &Automatic) -> Result<SealKey> {
-    let path = automatic.key_file.as_ref().ok_or_else(|| {
-        Error::new(
-            Reason::NoSuchSeal,
-            "the node's configuration names no key file: set `seal.key_file` and restart",
-        )
-    })?;
-    if !path.exists() {
-        let key = SealKey::make(&mut OsEntropy);
+    read_key(key_path(automatic)?)
+}
+
+/// Reads the key file, or makes it where it does not exist: only for a seal that is being made.
+fn make_key_file(automatic: &Automatic) -> Result<SealKey> {
+    let path = key_path(automatic)?;
+    if path.exists() {
+        return read_key(path);
+    }
+    let key = SealKey::make(&mut OsEntropy);
+    let written = || {
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(path)
-            .map_err(|error| unreadable(path, error))?;
+            .open(path)?;
         // EXPOSE: the key file is this seal's key
-        file.write_all(key.expose())
-            .and_then(|()| file.sync_all())
-            .map_err(|error| unreadable(path, error))?;
-        return Ok(key);
-    }
-    read_key(path)
+        file.write_all(key.expose())?;
+        file.sync_all()?;
+        match path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
+            Some(parent) => std::fs::File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    written().map_err(|error: std::io::Error| unreadable(path, error))?;
+    Ok(key)
+}
+
+fn key_path(automatic: &Automatic) -> Result<&std::path::Path> {
+    automatic.key_file.as_deref().ok_or_else(|| {
+        Error::new(
+            Reason::NoSuchSeal,
+            "the node's configuration names no key file: set `seal.key_file` and restart",
+        )
+    })
 }
 
 /// Reads the systemd credential.

@@ -60,14 +60,14 @@ impl App {
         if call.token.is_some() && self.keys.load().is_some() {
             let known = self.read(call, |_, _| Ok(())).await;
             if known.is_ok() {
-                let mut status = self.public_status().await?;
+                let mut status = self.public_status();
                 status.version = Some(env!("CARGO_PKG_VERSION"));
                 status.state_hash = self.store.state_hash().ok().map(|hash| hash.digest);
                 return Ok(self.answer(status));
             }
         }
         let entry = self.begin(call);
-        let status = self.public_status().await;
+        let status = Ok(self.public_status());
         let status = self.finish(entry, status).await?;
         Ok(self.answer(status))
     }
@@ -93,20 +93,22 @@ impl App {
         self.store.get(&setup::dev_key()).ok().flatten().is_some()
     }
 
-    async fn public_status(&self) -> Result<Status> {
+    fn public_status(&self) -> Status {
         let applied = self.store.applied();
         let header = self.seal_header().ok();
         let dev = self.is_dev();
-        let ceremony = self.ceremony.lock().await;
-        Ok(Status {
+        // A ceremony at work keeps no status waiting.
+        let ceremony = self.ceremony.try_lock();
+        Status {
             seal: self.seal_status(),
             version: None,
             cluster: self.store.stamp().cluster,
             node: self.settings.node_id,
             region: self.settings.region.clone(),
             entered: ceremony
-                .unsealing
                 .as_ref()
+                .ok()
+                .and_then(|ceremony| ceremony.unsealing.as_ref())
                 .map(|unsealing| unsealing.progress().entered)
                 .unwrap_or_default(),
             dev,
@@ -117,7 +119,7 @@ impl App {
             header,
             unsealed_at: self.keys.load().map(|keys| keys.since()),
             leader: self.node.metrics().leader,
-        })
+        }
     }
 }
 

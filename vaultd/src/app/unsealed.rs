@@ -78,6 +78,12 @@ impl Keys {
         self.0.store(Some(unsealed));
     }
 
+    /// Moves on from one generation to the next. A node that was sealed meanwhile stays sealed.
+    pub(super) fn advance(&self, from: &Arc<Unsealed>, next: Unsealed) {
+        self.0
+            .compare_and_swap(&Some(Arc::clone(from)), Some(Arc::new(next)));
+    }
+
     /// Seals: hands out the last keys, which are wiped when the requests that still use them end.
     pub(super) fn clear(&self) -> Option<Arc<Unsealed>> {
         self.0.swap(None)

@@ -82,7 +82,7 @@ impl Entry {
         self.fill(|draft| draft.tenant = tenant);
     }
 
-    /// What it is about: called for each resource, in the request's order; 64 are kept.
+    /// What it is about: called for each resource, in the request's order; 1024 are kept, more than a batch can name.
     pub fn resource(&mut self, name: &str, blind: &dyn Blind) {
         self.fill(|draft| {
             if draft.resources.len() < RESOURCES {
@@ -226,4 +226,4 @@ impl Draft {
 }
 
 /// Resources that one line names.
-const RESOURCES: usize = 64;
+const RESOURCES: usize = 1024;

@@ -48,7 +48,9 @@ impl App {
                     .put
                     .fields
                     .insert(field, value.into_bytes())
-                    .map_err(refusal::secrets)?;
+                    .map_err(|refused| {
+                        refusal::secrets(refused, &Resource::Secret(request.path.clone()))
+                    })?;
             }
             Ok(())
         });

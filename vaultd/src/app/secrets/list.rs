@@ -7,11 +7,11 @@ use vault_core::engine::secrets::{self as engine};
 use vault_core::name::{FolderPath, Glob, SecretPath, TagKey, TagValue};
 use vault_core::record::Tx;
 
+use crate::app::App;
 use crate::app::call::{Answer, Call};
 use crate::app::cursor::{Cursors, Paging};
 use crate::app::error::Result;
 use crate::app::pipeline::Visit;
-use crate::app::{App, refusal};
 
 /// One page, with the cursor of the next; empty after the last.
 #[derive(Debug)]
@@ -131,7 +131,8 @@ impl App {
             let grant = visit.grant(Action::LIST, Resource::Folder(folder.clone()))?;
             let cursors = Cursors::of(visit.caller(), incarnation, paging);
             let page = cursors.page(tx, paging)?;
-            let (next, page) = act(tx, &grant, page).map_err(refusal::secrets)?;
+            let (next, page) = act(tx, &grant, page)
+                .map_err(|refused| visit.refuse_folder(refused, Action::LIST, folder))?;
             Ok(Paged {
                 next: cursors.next(tx, next.as_ref()),
                 page,

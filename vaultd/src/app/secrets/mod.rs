@@ -25,6 +25,9 @@ pub use removal::{Destruction, Target};
 
 use crate::clock::OsEntropy;
 
+/// Plain bytes that one batch discloses at most.
+const MAX_BATCH_BYTES: usize = 32 << 20;
+
 /// Which write this is, so that a repeat of it is recognised: the request's id and a digest of its body.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::app) struct Repeat {
@@ -82,14 +85,20 @@ impl App {
         wanted: &[(SecretPath, engine::Get)],
     ) -> Result<Answer<Vec<Result<engine::Value>>>> {
         self.read(call, |visit, tx| {
-            Ok(wanted
-                .iter()
-                .map(|(path, get)| {
-                    let grant = visit.grant(Action::GET_VALUE, Resource::Secret(path.clone()))?;
-                    engine::get(tx, &grant, get)
-                        .map_err(|r| visit.refuse(r, Action::GET_VALUE, path))
-                })
-                .collect())
+            let mut room = MAX_BATCH_BYTES;
+            let mut one = |path: &SecretPath, get: &engine::Get| {
+                let grant = visit.grant(Action::GET_VALUE, Resource::Secret(path.clone()))?;
+                let value = engine::get(tx, &grant, get)
+                    .map_err(|refusal| visit.refuse(refusal, Action::GET_VALUE, path))?;
+                room = room.checked_sub(value.fields.size()).ok_or_else(|| {
+                    Error::new(
+                        Reason::ValueTooLarge,
+                        "the batch is over 32 MiB; ask for this one in another call",
+                    )
+                })?;
+                Ok(value)
+            };
+            Ok(wanted.iter().map(|(path, get)| one(path, get)).collect())
         })
         .await
     }

@@ -47,6 +47,8 @@ type Evaluate = Box<dyn for<'a> FnMut(&mut Tx<'a>) -> Verdict + Send>;
 pub(super) enum Failure {
     /// Not proposed, or surely not appended.
     NotLeader,
+    /// The keys went away before it was sealed.
+    Sealed,
     /// It may be applied, or not.
     Unknown,
     /// It was overtaken too often.
@@ -181,6 +183,7 @@ impl From<Failure> for Error {
                 Reason::NoLeader,
                 "no leader could take the write; nothing was written",
             ),
+            Failure::Sealed => super::sealed(),
             Failure::Unknown => Self::new(
                 Reason::OutcomeUnknown,
                 "the write was proposed, but its outcome is not known; repeat it with the same request id",

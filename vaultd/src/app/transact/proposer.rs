@@ -76,6 +76,8 @@ pub(super) struct Loop {
     term: u64,
     last: Revision,
     time: u64,
+    /// A batch with a job that runs alone is on its way.
+    lone: bool,
     /// Stamps are in doubt: read them from the store again once nothing is in flight.
     stale: bool,
 }
@@ -94,6 +96,7 @@ impl Loop {
             term: 0,
             last: Revision::ZERO,
             time: 0,
+            lone: false,
             stale: true,
         }
     }
@@ -102,18 +105,9 @@ impl Loop {
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut under_way = FuturesOrdered::new();
         let mut open = true;
-        while open || !under_way.is_empty() {
-            let settled = under_way.is_empty() || !self.stale;
-            let taking = open && settled && !self.full();
-            tokio::select! {
-                biased;
-                Some(settlement) = under_way.next(), if !under_way.is_empty() => self.settle(settlement),
-                job = queue.recv(), if taking => match job {
-                    Some(job) => self.take(job, &mut queue),
-                    None => open = false,
-                },
-            }
+        loop {
             if under_way.is_empty() {
+                self.lone = false;
                 self.retry();
             }
             let room = under_way.len() < if self.gathering.alone { 1 } else { IN_FLIGHT };
@@ -122,6 +116,23 @@ impl Loop {
                 && let Some(batch) = self.close()
             {
                 under_way.push_back(batch);
+            }
+            if under_way.is_empty() && !self.retries.is_empty() {
+                continue;
+            }
+            if under_way.is_empty() && !open {
+                break;
+            }
+            // What must run again goes first, and nothing passes a job that is alone.
+            let settled = under_way.is_empty() || !self.stale;
+            let taking = open && settled && !self.full() && !self.lone && self.retries.is_empty();
+            tokio::select! {
+                biased;
+                Some(settlement) = under_way.next(), if !under_way.is_empty() => self.settle(settlement),
+                job = queue.recv(), if taking => match job {
+                    Some(job) => self.take(job, &mut queue),
+                    None => open = false,
+                },
             }
         }
     }
@@ -135,7 +146,7 @@ impl Loop {
     /// Evaluates a job, and those that wait behind it.
     fn take(&mut self, job: Job, queue: &mut mpsc::Receiver<Job>) {
         self.evaluate(job);
-        while !self.full() && !self.stale {
+        while !self.full() && !self.stale && self.retries.is_empty() {
             match queue.try_recv() {
                 Ok(job) => self.evaluate(job),
                 Err(_) => break,
@@ -154,6 +165,9 @@ impl Loop {
     }
 
     fn evaluate(&mut self, mut job: Job) {
+        if job.done.is_closed() {
+            return; // whoever asked is gone, and nothing was written
+        }
         if job.then.is_some() && !self.gathering.waiters.is_empty() {
             self.retries.push_back(job);
             self.gathering.alone = true; // close what there is; the lone job follows when it has settled
@@ -163,7 +177,7 @@ impl Loop {
             return refuse(job, failure);
         }
         let Some(keys) = job.keys.clone().or_else(|| self.keys.load()) else {
-            return refuse(job, Failure::NotLeader);
+            return refuse(job, Failure::Sealed);
         };
         job.attempts += 1;
         if job.attempts > ATTEMPTS {
@@ -240,6 +254,10 @@ impl Loop {
     fn lead(&mut self) -> Result<(), Failure> {
         let term = self.node.leader_term().ok_or(Failure::NotLeader)?;
         if self.stale || term != self.term {
+            // What was gathered is stamped for a term that is over.
+            for (job, _) in std::mem::take(&mut self.gathering).waiters {
+                self.retries.push_back(job);
+            }
             let stamp = self.store.stamp();
             self.in_flight.clear();
             if let Some(keys) = self.keys.load() {
@@ -263,6 +281,7 @@ impl Loop {
             waiters,
             ..
         } = gathered;
+        self.lone = waiters.iter().any(|(job, _)| job.then.is_some());
         let stamp = self.store.stamp();
         let keys = waiters
             .iter()
@@ -270,7 +289,7 @@ impl Loop {
             .or_else(|| self.keys.load());
         let Some(keys) = keys else {
             self.stale = true;
-            refuse_all(waiters, || Failure::NotLeader);
+            refuse_all(waiters, || Failure::Sealed);
             return None;
         };
         let proposal = (!transactions.is_empty()).then(|| {
@@ -329,6 +348,7 @@ impl Loop {
                 self.in_flight.applied(last);
                 for (job, place) in waiters {
                     match place.and_then(|at| done.outcomes.get(at)) {
+                        None if self.stale => self.again(job),
                         None => answer(job, Verdict::Discard),
                         Some(Outcome::Applied(_)) => answer(job, Verdict::Commit),
                         Some(Outcome::Conflict) => self.again(job),

@@ -1,5 +1,7 @@
 //! `vault.v1.Auth`.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 use vault_core::access::ActionGlob;
 use vault_proto::v1::auth_server::Auth;
@@ -8,9 +10,12 @@ use vault_proto::v1::{
     WhoAmIResponse,
 };
 
-use super::metadata::{call, refuse, respond};
+use super::metadata::{call, refuse, respond, to_the_end};
 use super::{Door, convert, parse};
 use crate::app::{self, Error, Result};
+
+/// Action patterns of one session; there are far fewer actions.
+const MAX_ACTIONS: usize = 64;
 
 #[tonic::async_trait]
 impl Auth for Door {
@@ -23,7 +28,12 @@ impl Auth for Door {
             Ok(login) => login,
             Err(error) => return Err(refuse(self, &call, error).await),
         };
-        let answer = self.app.login(&call, login).await;
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = app.login(&call, login).await;
+            (call, answer)
+        })
+        .await?;
         respond(&call, answer, |(token, session)| LoginResponse {
             // EXPOSE: the reply hands the new token to its owner
             token: token.expose().to_owned(),
@@ -36,7 +46,15 @@ impl Auth for Door {
         request: Request<LogoutRequest>,
     ) -> std::result::Result<Response<LogoutResponse>, Status> {
         let call = call("/vault.v1.Auth/Logout", &request)?;
-        respond(&call, self.app.logout(&call).await, |_| LogoutResponse {})
+        {
+            let app = Arc::clone(&self.app);
+            let (call, answer) = to_the_end(async move {
+                let answer = app.logout(&call).await;
+                (call, answer)
+            })
+            .await?;
+            respond(&call, answer, |_| LogoutResponse {})
+        }
     }
 
     async fn who_am_i(
@@ -57,6 +75,12 @@ fn login(request: &LoginRequest) -> Result<app::LoginRequest> {
         ActionGlob::try_from(text.as_str())
             .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))
     };
+    if request.actions.len() > MAX_ACTIONS {
+        return Err(Error::new(
+            Reason::RequestInvalid,
+            format!("a session is narrowed to {MAX_ACTIONS} actions at most"),
+        ));
+    }
     Ok(app::LoginRequest {
         ttl_ms: convert::milliseconds("ttl", request.ttl)?,
         actions: request.actions.iter().map(action).collect::<Result<_>>()?,

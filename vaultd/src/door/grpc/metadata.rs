@@ -65,6 +65,14 @@ pub(super) fn respond<R, T>(
     Ok(response)
 }
 
+/// Runs what must not be cut off half-way: a client that goes away, or a deadline, ends the waiting only.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> std::result::Result<T, Status> {
+    let ran = tokio::spawn(work).await;
+    ran.map_err(|_| Status::internal("the request ended by a fault of the node"))
+}
+
 /// Refuses a request that cannot be parsed; it is recorded like any other.
 pub(super) async fn refuse(door: &Door, call: &Call, error: Error) -> Status {
     let id = id_text(call.request_id);

@@ -5,6 +5,8 @@
     reason = "messages are taken whole, so that nothing of them is left behind in the handler"
 )]
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 use vault_core::crypto::secret::{Passphrase, Share};
 use vault_core::crypto::shamir::Split;
@@ -20,7 +22,7 @@ use vault_proto::v1::{
 
 use super::Door;
 use super::convert::timestamp;
-use super::metadata::{call, refuse, respond};
+use super::metadata::{call, refuse, respond, to_the_end};
 use crate::app::{
     self, Born, Error, KeyInput, KeyringState, RekeyPhase, RekeyState, Result, SealChoice,
     SealStatus, UnsealState,
@@ -45,7 +47,13 @@ impl System for Door {
             },
             Err(error) => return Err(refuse(self, &call, error).await),
         };
-        respond(&call, self.app.init(&call, init).await, format_born)
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = app.init(&call, init).await;
+            (call, answer)
+        })
+        .await?;
+        respond(&call, answer, format_born)
     }
 
     async fn unseal(&self, request: Request<UnsealRequest>) -> Reply<UnsealResponse> {
@@ -72,7 +80,13 @@ impl System for Door {
 
     async fn seal(&self, request: Request<SealRequest>) -> Reply<SealResponse> {
         let call = call("/vault.v1.System/Seal", &request)?;
-        respond(&call, self.app.seal(&call).await, |()| SealResponse {})
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = app.seal(&call).await;
+            (call, answer)
+        })
+        .await?;
+        respond(&call, answer, |()| SealResponse {})
     }
 
     async fn start_rekey(&self, request: Request<StartRekeyRequest>) -> Reply<RekeyStatus> {
@@ -81,11 +95,13 @@ impl System for Door {
             Ok(choice) => choice,
             Err(error) => return Err(refuse(self, &call, error).await),
         };
-        respond(
-            &call,
-            self.app.start_rekey(&call, choice).await,
-            format_rekey,
-        )
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = app.start_rekey(&call, choice).await;
+            (call, answer)
+        })
+        .await?;
+        respond(&call, answer, format_rekey)
     }
 
     async fn submit_rekey(&self, request: Request<SubmitRekeyRequest>) -> Reply<RekeyStatus> {
@@ -97,21 +113,35 @@ impl System for Door {
             }
             None => return Err(refuse(self, &call, no_key()).await),
         };
-        respond(
-            &call,
-            self.app.submit_rekey(&call, input).await,
-            format_rekey,
-        )
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = app.submit_rekey(&call, input).await;
+            (call, answer)
+        })
+        .await?;
+        respond(&call, answer, format_rekey)
     }
 
     async fn cancel_rekey(&self, request: Request<CancelRekeyRequest>) -> Reply<RekeyStatus> {
         let call = call("/vault.v1.System/CancelRekey", &request)?;
-        respond(&call, self.app.cancel_rekey(&call).await, format_rekey)
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = app.cancel_rekey(&call).await;
+            (call, answer)
+        })
+        .await?;
+        respond(&call, answer, format_rekey)
     }
 
     async fn rotate_keyring(&self, request: Request<RotateKeyringRequest>) -> Reply<KeyringStatus> {
         let call = call("/vault.v1.System/RotateKeyring", &request)?;
-        respond(&call, self.app.rotate_keyring(&call).await, format_keyring)
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = app.rotate_keyring(&call).await;
+            (call, answer)
+        })
+        .await?;
+        respond(&call, answer, format_keyring)
     }
 
     async fn get_keyring_status(

@@ -3,11 +3,13 @@
 mod format;
 mod request;
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 use vault_proto::v1 as wire;
 use vault_proto::v1::secrets_server::Secrets;
 
-use super::metadata::{call, refuse, respond};
+use super::metadata::{call, refuse, respond, to_the_end};
 use super::{Door, parse};
 use crate::app::{Answer, Call, Result};
 
@@ -22,6 +24,25 @@ macro_rules! serve {
             Err(error) => return Err(refuse($door, &call, error).await),
         };
         let answer: Result<Answer<_>> = $act($door, &call, parsed).await;
+        respond(&call, answer, $format)
+    }};
+}
+
+/// The same for a write: once begun it runs to its end, whatever becomes of the client.
+macro_rules! serve_write {
+    ($door:expr, $path:literal, $request:expr, $parse:expr, |$app:ident, $call:ident, $parsed:pat_param| $act:expr, $format:expr) => {{
+        let call = call($path, &$request)?;
+        let $parsed = match $parse($request.into_inner()) {
+            Ok(parsed) => parsed,
+            Err(error) => return Err(refuse($door, &call, error).await),
+        };
+        let $app = Arc::clone(&$door.app);
+        let (call, answer) = to_the_end(async move {
+            let $call = &call;
+            let answer = $act.await;
+            (call, answer)
+        })
+        .await?;
         respond(&call, answer, $format)
     }};
 }
@@ -74,14 +95,13 @@ impl Secrets for Door {
         request: Request<wire::PutSecretRequest>,
     ) -> Reply<wire::PutSecretResponse> {
         let path = request.get_ref().path.clone();
-        let act = async |door: &Self, call: &Call, put| door.app.put_secret(call, put).await;
         let format = |reply| format::put(path, &reply);
-        serve!(
+        serve_write!(
             self,
             "/vault.v1.Secrets/PutSecret",
             request,
             request::put,
-            act,
+            |app, call, put| app.put_secret(call, put),
             format
         )
     }
@@ -107,15 +127,12 @@ impl Secrets for Door {
         &self,
         request: Request<wire::UpdateSecretRequest>,
     ) -> Reply<wire::DescribeSecretResponse> {
-        let act = async |door: &Self, call: &Call, (path, update, digest)| {
-            door.app.update_secret(call, path, update, digest).await
-        };
-        serve!(
+        serve_write!(
             self,
             "/vault.v1.Secrets/UpdateSecret",
             request,
             request::update,
-            act,
+            |app, call, (path, update, digest)| app.update_secret(call, path, update, digest),
             format::described
         )
     }
@@ -183,15 +200,12 @@ impl Secrets for Door {
         &self,
         request: Request<wire::SetLabelRequest>,
     ) -> Reply<wire::SetLabelResponse> {
-        let act = async |door: &Self, call: &Call, (path, label, digest)| {
-            door.app.set_label(call, path, label, digest).await
-        };
-        serve!(
+        serve_write!(
             self,
             "/vault.v1.Secrets/SetLabel",
             request,
             request::set_label,
-            act,
+            |app, call, (path, label, digest)| app.set_label(call, path, label, digest),
             format::labels
         )
     }
@@ -200,15 +214,12 @@ impl Secrets for Door {
         &self,
         request: Request<wire::RemoveLabelRequest>,
     ) -> Reply<wire::SetLabelResponse> {
-        let act = async |door: &Self, call: &Call, (path, label, digest)| {
-            door.app.remove_label(call, path, label, digest).await
-        };
-        serve!(
+        serve_write!(
             self,
             "/vault.v1.Secrets/RemoveLabel",
             request,
             request::remove_label,
-            act,
+            |app, call, (path, label, digest)| app.remove_label(call, path, label, digest),
             format::labels
         )
     }
@@ -217,17 +228,13 @@ impl Secrets for Door {
         &self,
         request: Request<wire::DeleteSecretRequest>,
     ) -> Reply<wire::DeleteSecretResponse> {
-        let act = async |door: &Self, call: &Call, (target, delete, dry_run, digest)| {
-            door.app
-                .delete_secret(call, target, delete, dry_run, digest)
-                .await
-        };
-        serve!(
+        serve_write!(
             self,
             "/vault.v1.Secrets/DeleteSecret",
             request,
             request::delete,
-            act,
+            |app, call, (target, delete, dry_run, digest)| app
+                .delete_secret(call, target, delete, dry_run, digest),
             format::deleted
         )
     }
@@ -253,23 +260,18 @@ impl Secrets for Door {
         &self,
         request: Request<wire::RestoreSecretRequest>,
     ) -> Reply<wire::RestoreSecretResponse> {
-        let act = async |door: &Self, call: &Call, restore: request::Restore| {
-            door.app
-                .restore_secret(
-                    call,
-                    restore.path,
-                    restore.id,
-                    restore.new_path,
-                    restore.digest,
-                )
-                .await
-        };
-        serve!(
+        serve_write!(
             self,
             "/vault.v1.Secrets/RestoreSecret",
             request,
             request::restore,
-            act,
+            |app, call, restore| app.restore_secret(
+                call,
+                restore.path,
+                restore.id,
+                restore.new_path,
+                restore.digest,
+            ),
             format::restored
         )
     }
@@ -278,16 +280,13 @@ impl Secrets for Door {
         &self,
         request: Request<wire::DestroySecretRequest>,
     ) -> Reply<wire::DestroySecretResponse> {
-        let act = async |door: &Self, call: &Call, (path, what, digest)| {
-            door.app.destroy_secret(call, path, what, digest).await
-        };
         let format = |destroyed_versions| wire::DestroySecretResponse { destroyed_versions };
-        serve!(
+        serve_write!(
             self,
             "/vault.v1.Secrets/DestroySecret",
             request,
             request::destroy,
-            act,
+            |app, call, (path, what, digest)| app.destroy_secret(call, path, what, digest),
             format
         )
     }
@@ -296,17 +295,18 @@ impl Secrets for Door {
         &self,
         request: Request<wire::CopySecretRequest>,
     ) -> Reply<wire::CopySecretResponse> {
-        let act = async |door: &Self, call: &Call, (source, destination, drop_history, digest)| {
-            door.app
-                .copy_secret(call, source, destination, drop_history, digest)
-                .await
-        };
-        serve!(
+        serve_write!(
             self,
             "/vault.v1.Secrets/CopySecret",
             request,
             request::copy,
-            act,
+            |app, call, (source, destination, drop_history, digest)| app.copy_secret(
+                call,
+                source,
+                destination,
+                drop_history,
+                digest
+            ),
             format::copied
         )
     }
@@ -315,18 +315,18 @@ impl Secrets for Door {
         &self,
         request: Request<wire::MoveSecretRequest>,
     ) -> Reply<wire::MoveSecretResponse> {
-        let act = async |door: &Self, call: &Call, (source, destination, digest)| {
-            door.app
-                .move_secret(call, source, destination, digest)
-                .await
-        };
         let format = |folder| wire::MoveSecretResponse { folder };
-        serve!(
+        serve_write!(
             self,
             "/vault.v1.Secrets/MoveSecret",
             request,
             request::moving,
-            act,
+            |app, call, (source, destination, digest)| app.move_secret(
+                call,
+                source,
+                destination,
+                digest
+            ),
             format
         )
     }
