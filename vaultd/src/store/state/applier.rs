@@ -17,7 +17,7 @@ use super::super::{Entry, Fatal, Position, Response, SnapshotError};
 use super::apply::{Fault, Work, signer_key};
 use super::install;
 use super::meta::Meta;
-use super::{Shared, rows};
+use super::{Shared, checkpoint, rows};
 
 /// After this many bytes of entries a commit is made durable, ticks apart.
 const DURABLE_BYTES: usize = 16 << 20;
@@ -34,6 +34,7 @@ pub(super) enum Job {
     ),
     Sync(SyncSender<()>),
     Tick,
+    Backfill,
 }
 
 /// The thread's own state.
@@ -94,6 +95,13 @@ impl Applier {
                     done.send(()).unwrap_or_default();
                 }),
                 Job::Tick => self.make_durable(),
+                Job::Backfill => {
+                    if let Err(error) = checkpoint::backfill(&self.connection) {
+                        // A full disk; the write-ahead log waits.
+                        tracing::debug!(%error, "no checkpoint");
+                    }
+                    Ok(())
+                }
                 Job::Install(mut source, done) => self.install(source.as_mut()).map(|result| {
                     drop(done.send(result));
                 }),
@@ -114,6 +122,7 @@ impl Applier {
     fn apply(&mut self, entries: &[Entry]) -> Result<Vec<Response>, Fault> {
         self.volatile += entries.iter().map(Entry::size).sum::<usize>();
         let promise = if self.volatile >= DURABLE_BYTES {
+            self.shared.wake_checkpointer();
             Promise::Power
         } else {
             Promise::Process

@@ -1,5 +1,7 @@
-//! Housekeeping once a second: the log of the database is copied back, and the applied position made
-//! durable. Passive: it never makes the writer or a reader wait.
+//! Housekeeping once a second, and whenever much was written: the applied position is made durable, and
+//! the database's write-ahead log copied back. Passive: nobody waits for it. A log that has grown all
+//! the same is finished by the writer, between two commits, so that it can begin anew: under steady
+//! writes a checkpoint beside the writer never catches up.
 
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,6 +15,9 @@ use super::Shared;
 use super::applier::Job;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Pages of write-ahead log from which the writer finishes it: 16 MiB.
+const LONG: i64 = 4096;
 
 /// Runs until the state is closed.
 pub(super) fn run(path: &Path, shared: &Shared, space: &Space, jobs: Option<Sender<Job>>) {
@@ -29,25 +34,34 @@ pub(super) fn run(path: &Path, shared: &Shared, space: &Space, jobs: Option<Send
         if applied == seen {
             continue;
         }
-        if jobs.send(Job::Tick).is_err() {
-            return;
-        }
+        let mut sent = jobs.send(Job::Tick);
         match checkpoint(&mut connection, path) {
-            Ok(()) => seen = applied,
+            Ok(pages) => {
+                seen = applied;
+                if pages >= LONG {
+                    sent = sent.and_then(|()| jobs.send(Job::Backfill));
+                }
+            }
             // Tried again at the next tick; the writer meets the same disk and reports it.
             Err(error) => tracing::debug!(%error, "no checkpoint"),
+        }
+        if sent.is_err() {
+            return;
         }
     }
 }
 
-fn checkpoint(connection: &mut Option<Connection>, path: &Path) -> rusqlite::Result<()> {
+fn checkpoint(connection: &mut Option<Connection>, path: &Path) -> rusqlite::Result<i64> {
     let open = match connection.take() {
         Some(open) => open,
         None => connect(path)?,
     };
-    connection
-        .insert(open)
-        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    backfill(connection.insert(open))
+}
+
+/// Copies back what it can; returns the length of the write-ahead log in pages.
+pub(super) fn backfill(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

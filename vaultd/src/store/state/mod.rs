@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, fence};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -78,6 +78,7 @@ pub(crate) struct Shared {
     /// Odd while the applier changes what readers see.
     sequence: AtomicU64,
     durable: AtomicU64,
+    checkpointer: Mutex<Option<Thread>>,
     stop: AtomicBool,
 }
 
@@ -115,6 +116,16 @@ impl Shared {
         self.published.store(Arc::new(published));
         self.sequence.fetch_add(1, SeqCst);
         self.watch.send_replace(applied);
+    }
+
+    fn wake_checkpointer(&self) {
+        let thread = self
+            .checkpointer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.as_ref() {
+            thread.unpark();
+        }
     }
 
     /// Nothing was changed after all.
@@ -231,6 +242,7 @@ impl State {
             published: ArcSwap::from_pointee(published),
             sequence: AtomicU64::new(0),
             durable: AtomicU64::new(0),
+            checkpointer: Mutex::new(None),
             stop: AtomicBool::new(false),
         });
         let mut applier = Applier::new(
@@ -274,10 +286,16 @@ impl State {
         )?);
         let (shared, path) = (Arc::clone(&self.shared), self.path.clone());
         let jobs = self.sender().ok();
-        threads.push(spawn(
+        let housekeeper = spawn(
             "store-checkpoint",
             Box::new(move || checkpoint::run(&path, &shared, &space, jobs)),
-        )?);
+        )?;
+        *self
+            .shared
+            .checkpointer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(housekeeper.thread().clone());
+        threads.push(housekeeper);
         let (shared, path) = (Arc::clone(&self.shared), self.path.clone());
         threads.push(spawn(
             "store-scrub",
