@@ -4,6 +4,7 @@
 //! Nothing waits by sleeping and no port is fixed: the daemon reports readiness over the service
 //! manager's socket and listens where the kernel lets it.
 
+pub mod bench;
 mod daemon;
 pub mod load;
 mod output;

@@ -1,0 +1,140 @@
+//! A caller: one connection over TLS, an ordinary session, any method by its path.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper_util::rt::TokioIo;
+use prost::Message;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+use tonic_prost::ProstCodec;
+use tower::service_fn;
+use vault_proto::v1::{LoginRequest, LoginResponse, PutSecretRequest, PutSecretResponse};
+
+use super::Failure;
+
+/// One connection; clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    channel: Channel,
+    token: Option<MetadataValue<Ascii>>,
+}
+
+impl Caller {
+    /// Connects to `address`, trusting the CA `pem` and no other. Without a token.
+    pub(super) async fn connect(address: SocketAddr, pem: &str) -> Result<Self, Failure> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(pem.as_bytes())?)?;
+        let provider = Arc::new(vaultd::tls::provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let (config, name) = (Arc::new(config), ServerName::try_from("localhost")?);
+        let connector = service_fn(move |_| {
+            let (config, name) = (Arc::clone(&config), name.clone());
+            async move {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                let connected = tokio_rustls::TlsConnector::from(config).connect(name, stream);
+                connected.await.map(TokioIo::new)
+            }
+        });
+        let channel = Endpoint::from_static("https://localhost")
+            .initial_stream_window_size(1 << 20)
+            .initial_connection_window_size(4 << 20)
+            .connect_with_connector(connector)
+            .await?;
+        Ok(Self {
+            channel,
+            token: None,
+        })
+    }
+
+    /// The same connection with this token.
+    pub(super) fn with_token(&self, token: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            channel: self.channel.clone(),
+            token: Some(format!("Bearer {token}").parse()?),
+        })
+    }
+
+    /// The same connection with a session of its own.
+    pub(super) async fn login(&self) -> Result<(Self, String), Failure> {
+        let session: LoginResponse = self
+            .call("/vault.v1.Auth/Login", LoginRequest::default())
+            .await?;
+        Ok((self.with_token(&session.token)?, session.token))
+    }
+
+    /// One call.
+    pub(super) async fn call<Q, P>(&self, path: &'static str, message: Q) -> Result<P, Status>
+    where
+        Q: Message + 'static,
+        P: Message + Default + 'static,
+    {
+        self.send(path, Request::new(message)).await
+    }
+
+    /// Puts 1 KiB, as clients do: with a request id of its own, so that it could be repeated.
+    pub(super) async fn put(&self, path: String, fill: u64) -> Result<(), Status> {
+        let message = PutSecretRequest {
+            path,
+            fields: [("value".to_owned(), value(fill))].into(),
+            ..PutSecretRequest::default()
+        };
+        let mut request = Request::new(message);
+        if let Ok(id) = request_id().parse() {
+            request.metadata_mut().insert("vault-request-id", id);
+        }
+        let _put: PutSecretResponse = self.send("/vault.v1.Secrets/PutSecret", request).await?;
+        Ok(())
+    }
+
+    async fn send<Q, P>(&self, path: &'static str, mut request: Request<Q>) -> Result<P, Status>
+    where
+        Q: Message + 'static,
+        P: Message + Default + 'static,
+    {
+        if let Some(token) = &self.token {
+            request
+                .metadata_mut()
+                .insert("authorization", token.clone());
+        }
+        let mut grpc = Grpc::new(self.channel.clone());
+        grpc.ready()
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
+        let path = PathAndQuery::from_static(path);
+        let reply = grpc.unary(request, path, ProstCodec::default()).await?;
+        Ok(reply.into_inner())
+    }
+}
+
+/// 1 KiB that differs.
+pub(super) fn value(fill: u64) -> bytes::Bytes {
+    let mut value = vec![0x5a; 1024];
+    value[..8].copy_from_slice(&fill.to_be_bytes());
+    value.into()
+}
+
+fn request_id() -> String {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).expect("entropy");
+    let digits = hex::encode(id);
+    [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    ]
+    .join("-")
+}

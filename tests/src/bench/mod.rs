@@ -1,0 +1,61 @@
+//! The benchmark: what a request costs beside an echo on the same server, and what a daemon costs at rest.
+//!
+//! | module | what it measures |
+//! |---|---|
+//! | [`reads`] | `GetSecret` against the echo |
+//! | [`writes`] | `PutSecret` against the echo, rows and syncs per put |
+//! | [`process`] | memory, start and cold reads of a daemon in a process of its own; `vaultctl get` |
+//!
+//! Ratios are of alternating rounds in one process, so that they hold on a busy machine too: of five
+//! rounds the median counts.
+
+mod client;
+mod daemon;
+mod echo;
+mod load;
+mod node;
+mod options;
+mod process;
+mod reads;
+mod report;
+mod writes;
+
+use options::Options;
+use report::Report;
+
+/// Anything that goes wrong here is told and ends the benchmark.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures and prints; whether all limits were met, where that was asked for.
+///
+/// # Errors
+/// When something cannot be measured.
+pub fn run(arguments: impl Iterator<Item = String>) -> Result<bool, Failure> {
+    let options = Options::parse(arguments)?;
+    let mut report = Report::new(&options);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        if options.wants("reads") || options.wants("writes") {
+            let node = node::Serving::start(None).await?;
+            let caller = node.caller().await?;
+            if options.wants("reads") {
+                reads::measure(&options, &caller, &mut report).await?;
+            }
+            if options.wants("writes") {
+                writes::measure(&options, &node, &caller, &mut report).await?;
+            }
+            node.end().await?;
+        }
+        if options.wants("writes") {
+            writes::measure_slow_syncs(&options, &mut report).await?;
+        }
+        if options.wants("process") {
+            process::measure(&options, &mut report).await?;
+        }
+        Ok::<(), Failure>(())
+    })?;
+    report.print();
+    Ok(!options.assert || report.all_met())
+}
