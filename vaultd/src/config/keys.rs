@@ -164,7 +164,7 @@ pub const KEYS: &[Key] = &[
         "20s",
         "how long requests in flight may take once the daemon stops",
     ),
-    key("cache.bytes", "64MiB", "memory for cached sealed records"),
+    key("cache.bytes", "32MiB", "memory for cached sealed records"),
     key("seal.key_file", "", "file of the key-file seal"),
     key(
         "seal.credential",
