@@ -63,7 +63,9 @@ impl Daemon {
         let child = self.child.insert(child);
         let ca = self.dir.path().join("data/tls/ca.pem");
         let begun = Instant::now();
+        let mut looks = tokio::time::interval(Duration::from_millis(1));
         while begun.elapsed() < LIMIT {
+            looks.tick().await;
             if let Some(status) = child.try_wait()? {
                 let log = fs::read_to_string(self.dir.path().join("vaultd.log"))?;
                 return Err(format!("vaultd ended with {status}:\n{log}").into());
@@ -73,7 +75,6 @@ impl Daemon {
             {
                 return Ok(caller);
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Err("vaultd was not ready in time".into())
     }
