@@ -180,7 +180,9 @@ pub async fn serve<A: Application>(
     app.shut_down().await;
     watched.abort();
     if let Some(pages) = pages {
+        // Its port is free only when the task is gone.
         pages.abort();
+        drop(pages.await);
     }
     drop(file);
     result

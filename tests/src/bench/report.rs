@@ -1,4 +1,4 @@
-//! The table.
+//! The table that the benchmark prints: value, limit, met or not.
 
 use super::options::Options;
 

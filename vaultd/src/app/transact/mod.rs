@@ -8,6 +8,7 @@
 //! Invariants: ids, nonces and data keys are drawn here, after evaluation, once per sealing; a job is
 //! answered after its batch is applied; a refusal is answered after everything it was evaluated over is.
 
+mod ids;
 mod overlay;
 mod proposer;
 

@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
-use minicbor::{Decode, Encode};
 use tokio::sync::mpsc;
-use vault_core::crypto::envelope::Class;
 use vault_core::crypto::keyring::Keyring;
 use vault_core::crypto::ring::Term;
 use vault_core::crypto::sign;
 use vault_core::record::{
-    Batch, Document, IdBlock, Key, Kind, Outcome, RecordError, Revision, Transaction, Tx, View,
+    Batch, IdBlock, Key, Kind, Outcome, RecordError, Revision, Transaction, Tx, View,
 };
 
+use super::ids::{ID_BLOCK, IDS_PER_JOB, NextId, ids_key};
 use super::overlay::{InFlight, Overlay};
 use super::{Failure, Job, Settled, Verdict};
 use crate::app::unsealed::{Keys, Unsealed};
@@ -29,21 +28,6 @@ const BATCH: usize = 512;
 const BATCH_BYTES: usize = 2 << 20;
 /// Evaluations of one job before it is refused as contended.
 const ATTEMPTS: u8 = 3;
-/// Ids that a leader reserves at a time, and the most that one job takes.
-const ID_BLOCK: u64 = 4096;
-const IDS_PER_JOB: u64 = 64;
-
-/// The next id that no leader has reserved.
-#[derive(Debug, Encode, Decode)]
-struct NextId {
-    #[n(0)]
-    next: u64,
-}
-
-impl Document for NextId {
-    const CLASS: Class = Class::Shared;
-}
-
 /// Jobs of one batch, with the place of their transaction in it.
 type Waiters = Vec<(Job, Option<usize>)>;
 
@@ -391,10 +375,6 @@ impl Loop {
 /// The clear record that names the key which signs the log.
 pub(in crate::app) fn signer_key() -> Key {
     Key::new(Kind::Header, &[b"log-signer"])
-}
-
-fn ids_key() -> Key {
-    Key::new(Kind::Ids, &[])
 }
 
 fn answer(mut job: Job, verdict: Verdict) {
