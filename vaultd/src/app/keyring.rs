@@ -19,6 +19,7 @@ use vault_proto::v1::Reason;
 
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
+use super::operate::Unrecorded;
 use super::setup::keyring_key;
 use super::transact::{Terms, Verdict, signer_key};
 use super::unsealed::Unsealed;
@@ -97,13 +98,16 @@ impl App {
     /// # Errors
     /// `ROTATION_IN_PROGRESS`, or as of any write.
     pub async fn rotate_keyring(self: &Arc<Self>, call: &Call) -> Result<Answer<KeyringState>> {
-        let granted = self
-            .read(call, |visit, _| {
-                visit
-                    .grant(Action::KEYRING_ROTATE, Resource::System)
-                    .map(drop)
-            })
-            .await?;
+        self.operate(
+            call,
+            Action::KEYRING_ROTATE,
+            Unrecorded::Refuse,
+            self.rotate_terms(),
+        )
+        .await
+    }
+
+    async fn rotate_terms(self: &Arc<Self>) -> Result<KeyringState> {
         let _ceremony = self.ceremony.lock().await;
         if self.rotation.running.load(Ordering::Acquire) {
             return Err(Error::new(
@@ -119,8 +123,7 @@ impl App {
         self.put_keyring(&unsealed, next).await?;
         self.rotation.advance(0, self.store.rows());
         self.resume_rewrap();
-        let state = self.keyring_state()?;
-        Ok(granted.map(|()| state))
+        self.keyring_state()
     }
 
     /// The keyring's terms and the job's progress.

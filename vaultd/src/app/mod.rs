@@ -3,6 +3,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`pipeline`] | the one way through for reads and writes |
+//! | [`operate`] | the same for what is granted and neither reads nor writes records |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
 //! | [`audit`] | the audit log |
 //! | [`setup`], [`sealing`], [`rekey`], [`keyring`] | birth, seals and keys of a node |
@@ -20,6 +21,7 @@ mod error;
 mod freshness;
 mod jobs;
 mod keyring;
+mod operate;
 mod pipeline;
 mod refusal;
 mod rekey;

@@ -200,6 +200,12 @@ impl App {
 
     /// Finishes the audit entry, and answers only once it is with the kernel.
     async fn record<R>(&self, mut entry: Entry, notes: Notes, result: Result<R>) -> Result<R> {
+        self.describe(&mut entry, &notes);
+        self.finish(entry, result).await
+    }
+
+    /// Fills an audit entry in: who, about what, and what authorisation said.
+    pub(super) fn describe(&self, entry: &mut Entry, notes: &Notes) {
         let keys = self.keys.load();
         let blind = |name: &[u8]| keys.as_deref().map_or([0; 32], |keys| blind(keys, name));
         if let Some((accessor, principal)) = &notes.actor {
@@ -233,7 +239,6 @@ impl App {
         if let Some(version) = notes.version {
             entry.version(version);
         }
-        self.finish(entry, result).await
     }
 
     /// Finishes an audit entry with a result.
@@ -258,7 +263,7 @@ impl App {
         }
     }
 
-    fn read_one_state<R>(
+    pub(super) fn read_one_state<R>(
         &self,
         call: &Call,
         notes: &mut Notes,

@@ -4,7 +4,7 @@
 //! state is in memory: a restart cancels.
 
 use bytes::Bytes;
-use vault_core::access::{Action, Resource};
+use vault_core::access::Action;
 use vault_core::crypto::secret::{Passphrase, RootKey, Share};
 use vault_core::crypto::slots::SealHeader;
 use vault_core::crypto::unseal::{Confirming, Step, Unsealing};
@@ -14,6 +14,7 @@ use vault_proto::v1::Reason;
 use super::App;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
+use super::operate::Unrecorded;
 use super::sealing::{KeyInput, wrong_share};
 use super::setup::{Made, SealChoice, keyring_key, seal_key};
 use super::transact::{Terms, Verdict};
@@ -70,7 +71,10 @@ impl App {
     /// # Errors
     /// `REKEY_IN_PROGRESS`, or as of any read.
     pub async fn start_rekey(&self, call: &Call, choice: SealChoice) -> Result<Answer<RekeyState>> {
-        let granted = self.rekey_granted(call).await?;
+        self.rekeying(call, self.begin_rekey(choice)).await
+    }
+
+    async fn begin_rekey(&self, choice: SealChoice) -> Result<RekeyState> {
         let header = self.seal_header()?;
         let mut ceremony = self.ceremony.lock().await;
         if ceremony.rekey.is_some() {
@@ -83,7 +87,7 @@ impl App {
             choice: Some(choice),
             unsealing: Unsealing::new(header.clone()),
         });
-        Ok(granted.map(|()| state(RekeyPhase::Authorise, header.threshold(), Vec::new())))
+        Ok(state(RekeyPhase::Authorise, header.threshold(), Vec::new()))
     }
 
     /// Enters a share or passphrase of the present seal, or re-enters a new share.
@@ -91,7 +95,10 @@ impl App {
     /// # Errors
     /// `REKEY_NOT_STARTED`; each wrong share is named.
     pub async fn submit_rekey(&self, call: &Call, input: KeyInput) -> Result<Answer<RekeyState>> {
-        let granted = self.rekey_granted(call).await?;
+        self.rekeying(call, self.step_rekey(input)).await
+    }
+
+    async fn step_rekey(&self, input: KeyInput) -> Result<RekeyState> {
         let mut ceremony = self.ceremony.lock().await;
         let rekey = ceremony.rekey.take().ok_or_else(|| {
             Error::new(
@@ -109,8 +116,9 @@ impl App {
                 confirming,
             } => self.verify_rekey(header, root, confirming, input).await,
         };
-        ceremony.rekey = rest;
-        result.map(|state| granted.map(|()| state))
+        // A node that was sealed meanwhile keeps nothing of it.
+        ceremony.rekey = rest.filter(|_| self.keys.load().is_some());
+        result
     }
 
     /// Gives a rekey up; the present seal stays.
@@ -118,16 +126,20 @@ impl App {
     /// # Errors
     /// As of any read.
     pub async fn cancel_rekey(&self, call: &Call) -> Result<Answer<RekeyState>> {
-        let granted = self.rekey_granted(call).await?;
-        self.ceremony.lock().await.rekey = None;
-        Ok(granted.map(|()| state(RekeyPhase::Cancelled, 0, Vec::new())))
-    }
-
-    async fn rekey_granted(&self, call: &Call) -> Result<Answer<()>> {
-        self.read(call, |visit, _| {
-            visit.grant(Action::REKEY, Resource::System).map(drop)
+        self.rekeying(call, async {
+            self.ceremony.lock().await.rekey = None;
+            Ok(state(RekeyPhase::Cancelled, 0, Vec::new()))
         })
         .await
+    }
+
+    async fn rekeying(
+        &self,
+        call: &Call,
+        step: impl Future<Output = Result<RekeyState>>,
+    ) -> Result<Answer<RekeyState>> {
+        self.operate(call, Action::REKEY, Unrecorded::Refuse, step)
+            .await
     }
 
     async fn authorise_rekey(

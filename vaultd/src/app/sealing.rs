@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vault_core::access::{Action, Resource};
+use vault_core::access::Action;
 use vault_core::crypto::keyring::Keyring;
 use vault_core::crypto::secret::{Passphrase, RootKey, Share};
 use vault_core::crypto::slots::{SealError, SealHeader, SealKind};
@@ -13,6 +13,7 @@ use vault_proto::v1::Reason;
 
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
+use super::operate::Unrecorded;
 use super::rekey::Rekey;
 use super::unsealed::Unsealed;
 use super::{App, setup};
@@ -72,23 +73,25 @@ impl App {
     /// When the share is none of this seal's.
     pub async fn cancel_unseal(&self, call: &Call, share: Share) -> Result<Answer<UnsealState>> {
         let entry = self.begin(call);
-        let result = self.cancel(&share).await;
+        let result = match self.audit_ready() {
+            Ok(()) => self.cancel(&share).await,
+            Err(error) => Err(error),
+        };
         let state = self.finish(entry, result).await?;
         Ok(self.answer(state))
     }
 
-    /// Wipes all key material. Works on a full disk.
+    /// Wipes all key material. Works on a full disk, and where the audit takes no line: that the answer then
+    /// says so is all that is left of it.
     ///
     /// # Errors
-    /// As of any read: it takes the right to.
+    /// As of any read: it takes the right to. `OUTCOME_UNKNOWN` when it is sealed and unrecorded.
     pub async fn seal(&self, call: &Call) -> Result<Answer<()>> {
-        let answer = self
-            .read(call, |visit, _| {
-                visit.grant(Action::SEAL, Resource::System).map(drop)
-            })
-            .await?;
-        self.scrub().await;
-        Ok(answer)
+        self.operate(call, Action::SEAL, Unrecorded::GoOn, async {
+            self.scrub().await;
+            Ok(())
+        })
+        .await
     }
 
     /// Takes the keys away and waits until no request holds them any more.

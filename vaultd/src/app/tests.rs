@@ -17,6 +17,7 @@ use crate::raft::{Node, NodeOptions, Timing};
 use crate::store::{Fatal, Options, Store};
 
 mod narrowing;
+mod operations;
 
 struct World {
     app: Arc<App>,
@@ -25,6 +26,11 @@ struct World {
 }
 
 async fn open(dir: &Path) -> Arc<App> {
+    let config = AuditConfig::in_directory(dir.join("audit"));
+    open_with(dir, || Audit::open(&config, 1, Arc::new(Clock)).unwrap()).await
+}
+
+async fn open_with(dir: &Path, audit: impl FnOnce() -> Audit) -> Arc<App> {
     let mut options = Options::new([7; 16], Fatal::new(|_| std::process::abort()));
     options.segment_bytes = 1 << 20;
     options.reserve_bytes = 0;
@@ -38,12 +44,6 @@ async fn open(dir: &Path) -> Arc<App> {
         },
     )
     .unwrap();
-    let audit = Audit::open(
-        &AuditConfig::in_directory(dir.join("audit")),
-        1,
-        Arc::new(Clock),
-    )
-    .unwrap();
     let settings = Settings {
         node_id: 1,
         region: "home".to_owned(),
@@ -51,7 +51,7 @@ async fn open(dir: &Path) -> Arc<App> {
         automatic: Automatic::default(),
         dev: false,
     };
-    App::start(settings, store, node, audit, Clock)
+    App::start(settings, store, node, audit(), Clock)
         .await
         .unwrap()
 }
@@ -73,7 +73,10 @@ fn call(path: &str, token: Option<&TokenText>) -> Call {
 }
 
 async fn born(dir: &Path) -> World {
-    let app = open(dir).await;
+    born_in(open(dir).await).await
+}
+
+async fn born_in(app: Arc<App>) -> World {
     let request = InitRequest {
         seal: SealChoice::Shamir(Split::new(2, 3).unwrap()),
         setup_code: String::new(),

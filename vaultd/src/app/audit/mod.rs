@@ -17,7 +17,7 @@ mod queue;
 mod sink;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod writer;
 
 use std::io;

@@ -11,7 +11,14 @@ use super::*;
 
 mod fake;
 
-use fake::{Fake, Hands, Mood};
+use fake::Hands;
+pub(in crate::app) use fake::{Fake, Mood};
+
+/// An audit that a test of the application breaks and reads.
+pub(in crate::app) fn breakable() -> (Audit, Fake) {
+    let (audit, fake, _) = audit();
+    (audit, fake)
+}
 
 fn audit_with(config: &AuditConfig) -> (Audit, Fake, Arc<Hands>) {
     let (fake, hands) = (Fake::default(), Arc::new(Hands::default()));

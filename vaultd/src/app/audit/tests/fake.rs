@@ -25,7 +25,7 @@ impl AuditClock for Hands {
 
 /// What the sink does with the next lines.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Mood {
+pub(in crate::app) enum Mood {
     Well,
     Full,
     Stalled,
@@ -42,15 +42,15 @@ pub(super) struct Seen {
 
 /// A sink that a test watches and breaks.
 #[derive(Clone, Default)]
-pub(super) struct Fake(pub(super) Arc<(Mutex<Seen>, Condvar)>);
+pub(in crate::app) struct Fake(pub(super) Arc<(Mutex<Seen>, Condvar)>);
 
 impl Fake {
-    pub(super) fn set(&self, mood: Mood) {
+    pub(in crate::app) fn set(&self, mood: Mood) {
         self.0.0.lock().unwrap().mood = Some(mood);
         self.0.1.notify_all();
     }
 
-    pub(super) fn lines(&self) -> Vec<Value> {
+    pub(in crate::app) fn lines(&self) -> Vec<Value> {
         let seen = self.0.0.lock().unwrap();
         let text = std::str::from_utf8(&seen.text).unwrap();
         text.lines()

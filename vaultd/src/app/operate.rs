@@ -1,0 +1,97 @@
+//! What takes a grant like a read, and then does something else than read or write records: sealing,
+//! rekeying, rotating, making a backup.
+//!
+//! One audit entry spans authentication, grant, act and outcome. [`App::operate`] is for an act that ends in
+//! one call; one that ends later (a stream) keeps the [`Operation`] from [`App::granted`] and brings it to
+//! [`App::ended`]. An operation that is dropped is recorded as aborted, with its caller.
+
+use vault_core::access::{Action, Resource};
+use vault_proto::v1::Reason;
+
+use super::App;
+use super::audit::Entry;
+use super::call::{Answer, Call};
+use super::error::{Error, Result};
+use super::pipeline::Notes;
+
+/// What becomes of an operation that cannot be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unrecorded {
+    /// It is refused before it begins.
+    Refuse,
+    /// It happens all the same: sealing is the emergency brake, and no full disk may hold it.
+    GoOn,
+}
+
+/// Something that was granted and has not ended yet.
+#[derive(Debug)]
+#[must_use = "an operation ends with `App::ended`, or is recorded as aborted"]
+pub(super) struct Operation {
+    entry: Entry,
+    action: Action,
+}
+
+impl App {
+    /// Authenticates, authorises, acts, and records how it ended. `act` does not begin before the grant.
+    pub(super) async fn operate<R>(
+        &self,
+        call: &Call,
+        action: Action,
+        unrecorded: Unrecorded,
+        act: impl Future<Output = Result<R>>,
+    ) -> Result<Answer<R>> {
+        let operation = self.granted(call, action, unrecorded).await?;
+        let result = act.await;
+        self.ended(operation, result).await
+    }
+
+    /// The grant for an operation. A refusal is recorded here.
+    pub(super) async fn granted(
+        &self,
+        call: &Call,
+        action: Action,
+        unrecorded: Unrecorded,
+    ) -> Result<Operation> {
+        let mut entry = self.begin(call);
+        let mut notes = Notes::default();
+        let recordable = match unrecorded {
+            Unrecorded::Refuse => self.audit_ready(),
+            Unrecorded::GoOn => Ok(()),
+        };
+        let granted = match recordable {
+            Ok(()) => self.may_answer(call).await,
+            Err(error) => Err(error),
+        };
+        // The keys are let go of before the act: sealing waits until nobody holds them.
+        let granted = granted.map(drop).and_then(|()| {
+            self.read_one_state(call, &mut notes, &mut |visit, _| {
+                visit.grant(action, Resource::System).map(drop)
+            })
+        });
+        self.describe(&mut entry, &notes);
+        match granted {
+            Ok(()) => Ok(Operation { entry, action }),
+            Err(error) => self.finish(entry, Err(error)).await,
+        }
+    }
+
+    /// Records how an operation ended, and answers.
+    pub(super) async fn ended<R>(
+        &self,
+        operation: Operation,
+        result: Result<R>,
+    ) -> Result<Answer<R>> {
+        let Operation { entry, action } = operation;
+        let done = result.is_ok();
+        match self.finish(entry, result).await {
+            Ok(reply) => Ok(self.answer(reply)),
+            Err(error) if done && error.reason() == Reason::AuditUnavailable => Err(Error::new(
+                Reason::OutcomeUnknown,
+                format!(
+                    "`{action}` was done, but could not be recorded; look before you repeat it"
+                ),
+            )),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What is granted and is no record: its audit line says how it ended.
+
+use serde_json::Value;
+
+use super::super::audit::tests::{Fake, Mood, breakable};
+use super::*;
+
+/// An open vault whose audit a test reads and breaks.
+async fn watched(dir: &Path) -> (World, Fake) {
+    let (audit, fake) = breakable();
+    let world = born_in(open_with(dir, || audit).await).await;
+    unseal(&world).await;
+    (world, fake)
+}
+
+/// The lines of one method so far: status, reason, whether its caller is named.
+fn lines(fake: &Fake, method: &str) -> Vec<(String, String, bool)> {
+    let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
+    let lines = fake.lines().into_iter();
+    let of = lines.filter(|line| text(line, "method").ends_with(method));
+    of.map(|line| {
+        let named = !text(&line, "accessor").is_empty();
+        (text(&line, "status"), text(&line, "reason"), named)
+    })
+    .collect()
+}
+
+fn line(status: &str, reason: &str) -> (String, String, bool) {
+    (status.to_owned(), reason.to_owned(), true)
+}
+
+fn share(share: &Share) -> KeyInput {
+    KeyInput::Share(Share::copy_of(share.expose()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealing_is_recorded_once_with_its_caller_and_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = watched(dir.path()).await;
+    let seal = call("Seal", Some(&world.token));
+    world.app.seal(&seal).await.unwrap();
+    assert_eq!(lines(&fake, "/Seal"), [line("ok", "")]);
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_of_a_rekey_that_is_refused_is_recorded_as_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = watched(dir.path()).await;
+    let submit = call("SubmitRekey", Some(&world.token));
+    let none = world.app.submit_rekey(&submit, share(&world.shares[0]));
+    assert_eq!(none.await.unwrap_err().reason(), Reason::RekeyNotStarted);
+    let start = call("StartRekey", Some(&world.token));
+    let choice = || SealChoice::Shamir(Split::new(2, 2).unwrap());
+    world.app.start_rekey(&start, choice()).await.unwrap();
+    world.app.start_rekey(&start, choice()).await.unwrap_err();
+    let junk = KeyInput::Share(Share::copy_of("vault-share-junk"));
+    world.app.submit_rekey(&submit, junk).await.unwrap_err();
+    assert_eq!(
+        lines(&fake, "/StartRekey"),
+        [line("ok", ""), line("precondition", "REKEY_IN_PROGRESS")]
+    );
+    assert_eq!(
+        lines(&fake, "/SubmitRekey"),
+        [
+            line("precondition", "REKEY_NOT_STARTED"),
+            line("invalid", "SHARE_MALFORMED")
+        ]
+    );
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_without_the_right_to_it_does_nothing_and_is_recorded_as_denied() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = watched(dir.path()).await;
+    let login = LoginRequest {
+        ttl_ms: None,
+        actions: vec![vault_core::access::ActionGlob::try_from("secret:*").unwrap()],
+        under: None,
+    };
+    let login = world
+        .app
+        .login(&call("Login", Some(&world.token)), login)
+        .await;
+    let (narrow, _) = login.unwrap().reply;
+    let seal = world.app.seal(&call("Seal", Some(&narrow))).await;
+    assert_eq!(seal.unwrap_err().reason(), Reason::PolicyDenied);
+    let rotate = call("RotateKeyring", Some(&narrow));
+    let rotate = world.app.rotate_keyring(&rotate).await;
+    assert_eq!(rotate.unwrap_err().reason(), Reason::PolicyDenied);
+    assert_eq!(world.app.seal_status(), SealStatus::Unsealed);
+    for method in ["/Seal", "/RotateKeyring"] {
+        assert_eq!(lines(&fake, method), [line("denied", "POLICY_DENIED")]);
+    }
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_audit_nothing_is_rotated_or_rekeyed_or_cancelled_but_the_node_seals() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = watched(dir.path()).await;
+    let (rotate, start, seal) = (
+        call("RotateKeyring", Some(&world.token)),
+        call("StartRekey", Some(&world.token)),
+        call("Seal", Some(&world.token)),
+    );
+    fake.set(Mood::Full);
+    // The first request finds out; from then on nothing begins that could not be recorded.
+    let found = world
+        .app
+        .who_am_i(&call("WhoAmI", Some(&world.token)))
+        .await;
+    assert_eq!(found.unwrap_err().reason(), Reason::AuditUnavailable);
+    let rotated = world.app.rotate_keyring(&rotate).await;
+    assert_eq!(rotated.unwrap_err().reason(), Reason::AuditUnavailable);
+    let generation = world.app.unsealed().unwrap().keyring().generation();
+    assert_eq!(generation, 1);
+    let choice = SealChoice::Shamir(Split::DEFAULT);
+    let started = world.app.start_rekey(&start, choice).await;
+    assert_eq!(started.unwrap_err().reason(), Reason::AuditUnavailable);
+    assert!(world.app.ceremony.lock().await.rekey.is_none());
+
+    let sealed = world.app.seal(&seal).await.unwrap_err();
+    assert_eq!(sealed.reason(), Reason::OutcomeUnknown);
+    assert_eq!(world.app.seal_status(), SealStatus::Sealed);
+
+    let entered = world
+        .app
+        .unseal(&call("Unseal", None), share(&world.shares[0]))
+        .await;
+    assert_eq!(entered.unwrap_err().reason(), Reason::AuditUnavailable);
+    let cancelled = world
+        .app
+        .cancel_unseal(
+            &call("CancelUnseal", None),
+            Share::copy_of(world.shares[1].expose()),
+        )
+        .await;
+    assert_eq!(cancelled.unwrap_err().reason(), Reason::AuditUnavailable);
+    world.app.shut_down().await;
+}
