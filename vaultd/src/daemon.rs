@@ -55,10 +55,14 @@ pub(crate) fn end(result: Result<(), DaemonError>) -> ExitCode {
     }
 }
 
-/// Log, panics, privileges, limits; then threads.
+/// Descriptors, log, panics, privileges, limits; then threads.
 pub(crate) fn prepare_process(config: &Config, purpose: Purpose) -> Result<Runtime, DaemonError> {
+    let inherited = vault_sys::close_inherited();
     telemetry::start(&config.log);
     telemetry::quiet_panics();
+    if !inherited.is_empty() {
+        tracing::debug!(?inherited, "closed descriptors that came with the start");
+    }
     if !config.process.allow_root {
         vault_sys::refuse_root()?;
     }

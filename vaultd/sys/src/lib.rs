@@ -1,17 +1,20 @@
 //! Memory and process hardening: what the vault asks of the kernel, and what the kernel answered.
 //!
-//! The one package where unsafe code may stand, each block with its reason. At present the safe
-//! wrappers of `rustix` suffice and there is none.
+//! The one package where unsafe code may stand, each block with its reason. Where the safe wrappers of
+//! `rustix` suffice there is none.
 //!
 //! | module | what lives there |
 //! |---|---|
 //! | [`harden`] | core dumps off, not traceable, no new privileges, locked memory, capabilities dropped |
+//! | [`inherit`] | descriptors that came with the start are closed |
 //! | [`file`] | may this file be trusted to hold a secret: owner, mode, kind |
 
 pub mod file;
 pub mod harden;
+pub mod inherit;
 
 pub use file::{FileError, check_private_dir, check_private_file};
 pub use harden::{
     Capabilities, Finding, Memory, Report, effective_uid, harden, raise_descriptors, refuse_root,
 };
+pub use inherit::close_inherited;
