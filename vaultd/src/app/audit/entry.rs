@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use vault_proto::{Access, METHODS};
 
 use super::event::{Actor, Blind, Decision, Event, Outcome, Status};
 use super::flood::Kind;
@@ -177,14 +178,16 @@ impl Draft {
         }
     }
 
-    /// Failures that nobody authenticated for have a budget.
+    /// What nobody has shown a right to has a budget: failures, and what a public method answers to anyone.
     fn admitted(&self, outcome: Outcome) -> bool {
-        if self.actor.is_some() || outcome.status == Status::Ok {
+        let method = self.event.method;
+        let proven = outcome.status == Status::Ok && !is_public(method);
+        if self.actor.is_some() || proven {
             return true;
         }
         self.desk.state.with_flood(|flood, now| {
             flood.admit(now, || Kind {
-                method: self.event.method,
+                method,
                 reason: outcome.reason,
                 origin: self.event.source.origin(),
             })
@@ -223,6 +226,12 @@ impl Draft {
             latency_us: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
         })
     }
+}
+
+/// Whether whoever can connect may call it, without a session and without a key.
+fn is_public(method: &str) -> bool {
+    let mut methods = METHODS.iter();
+    methods.any(|known| known.path == method && known.access == Access::Public)
 }
 
 /// Resources that one line names.

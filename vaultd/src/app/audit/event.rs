@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde::Serialize;
 
@@ -49,10 +49,17 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// The source without what changes from one connection to the next: the key of flood counting.
+    /// The source without what changes from one connection to the next, or what one subscriber may choose
+    /// freely: the key of flood counting.
     pub(super) fn origin(&self) -> String {
         match self {
-            Self::Tcp(address) => address.ip().to_string(),
+            Self::Tcp(address) => match address.ip().to_canonical() {
+                IpAddr::V4(ip) => ip.to_string(),
+                IpAddr::V6(ip) => {
+                    let network = u128::from(ip) >> 64 << 64;
+                    format!("{}/64", Ipv6Addr::from(network))
+                }
+            },
             Self::Unix { uid, .. } => format!("unix:uid={uid}"),
             Self::Inside => "inside".to_owned(),
         }

@@ -65,8 +65,9 @@ impl State {
         f(&mut flood, now)
     }
 
-    pub(super) fn counted(&self) -> Vec<(Kind, u64)> {
-        self.with_flood(|flood, now| flood.take(now).into_iter().collect())
+    /// What was counted and is due to be written by then.
+    pub(super) fn counted(&self, by: Duration) -> Vec<(Kind, u64)> {
+        self.with_flood(|flood, _| flood.take(by).into_iter().collect())
     }
 }
 

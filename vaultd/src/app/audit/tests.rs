@@ -252,13 +252,44 @@ async fn a_flood_without_authentication_is_counted_and_others_are_written() {
     let mut entry = audit.begin(event());
     entry.actor(ALICE, &blind);
     entry.finish(Outcome::ok()).await.unwrap();
-    assert_eq!(fake.lines().len(), 22);
-    hands.0.store(1_100, Ordering::SeqCst);
+    assert_eq!(fake.lines().len(), 62);
+    hands.0.store(60_100, Ordering::SeqCst);
     fake.wait(|seen| String::from_utf8_lossy(&seen.text).contains("flood"));
     let flood = fake.lines().pop().unwrap();
-    assert_eq!(flood["count"], 980);
+    assert_eq!(flood["count"], 940);
     assert_eq!(flood["source"], "127.0.0.1");
     assert_eq!(flood["reason"], "TOKEN_INVALID");
+}
+
+#[tokio::test]
+async fn looks_at_the_public_status_share_that_budget_and_what_takes_a_key_does_not() {
+    let (audit, fake, _hands) = audit();
+    let of = |method| Event { method, ..event() };
+    for _ in 0..1000 {
+        let look = audit.begin(of("/vault.v1.System/GetStatus"));
+        look.finish(Outcome::ok()).await.unwrap();
+    }
+    assert_eq!(fake.lines().len(), 61);
+    let unsealed = audit.begin(of("/vault.v1.System/Unseal"));
+    unsealed.finish(Outcome::ok()).await.unwrap();
+    let mut known = audit.begin(of("/vault.v1.System/GetStatus"));
+    known.actor(ALICE, &blind);
+    known.finish(Outcome::ok()).await.unwrap();
+    assert_eq!(fake.lines().len(), 63);
+    // The end of the daemon takes no count along.
+    drop(audit);
+    fake.wait(|seen| String::from_utf8_lossy(&seen.text).contains("stopped"));
+    let lines = fake.lines();
+    let flood = lines.iter().find(|line| line["type"] == "flood").unwrap();
+    assert_eq!(flood["count"], 940);
+}
+
+#[test]
+fn addresses_of_one_subscriber_are_one_origin() {
+    let origin = |address: &str| Source::Tcp(address.parse().unwrap()).origin();
+    assert_eq!(origin("[2001:db8:1:2::1]:1"), "2001:db8:1:2::/64");
+    assert_eq!(origin("[2001:db8:1:2:ffff::9]:7"), "2001:db8:1:2::/64");
+    assert_eq!(origin("[::ffff:10.0.0.1]:1"), origin("10.0.0.1:2"));
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ impl<S: Sink> Writer<S> {
             }
             self.maintain();
         }
+        self.tell_floods(Duration::MAX);
         let stopped = self.notice(&Notice {
             kind: "stopped",
             ..Notice::default()
@@ -218,7 +219,19 @@ impl<S: Sink> Writer<S> {
         if !self.recovered() {
             return;
         }
-        for (kind, count) in self.state.counted() {
+        let now = self.state.now();
+        self.tell_floods(now);
+        if self.unsynced.is_some_and(|since| now >= since + SYNC_AFTER)
+            && self.syncs.try_send(self.sink.syncer()).is_ok()
+        {
+            self.unsynced = None;
+        }
+        self.sink.tend(self.last, now);
+    }
+
+    /// Writes what was counted instead of listed, as far as it is due by then.
+    fn tell_floods(&mut self, by: Duration) {
+        for (kind, count) in self.state.counted(by) {
             let counted = self.notice(&Notice {
                 kind: "flood",
                 method: kind.method,
@@ -231,13 +244,6 @@ impl<S: Sink> Writer<S> {
                 self.state.lost.fetch_add(count, Ordering::Relaxed);
             }
         }
-        let now = self.state.now();
-        if self.unsynced.is_some_and(|since| now >= since + SYNC_AFTER)
-            && self.syncs.try_send(self.sink.syncer()).is_ok()
-        {
-            self.unsynced = None;
-        }
-        self.sink.tend(self.last, now);
     }
 
     fn notice(&mut self, notice: &Notice) -> io::Result<()> {
