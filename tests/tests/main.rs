@@ -10,6 +10,7 @@ mod methods;
 mod readme;
 mod redaction;
 mod source;
+mod strangers;
 mod tidy;
 mod wire;
 

@@ -4,6 +4,7 @@ use vault_core::access::{self, Action, ActionGlob, Login, Resource, Session, Tok
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
 use vault_core::name::FolderPath;
+use vault_core::record::{IdBlock, Tx};
 use vault_proto::v1::Reason;
 
 use super::call::{Answer, Call};
@@ -76,6 +77,18 @@ impl App {
             Ok((Verdict::Commit, ended))
         })
         .await
+    }
+
+    /// Whether a token opens a session, as far as this node's state says; none does while sealed. For bounds
+    /// on what a door takes in: it permits nothing and is not recorded, the request that follows is.
+    pub fn is_live(&self, token: &TokenHash) -> bool {
+        let Some(keys) = self.keys.load() else {
+            return false;
+        };
+        let mut ids = IdBlock::default();
+        let mut tx =
+            Tx::new(&self.store, keys.keyring(), self.now(), &mut ids).with_opened(keys.opened());
+        access::authenticate(&mut tx, token).is_ok()
     }
 
     /// The caller's own session.

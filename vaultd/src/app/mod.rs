@@ -51,7 +51,7 @@ pub use rekey::{RekeyPhase, RekeyState};
 pub use sealing::{KeyInput, UnsealState};
 pub use secrets::{Destruction, Paged, PutRequest, Target};
 pub use setup::{Automatic, Born, InitRequest, SealChoice};
-pub use status::{SealStatus, Status};
+pub use status::{Inside, SealStatus, Status};
 
 use audit::Audit;
 use freshness::Freshness;
@@ -213,7 +213,6 @@ impl App {
                 Reason::Stale,
                 "this node has not yet applied what this client has seen elsewhere",
             )
-            .fact("applied", applied.index)
         };
         if seen.incarnation > applied.incarnation {
             return Err(behind());

@@ -3,9 +3,11 @@
 use vault_core::crypto::slots::{SealHeader, SealKind};
 use vault_core::record::View as _;
 
+use super::audit::Source;
 use super::call::{Answer, Call};
 use super::error::Result;
 use super::{App, setup};
+use crate::store::Applied;
 
 /// Whether the node can answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,29 +20,35 @@ pub enum SealStatus {
     Unsealed,
 }
 
-/// The state of a node. What is `Option` is told to callers with a valid token only.
+/// The state of a node. Anyone who can connect learns what it takes to unseal it; the rest is told to
+/// callers with a live session and to those on the Unix socket.
 #[derive(Clone, Debug)]
 pub struct Status {
     /// See [`SealStatus`].
     pub seal: SealStatus,
+    /// Kinds of seal slots with their shares.
+    pub header: Option<SealHeader>,
+    /// Indices of unseal shares entered so far.
+    pub entered: Vec<u8>,
+    /// What strangers are not told.
+    pub inside: Option<Inside>,
+}
+
+/// What is nobody's business who has no session.
+#[derive(Clone, Debug)]
+pub struct Inside {
     /// Of the daemon.
-    pub version: Option<&'static str>,
+    pub version: &'static str,
     /// Absent before `init`.
     pub cluster: Option<[u8; 16]>,
     /// Of this node.
     pub node: u64,
     /// Of this node.
     pub region: String,
-    /// Kinds of seal slots with their shares.
-    pub header: Option<SealHeader>,
-    /// Indices of unseal shares entered so far.
-    pub entered: Vec<u8>,
     /// Made by `vaultd dev`.
     pub dev: bool,
     /// Of the state.
-    pub incarnation: u64,
-    /// Of the state.
-    pub applied: u64,
+    pub applied: Applied,
     /// LtHash of the state.
     pub state_hash: Option<[u8; 32]>,
     /// What a thief of this disk gets, in one line.
@@ -52,23 +60,24 @@ pub struct Status {
 }
 
 impl App {
-    /// The state of this node; more of it with a valid token.
+    /// The state of this node: all of it for a live session and on the Unix socket. A token that opens none
+    /// is as good as no token here, so that a client with an old one still learns that the node is sealed.
     ///
     /// # Errors
     /// When the audit log cannot take the record, or the store fails.
     pub async fn status(&self, call: &Call) -> Result<Answer<Status>> {
-        if call.token.is_some() && self.keys.load().is_some() {
-            let known = self.read(call, |_, _| Ok(())).await;
-            if known.is_ok() {
-                let mut status = self.public_status();
-                status.version = Some(env!("CARGO_PKG_VERSION"));
-                status.state_hash = self.store.state_hash().ok().map(|hash| hash.digest);
-                return Ok(self.answer(status));
-            }
+        if call.token.is_some()
+            && self.keys.load().is_some()
+            && let Ok(known) = self.read(call, |_, _| Ok(())).await
+        {
+            return Ok(known.map(|()| self.tell(Some(self.inside()))));
         }
         let entry = self.begin(call);
-        let status = Ok(self.public_status());
-        let status = self.finish(entry, status).await?;
+        let inside = match call.source {
+            Source::Unix { .. } | Source::Inside => Some(self.inside()),
+            Source::Tcp(_) => None,
+        };
+        let status = self.finish(entry, Ok(self.tell(inside))).await?;
         Ok(self.answer(status))
     }
 
@@ -93,30 +102,33 @@ impl App {
         self.store.get(&setup::dev_key()).ok().flatten().is_some()
     }
 
-    fn public_status(&self) -> Status {
-        let applied = self.store.applied();
-        let header = self.seal_header().ok();
-        let dev = self.is_dev();
+    fn tell(&self, inside: Option<Inside>) -> Status {
         // A ceremony at work keeps no status waiting.
         let ceremony = self.ceremony.try_lock();
         Status {
             seal: self.seal_status(),
-            version: None,
-            cluster: self.store.stamp().cluster,
-            node: self.settings.node_id,
-            region: self.settings.region.clone(),
+            header: self.seal_header().ok(),
             entered: ceremony
                 .as_ref()
                 .ok()
                 .and_then(|ceremony| ceremony.unsealing.as_ref())
                 .map(|unsealing| unsealing.progress().entered)
                 .unwrap_or_default(),
+            inside,
+        }
+    }
+
+    fn inside(&self) -> Inside {
+        let dev = self.is_dev();
+        Inside {
+            version: env!("CARGO_PKG_VERSION"),
+            cluster: self.store.stamp().cluster,
+            node: self.settings.node_id,
+            region: self.settings.region.clone(),
             dev,
-            incarnation: applied.incarnation,
-            applied: applied.index,
-            state_hash: None,
-            protection: protection(header.as_ref(), dev),
-            header,
+            applied: self.store.applied(),
+            state_hash: self.store.state_hash().ok().map(|hash| hash.digest),
+            protection: protection(self.seal_header().ok().as_ref(), dev),
             unsealed_at: self.keys.load().map(|keys| keys.since()),
             leader: self.node.metrics().leader,
         }

@@ -18,6 +18,7 @@ use crate::store::{Fatal, Options, Store};
 
 mod narrowing;
 mod operations;
+mod strangers;
 
 struct World {
     app: Arc<App>,

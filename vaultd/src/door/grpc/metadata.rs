@@ -21,6 +21,14 @@ pub(super) const REQUEST_ID: &str = "vault-request-id";
 const INDEX: &str = "vault-index";
 const STALENESS: &str = "vault-staleness-ms";
 
+/// Takes from a reply what it says of the state: for those who are not told it.
+pub(super) fn without_state<T>(mut response: Response<T>) -> Response<T> {
+    let headers = response.metadata_mut();
+    headers.remove(INDEX);
+    headers.remove(STALENESS);
+    response
+}
+
 /// The call that a request is, as the pipeline sees it.
 pub(super) fn call<T>(
     path: &'static str,

@@ -22,7 +22,7 @@ use vault_proto::v1::{
 
 use super::Door;
 use super::convert::timestamp;
-use super::metadata::{call, refuse, respond, to_the_end};
+use super::metadata::{call, refuse, respond, to_the_end, without_state};
 use crate::app::{
     self, Born, Error, KeyInput, KeyringState, RekeyPhase, RekeyState, Result, SealChoice,
     SealStatus, UnsealState,
@@ -34,7 +34,16 @@ type Reply<T> = std::result::Result<Response<T>, Status>;
 impl System for Door {
     async fn get_status(&self, request: Request<GetStatusRequest>) -> Reply<GetStatusResponse> {
         let call = call("/vault.v1.System/GetStatus", &request)?;
-        respond(&call, self.app.status(&call).await, format_status)
+        let answer = self.app.status(&call).await;
+        let stranger = answer
+            .as_ref()
+            .is_ok_and(|told| told.reply.inside.is_none());
+        let reply = respond(&call, answer, format_status)?;
+        Ok(if stranger {
+            without_state(reply)
+        } else {
+            reply
+        })
     }
 
     async fn init(&self, request: Request<InitRequest>) -> Reply<InitResponse> {
@@ -195,21 +204,28 @@ fn format_status(status: app::Status) -> GetStatusResponse {
         .header
         .as_ref()
         .map(|header| u32::from(header.threshold()));
-    GetStatusResponse {
+    let told = GetStatusResponse {
         state: state.into(),
-        version: status.version.unwrap_or_default().to_owned(),
-        cluster_id: status.cluster.map(hex::encode).unwrap_or_default(),
-        node_id: status.node,
-        region: status.region,
         slots: status.header.as_ref().map(format_slots).unwrap_or_default(),
         progress: threshold.map(|threshold| progress(threshold, &status.entered)),
-        dev: status.dev,
-        incarnation: status.incarnation,
-        applied_index: status.applied,
-        state_hash: status.state_hash.map(hex::encode).unwrap_or_default(),
-        disk_protection: status.protection.to_owned(),
-        unsealed_at: status.unsealed_at.map(timestamp),
-        leader_id: status.leader.unwrap_or_default(),
+        ..GetStatusResponse::default()
+    };
+    let Some(inside) = status.inside else {
+        return told;
+    };
+    GetStatusResponse {
+        version: inside.version.to_owned(),
+        cluster_id: inside.cluster.map(hex::encode).unwrap_or_default(),
+        node_id: inside.node,
+        region: inside.region,
+        dev: inside.dev,
+        incarnation: inside.applied.incarnation,
+        applied_index: inside.applied.index,
+        state_hash: inside.state_hash.map(hex::encode).unwrap_or_default(),
+        disk_protection: inside.protection.to_owned(),
+        unsealed_at: inside.unsealed_at.map(timestamp),
+        leader_id: inside.leader.unwrap_or_default(),
+        ..told
     }
 }
 
