@@ -70,7 +70,7 @@ impl Backup<'_> {
         let (chunks, stream) = mpsc::channel(CHUNKS_AHEAD);
         let request = self.request(ReceiverStream::new(stream))?;
         let mut client = client(self.channel()?);
-        let feeding = feed(snapshot, chunks, |data, _| v1::BackupChunk { data });
+        let feeding = feed(snapshot, chunks, |data| v1::BackupChunk { data });
         let (read, reply) = tokio::join!(feeding, client.verify_backup(request));
         read.and_then(|()| self.finish(reply))
     }
@@ -87,20 +87,26 @@ impl Backup<'_> {
         let (chunks, stream) = mpsc::channel(CHUNKS_AHEAD);
         let request = self.request(ReceiverStream::new(stream))?;
         let mut client = client(self.channel()?);
-        let code = options
-            .setup_code
-            .as_ref()
-            .map(|code| code.expose().to_owned());
-        let feeding = feed(snapshot, chunks, |data, first| v1::RestoreBackupRequest {
-            setup_code: if first {
-                code.clone().unwrap_or_default()
-            } else {
-                String::new()
-            },
+        let code = options.setup_code.as_ref();
+        // The first message proves the right to send the rest, and is small: no more is taken before.
+        let first = v1::RestoreBackupRequest {
+            setup_code: code
+                .map(|code| code.expose().to_owned())
+                .unwrap_or_default(),
             dry_run: options.dry_run,
             keep_cluster_id: options.keep_cluster_id,
-            data,
-        });
+            data: Bytes::new(),
+        };
+        let feeding = async {
+            if chunks.send(first).await.is_err() {
+                return Ok(());
+            }
+            feed(snapshot, chunks, |data| v1::RestoreBackupRequest {
+                data,
+                ..v1::RestoreBackupRequest::default()
+            })
+            .await
+        };
         let (read, reply) = tokio::join!(feeding, client.restore_backup(request));
         read.and_then(|()| self.finish(reply))
     }
@@ -131,9 +137,8 @@ impl Backup<'_> {
 async fn feed<M>(
     mut from: impl AsyncRead + Unpin,
     to: mpsc::Sender<M>,
-    message: impl Fn(Bytes, bool) -> M,
+    message: impl Fn(Bytes) -> M,
 ) -> Result<(), Error> {
-    let mut first = true;
     loop {
         let mut buffer = Vec::new();
         let read = (&mut from).take(CHUNK).read_to_end(&mut buffer).await;
@@ -144,13 +149,9 @@ async fn feed<M>(
                 format!("reading the snapshot: {error}"),
             )
         })?;
-        if read == 0 && !first {
+        if read == 0 || to.send(message(buffer.into())).await.is_err() {
             return Ok(());
         }
-        if to.send(message(buffer.into(), first)).await.is_err() {
-            return Ok(());
-        }
-        first = false;
     }
 }
 

@@ -10,6 +10,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use vault_core::access::TokenHash;
 use vault_core::crypto::entropy::Entropy as _;
 
 use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths};
@@ -88,6 +89,10 @@ impl Application for Assembled {
             SealStatus::Unsealed if self.app.has_leader() => Readiness::Ready,
             SealStatus::Unsealed => Readiness::NoLeader,
         }
+    }
+
+    fn is_live(&self, token: &TokenHash) -> bool {
+        self.app.is_live(token)
     }
 
     fn measure(&self, metrics: &Metrics) {

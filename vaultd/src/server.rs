@@ -20,12 +20,14 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
+use vault_core::access::TokenHash;
 
 use crate::config::{Config, Limits};
 use crate::door::admit::Admissions;
 use crate::door::conn::Patience;
 use crate::door::guard::{Bounds, Guard};
 use crate::door::health::{self, Pages, Readiness};
+use crate::door::intake::Sessions;
 use crate::door::listen::{self, Incoming, Rules, SocketFile, bind_unix};
 use crate::metrics::{CONNECTIONS, Metrics, READY, SEALED};
 use crate::tls::Identity;
@@ -37,6 +39,10 @@ pub trait Application: Send + Sync + 'static {
 
     /// Whether it serves secrets. Cheap: asked twice a second and on every look at `/ready`.
     fn readiness(&self) -> Readiness;
+
+    /// Whether this is the token of a live session. Cheap, and recorded nowhere: it decides only how much is
+    /// taken in of a request before it is looked at.
+    fn is_live(&self, token: &TokenHash) -> bool;
 
     /// Sets its gauges; called before metrics are rendered.
     fn measure(&self, metrics: &Metrics);
@@ -190,7 +196,7 @@ pub async fn serve<A: Application>(
 
 async fn serve_clients<A: Application>(
     parts: &Parts<A>,
-    state: &State<A>,
+    state: &Arc<State<A>>,
     routes: Routes,
     (tcp, unix): (Option<TcpListener>, Option<UnixListener>),
     mut phase: watch::Receiver<Phase>,
@@ -202,6 +208,7 @@ async fn serve_clients<A: Application>(
         patience: Patience {
             opening: limits.handshake,
             idle: limits.idle,
+            stranger: limits.request_timeout + limits.handshake,
         },
         cut: cut_seen,
         metrics: Arc::clone(&parts.metrics),
@@ -212,8 +219,9 @@ async fn serve_clients<A: Application>(
         per_connection: limits.concurrency_per_connection,
         total: limits.concurrency,
         time: limits.request_timeout,
+        patience: limits.handshake,
     };
-    let guard = Guard::new(bounds, &parts.metrics);
+    let guard = Guard::new(bounds, Arc::<State<A>>::clone(state), &parts.metrics);
     let routes = routes.prepare();
     let run = |incoming| {
         run(
@@ -331,6 +339,12 @@ impl<A: Application> Pages for State<A> {
         );
         self.app.measure(&self.metrics);
         self.metrics.render()
+    }
+}
+
+impl<A: Application> Sessions for State<A> {
+    fn live(&self, token: &TokenHash) -> bool {
+        self.app.is_live(token)
     }
 }
 

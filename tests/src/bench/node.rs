@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
+use vault_core::access::TokenHash;
 use vault_core::crypto::shamir::Split;
 use vault_proto::v1::GetSecretResponse;
 use vaultd::app::audit::{Audit, AuditConfig, Source};
@@ -46,6 +47,10 @@ impl Application for Served {
 
     fn readiness(&self) -> Readiness {
         Readiness::Ready
+    }
+
+    fn is_live(&self, token: &TokenHash) -> bool {
+        self.0.is_live(token)
     }
 
     fn measure(&self, _metrics: &Metrics) {}

@@ -137,12 +137,12 @@ pub const KEYS: &[Key] = &[
     key(
         "limits.concurrency",
         "4096",
-        "requests in flight in all; more are refused",
+        "requests in flight in all; half, and a sixteenth for one address, is open to callers without a session",
     ),
     key(
         "limits.handshake",
         "5s",
-        "longest time for a TLS handshake, and again until a client speaks HTTP/2",
+        "longest time for a TLS handshake, again until a client speaks HTTP/2, and for a body without a session",
     ),
     key(
         "limits.request_timeout",
@@ -152,7 +152,7 @@ pub const KEYS: &[Key] = &[
     key(
         "limits.idle",
         "15m",
-        "a connection without a request for this long is closed",
+        "a connection without a request for this long is closed; much sooner if no session was shown on it",
     ),
     key(
         "limits.connection_age",

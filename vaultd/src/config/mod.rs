@@ -178,7 +178,7 @@ pub struct Limits {
     pub concurrency_per_connection: usize,
     /// Requests in flight in all.
     pub concurrency: usize,
-    /// Longest time for a TLS handshake, and again for the preface after it.
+    /// Longest time for a TLS handshake, again for the preface after it, and for a stranger's body.
     pub handshake: Duration,
     /// Longest time for one request.
     pub request_timeout: Duration,

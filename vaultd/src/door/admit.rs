@@ -1,9 +1,10 @@
-//! How many connections may be open: in all, and from one source.
+//! How many connections may be open: in all, and from one source. Counts the requests of a source, too.
 //!
 //! A source is an IPv4 address, an IPv6 network of 64 bits (what one subscriber gets), or a local user.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::conn::Transport;
@@ -19,7 +20,14 @@ pub struct Admissions {
 #[derive(Debug, Default)]
 struct Open {
     total: usize,
-    by_source: BTreeMap<Source, usize>,
+    by_source: BTreeMap<Source, Held>,
+}
+
+/// What one source has open.
+#[derive(Debug, Default)]
+struct Held {
+    connections: usize,
+    requests: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +58,14 @@ impl From<&Transport> for Source {
 pub struct Admission {
     of: Arc<Admissions>,
     source: Source,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Admission {
+    /// The count of requests in flight on all connections of this source.
+    pub(super) fn requests(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.requests)
+    }
 }
 
 impl Admissions {
@@ -66,15 +82,20 @@ impl Admissions {
     pub fn admit(self: &Arc<Self>, transport: &Transport) -> Option<Admission> {
         let source = Source::from(transport);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let from_there = open.by_source.get(&source).copied().unwrap_or_default();
+        let from_there = open
+            .by_source
+            .get(&source)
+            .map_or(0, |held| held.connections);
         if open.total >= self.total || from_there >= self.per_source {
             return None;
         }
         open.total += 1;
-        open.by_source.insert(source, from_there + 1);
+        let held = open.by_source.entry(source).or_default();
+        held.connections += 1;
         Some(Admission {
             of: Arc::clone(self),
             source,
+            requests: Arc::clone(&held.requests),
         })
     }
 
@@ -91,14 +112,12 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let mut open = self.of.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.total = open.total.saturating_sub(1);
-        let left = open
-            .by_source
-            .get(&self.source)
-            .map_or(0, |count| count.saturating_sub(1));
-        if left == 0 {
+        let Some(held) = open.by_source.get_mut(&self.source) else {
+            return;
+        };
+        held.connections = held.connections.saturating_sub(1);
+        if held.connections == 0 {
             open.by_source.remove(&self.source);
-        } else {
-            open.by_source.insert(self.source, left);
         }
     }
 }

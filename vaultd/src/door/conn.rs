@@ -1,13 +1,15 @@
 //! One client connection: who is at the other end, and how long silence is borne.
 //!
 //! A client that never sends the HTTP/2 preface, or no request for a long while, is disconnected; so is
-//! everyone when the daemon has waited long enough for requests in flight.
+//! everyone when the daemon has waited long enough for requests in flight. A stranger, on whose connection
+//! nobody has shown a session yet, is borne for a shorter while, and may leave no request open for longer:
+//! not by reading no reply, and not by watching.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -44,11 +46,15 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(transport: Transport) -> Self {
+    pub(super) fn new(transport: Transport, of_source: Arc<AtomicUsize>) -> Self {
         let activity = Activity {
             since: Instant::now(),
-            open: AtomicUsize::new(0),
+            open: [const { AtomicUsize::new(0) }; 2],
+            turn: AtomicUsize::new(0),
             last: AtomicU64::new(0),
+            // The kernel vouches for who may open the socket.
+            known: AtomicBool::new(matches!(transport, Transport::Unix { .. })),
+            of_source,
         };
         Self {
             transport,
@@ -61,10 +67,26 @@ impl Peer {
         &self.transport
     }
 
-    /// Counts a request that begins; the guard ends it. The number includes this one.
-    pub(super) fn begin(&self) -> (usize, Busy) {
-        let before = self.activity.open.fetch_add(1, Ordering::AcqRel);
-        (before + 1, Busy(Arc::clone(&self.activity)))
+    /// Whether the client is on this machine, and allowed to open the socket.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self.transport, Transport::Unix { .. })
+    }
+
+    /// Notes that a session was shown on this connection.
+    pub(super) fn known(&self) {
+        self.activity.known();
+    }
+
+    /// Counts a request that begins; the guard ends it. The numbers include this one: how many are open
+    /// on this connection, and on all of its source.
+    pub(super) fn begin(&self) -> ((usize, usize), Busy) {
+        let turn = self.activity.turn.load(Ordering::Acquire) % 2;
+        let activity = Arc::clone(&self.activity);
+        let [even, odd] = &activity.open;
+        let (mine, other) = if turn == 0 { (even, odd) } else { (odd, even) };
+        let on_connection = mine.fetch_add(1, Ordering::AcqRel) + 1 + other.load(Ordering::Acquire);
+        let of_source = activity.of_source.fetch_add(1, Ordering::AcqRel) + 1;
+        ((on_connection, of_source), Busy { activity, turn })
     }
 }
 
@@ -72,29 +94,74 @@ impl Peer {
 #[derive(Debug)]
 struct Activity {
     since: Instant,
-    open: AtomicUsize,
+    /// Open requests that began in an even turn, and in an odd one.
+    open: [AtomicUsize; 2],
+    turn: AtomicUsize,
     /// Milliseconds after `since` at which the last request ended.
     last: AtomicU64,
+    /// A session was shown.
+    known: AtomicBool,
+    of_source: Arc<AtomicUsize>,
 }
 
 impl Activity {
     /// When the connection has been idle for so long; `None` while a request is open.
     fn idle_until(&self, idle: Duration) -> Option<Instant> {
         let last = Duration::from_millis(self.last.load(Ordering::Acquire));
-        (self.open.load(Ordering::Acquire) == 0).then(|| self.since + last + idle)
+        let open = self
+            .open
+            .iter()
+            .any(|open| open.load(Ordering::Acquire) > 0);
+        (!open).then(|| self.since + last + idle)
+    }
+
+    fn known(&self) {
+        // Usually it is so already: then nothing is written that other processors would have to fetch.
+        if !self.is_known() {
+            self.known.store(true, Ordering::Release);
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        self.known.load(Ordering::Acquire)
+    }
+
+    /// Begins a turn. Whether a request has been open for all of the last one.
+    fn turn(&self) -> bool {
+        let next = self.turn.load(Ordering::Acquire).wrapping_add(1);
+        let before = self.open.get(next % 2);
+        if before.is_some_and(|open| open.load(Ordering::Acquire) > 0) {
+            return true;
+        }
+        self.turn.store(next, Ordering::Release);
+        false
     }
 }
 
 /// A request in flight on a connection.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Busy(Arc<Activity>);
+pub(super) struct Busy {
+    activity: Arc<Activity>,
+    turn: usize,
+}
+
+impl Busy {
+    /// Notes that it has shown a session.
+    pub(super) fn known(&self) {
+        self.activity.known();
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let millis = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.last.store(millis, Ordering::Release);
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        let activity = &self.activity;
+        let millis = u64::try_from(activity.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        activity.last.store(millis, Ordering::Release);
+        if let Some(open) = activity.open.get(self.turn) {
+            open.fetch_sub(1, Ordering::AcqRel);
+        }
+        activity.of_source.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -112,6 +179,8 @@ pub struct Patience {
     pub opening: Duration,
     /// Between requests.
     pub idle: Duration,
+    /// For a stranger: between requests, if that is less, and for a request.
+    pub stranger: Duration,
 }
 
 /// One client connection.
@@ -122,6 +191,8 @@ pub struct Conn {
     /// Bytes of the preface that are still to come.
     preface: usize,
     wake: Pin<Box<Sleep>>,
+    /// When a turn of the open requests ends, while this is a stranger.
+    turn: Instant,
     cut: Option<Cut>,
     _admission: Admission,
 }
@@ -154,6 +225,7 @@ impl Conn {
             patience,
             preface: PREFACE,
             wake: Box::pin(sleep_until(Instant::now() + patience.opening)),
+            turn: Instant::now() + patience.stranger,
             cut: Some(cut),
             _admission: admission,
         }
@@ -163,11 +235,28 @@ impl Conn {
         if self.preface > 0 {
             self.preface = self.preface.saturating_sub(bytes);
             if self.preface == 0 {
-                self.wake
-                    .as_mut()
-                    .reset(Instant::now() + self.patience.idle);
+                let next = Instant::now() + self.idle();
+                self.wake.as_mut().reset(next);
             }
         }
+    }
+
+    /// How long silence between requests is borne.
+    fn idle(&self) -> Duration {
+        if self.peer.activity.is_known() {
+            self.patience.idle
+        } else {
+            self.patience.idle.min(self.patience.stranger)
+        }
+    }
+
+    /// Whether a stranger has had a request open for longer than is borne.
+    fn overstays(&mut self, now: Instant) -> bool {
+        if self.peer.activity.is_known() || now < self.turn {
+            return false;
+        }
+        self.turn = now + self.patience.stranger;
+        self.peer.activity.turn()
     }
 
     /// Nothing to read: whether to wait on. Registers to be woken at the next deadline.
@@ -183,11 +272,15 @@ impl Conn {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             let now = Instant::now();
-            match self.peer.activity.idle_until(self.patience.idle) {
+            if self.overstays(now) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            let idle = self.idle();
+            match self.peer.activity.idle_until(idle) {
                 // To the protocol above, the client has gone.
                 Some(due) if due <= now => return Poll::Ready(Ok(())),
                 Some(due) => self.wake.as_mut().reset(due),
-                None => self.wake.as_mut().reset(now + self.patience.idle),
+                None => self.wake.as_mut().reset(now + idle),
             }
         }
         Poll::Pending

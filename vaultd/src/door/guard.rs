@@ -1,10 +1,13 @@
-//! Around every request, on either listener: how many, how long, how large, and how it ended.
+//! Around every request, on either listener: how many, how long, and how it ended.
 //!
-//! Bodies of callers who have shown no token, and of methods that need none, are cut at 64 KiB; the
-//! others at each service's own limit. Nothing here knows what a request means.
+//! Half of what may be in flight, and a sixteenth for one source, is there for everyone; beyond that a caller
+//! must hold a live session, or call over the Unix socket, where the kernel has vouched for him. So those
+//! who have shown nothing cannot shut out those who have, and while there is room nothing is looked up.
+//! Nothing here knows what a request means.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,19 +15,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use metrics::{Counter, Gauge, Histogram};
 use tokio::time::{Instant, timeout};
 use tonic::body::Body;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Layer, Service};
-use vault_proto::v1::Reason;
 use vault_proto::{Access, METHODS};
 
 use super::conn::{Busy, Peer};
+use super::intake::{Claim, Intake, Permit, Sessions};
+use super::refusals::{overloaded, too_slow};
 use crate::metrics::{IN_FLIGHT, Metrics, REQUESTS};
 
 /// The bounds for requests.
@@ -36,15 +38,24 @@ pub struct Bounds {
     pub total: usize,
     /// Longest time for one.
     pub time: Duration,
+    /// Longest time for the body of one whose caller has shown nothing.
+    pub patience: Duration,
+}
+
+impl Bounds {
+    /// Whether one more may come without having shown anything.
+    fn open_to_all(self, total: usize, of_source: usize) -> bool {
+        total <= self.total.div_ceil(2) && of_source <= self.total.div_ceil(16)
+    }
 }
 
 /// Wraps the services of a listener.
 #[derive(Clone, Debug)]
 pub struct Guard(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
     bounds: Bounds,
+    sessions: Arc<dyn Sessions>,
     metrics: Arc<Metrics>,
     methods: HashMap<&'static str, Method>,
     other: Method,
@@ -52,29 +63,45 @@ struct Shared {
     in_flight: Gauge,
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("bounds", &self.bounds)
+            .finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug)]
 struct Method {
     name: &'static str,
+    /// Whether its bodies may be large.
     large: bool,
+    /// Whether it succeeds only for callers with a session.
+    guarded: bool,
     ok: Counter,
     seconds: Histogram,
 }
 
 impl Guard {
     /// With these bounds, counting into these metrics.
-    pub fn new(bounds: Bounds, metrics: &Arc<Metrics>) -> Self {
-        let method = |name: &'static str, large| Method {
+    pub fn new(bounds: Bounds, sessions: Arc<dyn Sessions>, metrics: &Arc<Metrics>) -> Self {
+        let method = |name: &'static str, guarded| Method {
             name,
-            large,
+            large: guarded || name == RESTORE,
+            guarded,
             ok: metrics.counter(REQUESTS, &[("method", name), ("code", code_name(Code::Ok))]),
             seconds: metrics.durations(name),
         };
-        let large = |m: &vault_proto::Method| {
-            matches!(m.access, Access::Granted | Access::Own) || m.path == RESTORE
+        let guarded = |access| match access {
+            Access::Granted | Access::Own => true,
+            Access::Public | Access::KeyHolder => false,
         };
-        let methods = METHODS.iter().map(|m| (m.path, method(m.path, large(m))));
+        let methods = METHODS
+            .iter()
+            .map(|m| (m.path, method(m.path, guarded(m.access))));
         Self(Arc::new(Shared {
             bounds,
+            sessions,
             methods: methods.collect(),
             other: method("other", false),
             open: AtomicUsize::new(0),
@@ -104,7 +131,7 @@ pub struct Guarded<S> {
 
 impl<S> Service<Request<Body>> for Guarded<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Intake>, Response = Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
 {
     type Response = Response<Tracked>;
@@ -115,26 +142,27 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let shared = &self.shared;
-        let busy = request.extensions().get::<Peer>().map(Peer::begin);
-        let on_connection = busy.as_ref().map_or(1, |(count, _)| *count);
-        let open = Open::new(shared, request.uri().path(), busy.map(|(_, busy)| busy));
-        let bounds = shared.bounds;
-        if on_connection > bounds.per_connection || open.total > bounds.total {
-            return Box::pin(std::future::ready(Ok(open.refuse(&overloaded()))));
+        let peer = request.extensions().get::<Peer>().cloned();
+        let load = peer.as_ref().map(Peer::begin);
+        let (on_connection, of_source) = load.as_ref().map_or((1, 1), |(load, _)| *load);
+        let open = Open::new(shared, request.uri().path(), load.map(|(_, busy)| busy));
+        let permit = (open.known == Some(RESTORE)).then(Permit::default);
+        if let Some(permit) = &permit {
+            request.extensions_mut().insert(permit.clone());
         }
-        let shown = request.headers().contains_key(AUTHORIZATION) || open.known == Some(RESTORE);
-        let request = if open.method().large && shown {
-            request
-        } else {
-            request.map(|body| {
-                Body::new(Capped {
-                    body,
-                    left: SMALL_BODY,
-                })
-            })
-        };
+        let local = peer.as_ref().is_some_and(Peer::is_local);
+        let mut claim = Claim::new(&shared.sessions, request.headers(), permit, peer);
+        let bounds = shared.bounds;
+        let admitted = on_connection <= bounds.per_connection
+            && open.total <= bounds.total
+            && (local || bounds.open_to_all(open.total, of_source) || claim.holds());
+        if !admitted {
+            return Box::pin(std::future::ready(Ok(open.turn_away(&overloaded()))));
+        }
+        let (large, until) = (open.method().large, open.began + bounds.patience);
+        let request = request.map(|body| Intake::new(body, claim, large, until));
         let answer = timeout(bounds.time, self.inner.call(request));
         Box::pin(async move {
             Ok(match answer.await {
@@ -154,7 +182,7 @@ struct Open {
     total: usize,
     began: Instant,
     code: Option<Code>,
-    _busy: Option<Busy>,
+    busy: Option<Busy>,
 }
 
 impl Open {
@@ -169,7 +197,7 @@ impl Open {
             total,
             began: Instant::now(),
             code: None,
-            _busy: busy,
+            busy,
         }
     }
 
@@ -182,8 +210,23 @@ impl Open {
         self.track(status.clone().into_http())
     }
 
+    /// Refuses a request that takes up nothing: a crowd of them, waiting for their replies, must not look like
+    /// work in flight and have others refused.
+    fn turn_away(mut self, status: &Status) -> Response<Tracked> {
+        let response: Response<Body> = status.clone().into_http();
+        self.note(response.headers());
+        drop(self);
+        response.map(|body| Tracked { body, open: None })
+    }
+
     fn track(mut self, response: Response<Body>) -> Response<Tracked> {
         self.note(response.headers());
+        // A failure says so in its head, so a guarded method has found its caller good.
+        if let (None | Some(Code::Ok), true, Some(busy)) =
+            (self.code, self.method().guarded, &self.busy)
+        {
+            busy.known();
+        }
         response.map(|body| Tracked {
             body,
             open: Some(self),
@@ -252,69 +295,6 @@ impl HttpBody for Tracked {
     }
 }
 
-/// A request's body that ends in an error after so many bytes.
-#[derive(Debug)]
-struct Capped {
-    body: Body,
-    left: usize,
-}
-
-impl HttpBody for Capped {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            let Some(left) = self.left.checked_sub(data.len()) else {
-                return Poll::Ready(Some(Err(too_large())));
-            };
-            self.left = left;
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-fn overloaded() -> Status {
-    refusal(
-        Code::ResourceExhausted,
-        Reason::Overloaded,
-        "too many requests in flight",
-    )
-}
-
-fn too_slow() -> Status {
-    let message = "the request took too long; whether it took effect is unknown";
-    refusal(Code::DeadlineExceeded, Reason::OutcomeUnknown, message)
-}
-
-fn too_large() -> Status {
-    let message = "the request is larger than 64 KiB, the limit without a token";
-    refusal(Code::InvalidArgument, Reason::RequestInvalid, message)
-}
-
-fn refusal(code: Code, reason: Reason, message: &str) -> Status {
-    let details = ErrorDetails::with_error_info(
-        reason.as_str_name(),
-        DOMAIN,
-        HashMap::<String, String>::new(),
-    );
-    Status::with_error_details(code, message, details)
-}
-
 fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "ok",
@@ -337,11 +317,25 @@ fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// Of `google.rpc.ErrorInfo`.
-const DOMAIN: &str = "vault";
-
-/// For callers without a token, and for methods that need none.
-const SMALL_BODY: usize = 64 * 1024;
-
 /// A stream whose first message proves the right to send the rest.
 const RESTORE: &str = "/vault.v1.Backup/RestoreBackup";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_all_and_a_sixteenth_for_one_source_are_open_to_everyone() {
+        let bounds = Bounds {
+            per_connection: 512,
+            total: 4096,
+            time: Duration::MAX,
+            patience: Duration::MAX,
+        };
+        assert!(bounds.open_to_all(2048, 256));
+        assert!(!bounds.open_to_all(2049, 1));
+        assert!(!bounds.open_to_all(1, 257));
+        let least = Bounds { total: 1, ..bounds };
+        assert!(least.open_to_all(1, 1), "never nothing at all");
+    }
+}

@@ -15,8 +15,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+
+use super::admit::Admissions;
+use super::conn::Transport;
 
 /// Whether the node serves secrets, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,18 +58,18 @@ pub trait Pages: Send + Sync + 'static {
 
 /// Serves until dropped.
 pub async fn serve<P: Pages>(listener: TcpListener, pages: Arc<P>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Admissions::new(CONNECTIONS, CONNECTIONS_PER_ADDRESS);
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection for health");
                 sleep(PAUSE).await;
                 continue;
             }
         };
-        // Beyond the bound a connection is closed unanswered; supervisors ask again.
-        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+        // Beyond a bound a connection is closed unanswered; supervisors ask again, and nobody keeps them out.
+        let Some(admission) = room.admit(&Transport::Tcp(address)) else {
             continue;
         };
         let pages = Arc::clone(&pages);
@@ -85,7 +87,7 @@ pub async fn serve<P: Pages>(listener: TcpListener, pages: Arc<P>) {
             if !matches!(timeout(WHOLE, served).await, Ok(Ok(()))) {
                 tracing::debug!("a health connection ended early");
             }
-            drop(permit);
+            drop(admission);
         });
     }
 }
@@ -123,6 +125,7 @@ fn page(code: StatusCode, text: String) -> Response<Full<Bytes>> {
 }
 
 const CONNECTIONS: usize = 64;
+const CONNECTIONS_PER_ADDRESS: usize = 8;
 const PAUSE: Duration = Duration::from_millis(100);
 const HEADERS: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(10);

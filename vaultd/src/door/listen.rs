@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures::Stream as FuturesStream;
 use metrics::Counter;
+use rustix::io::Errno;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
@@ -138,7 +139,10 @@ async fn accept<D: Door>(mut door: D, rules: Rules, sender: mpsc::Sender<Conn>) 
                 errors.increment(1);
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                // Only a lack goes on; what befell one client must not keep out the next.
+                if is_lack(&error) {
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
                 continue;
             }
         };
@@ -153,12 +157,21 @@ async fn accept<D: Door>(mut door: D, rules: Rules, sender: mpsc::Sender<Conn>) 
             let Some(stream) = within(rules.patience.opening, opened, &failed).await else {
                 return;
             };
-            let peer = Peer::new(transport);
+            let peer = Peer::new(transport, admission.requests());
             let conn = Conn::new(stream, peer, rules.patience, rules.cut, admission);
             // Nobody is left to serve it once the daemon stops.
             drop(sender.send(conn).await);
         });
     }
+}
+
+/// Whether accept failed for want of descriptors or memory.
+fn is_lack(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(
+        errno,
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS)
+    )
 }
 
 /// Finishes a handshake in time, or counts it as failed.

@@ -6,13 +6,19 @@
 //! | [`listen`] | accepting connections, TLS handshakes, peer credentials |
 //! | [`admit`] | how many connections, in all and from one source |
 //! | [`conn`] | one connection: deadlines for silence, who is at the other end |
+//! | [`bearer`] | the token of a request |
 //! | [`grpc`] | the gRPC services: parse, call, format |
-//! | [`guard`] | around every request: load, time and size limits, metrics |
+//! | [`guard`] | around every request: load, time, metrics |
+//! | [`intake`] | a request's body: how much of it, and for how long, from whom |
+//! | [`refusals`] | what a limit says |
 //! | [`health`] | liveness, readiness and metrics over plain HTTP |
 
 pub mod admit;
+mod bearer;
 pub mod conn;
 pub mod grpc;
 pub mod guard;
 pub mod health;
+pub mod intake;
 pub mod listen;
+mod refusals;

@@ -3,6 +3,7 @@
 mod fake;
 mod hostile;
 mod stopping;
+mod strangers;
 
 use std::path::Path;
 

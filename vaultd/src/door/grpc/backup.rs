@@ -18,6 +18,7 @@ use vault_proto::v1::{BackupChunk, BackupReport, CreateBackupRequest, RestoreBac
 use super::Door;
 use super::metadata::{call, respond};
 use crate::app::{App, Error, RestoreOptions, Result, Verified};
+use crate::door::intake::Permit;
 
 /// Chunks between the two sides of a stream.
 const PIPE: usize = 4;
@@ -70,6 +71,7 @@ impl Backup for Door {
         request: Request<Streaming<RestoreBackupRequest>>,
     ) -> Reply<BackupReport> {
         let call = call("/vault.v1.Backup/RestoreBackup", &request)?;
+        let permit = request.extensions().get::<Permit>().cloned();
         let mut stream = request.into_inner();
         let first = stream.next().await.transpose()?.unwrap_or_default();
         let options = RestoreOptions {
@@ -77,6 +79,10 @@ impl Backup for Door {
             dry_run: first.dry_run,
         };
         let allowed = self.app.may_restore(&call, &options).await;
+        // Until here the door takes in a small first message and no more.
+        if let (Ok(_), Some(permit)) = (&allowed, permit) {
+            permit.give();
+        }
         let answer = match allowed {
             Err(error) => Err(error),
             Ok(allowed) => {

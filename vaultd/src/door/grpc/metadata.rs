@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
+use http::header::AUTHORIZATION;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
-use vault_core::access::TokenHash;
 use vault_core::crypto::entropy::Entropy as _;
-use vault_core::crypto::token;
 use vault_proto::v1::Reason;
 
 use super::Door;
@@ -14,6 +13,7 @@ use super::status::status;
 use crate::app::audit::Source;
 use crate::app::{Answer, Call, Error, Result};
 use crate::clock::OsEntropy;
+use crate::door::bearer::bearer;
 use crate::door::conn::{Peer, Transport};
 use crate::store::Applied;
 
@@ -46,7 +46,7 @@ pub(super) fn call<T>(
     Ok(Call {
         method,
         source: source(request),
-        token: bearer(headers),
+        token: headers.as_ref().get(AUTHORIZATION).and_then(bearer),
         request_id,
         repeatable,
         seen: seen(headers),
@@ -94,15 +94,6 @@ pub(super) fn put(headers: &mut MetadataMap, name: &'static str, value: &str) {
     if let Ok(value) = MetadataValue::<Ascii>::try_from(value) {
         headers.insert(name, value);
     }
-}
-
-fn bearer(headers: &MetadataMap) -> Option<TokenHash> {
-    let text = headers
-        .get("authorization")?
-        .to_str()
-        .ok()?
-        .strip_prefix("Bearer ")?;
-    token::parse(text).ok().map(|secret| TokenHash::of(&secret))
 }
 
 fn source<T>(request: &Request<T>) -> Source {

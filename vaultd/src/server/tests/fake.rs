@@ -24,11 +24,15 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use tower::{Service, ServiceExt as _, service_fn};
+use vault_core::access::TokenHash;
+use vault_core::crypto::secret::TokenSecret;
+use vault_core::crypto::token;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, OsEntropy};
 use crate::config::{Config, Layers};
 use crate::door::conn::{Peer, Transport};
 use crate::door::health::Readiness;
+use crate::door::intake::Permit;
 use crate::metrics::{Metrics, ROWS};
 use crate::server::{Application, Listeners, Parts, Phase, ServeError, serve};
 use crate::tls::{Identity, provider};
@@ -37,6 +41,7 @@ use crate::tls::{Identity, provider};
 #[derive(Debug)]
 pub(super) struct App {
     sealed: AtomicBool,
+    live: TokenHash,
     pub(super) shut_down: AtomicBool,
     began: Semaphore,
     go_on: Semaphore,
@@ -59,6 +64,11 @@ impl App {
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let mut seen = String::new();
+        // As a restore does once it has found its first message good.
+        if request.headers().contains_key("permit") {
+            let permit = request.extensions().get::<Permit>().expect("a permit");
+            permit.give();
+        }
         match request.uri().path().rsplit('/').next().unwrap_or_default() {
             "Who" => {
                 let peer = request.extensions().get::<Peer>().expect("peer");
@@ -101,6 +111,10 @@ impl Application for Arc<App> {
         }
     }
 
+    fn is_live(&self, token: &TokenHash) -> bool {
+        *token == self.live && !self.sealed.load(Ordering::Acquire)
+    }
+
     fn measure(&self, metrics: &Metrics) {
         metrics.set(ROWS, 42);
     }
@@ -140,10 +154,12 @@ impl<const N: usize> Service<Request<Body>> for Fake<N> {
 /// A daemon that serves it.
 pub(super) struct Daemon {
     pub(super) app: Arc<App>,
+    /// `Bearer` and the token of a live session.
+    pub(super) token: String,
     dir: tempfile::TempDir,
     tls: Arc<Identity>,
     pub(super) address: std::net::SocketAddr,
-    health: std::net::SocketAddr,
+    pub(super) health: std::net::SocketAddr,
     pub(super) phase: watch::Sender<Phase>,
     served: JoinHandle<Result<(), ServeError>>,
 }
@@ -161,8 +177,10 @@ impl Daemon {
         }
         let config = Config::build(&layers).expect("config");
         let tls = Arc::new(Identity::load(&config, Clock).expect("identity"));
+        let (live, token) = made_up_token();
         let app = Arc::new(App {
             sealed: AtomicBool::new(false),
+            live,
             shut_down: AtomicBool::new(false),
             began: Semaphore::new(0),
             go_on: Semaphore::new(0),
@@ -182,6 +200,7 @@ impl Daemon {
         let served = tokio::spawn(serve(parts, listeners, phases));
         Self {
             app,
+            token,
             dir,
             tls,
             address,
@@ -258,6 +277,13 @@ impl Daemon {
     }
 }
 
+/// A token that nobody had before, as it is looked up and as it is sent.
+pub(super) fn made_up_token() -> (TokenHash, String) {
+    let secret = TokenSecret::make(&mut OsEntropy);
+    let text = format!("Bearer {}", token::to_text(&secret).expose());
+    (TokenHash::of(&secret), text)
+}
+
 async fn open_tls(
     address: std::net::SocketAddr,
     tls: Arc<Identity>,
@@ -305,13 +331,23 @@ pub(super) async fn call_with(
     framed.put_u8(0);
     framed.put_u32(u32::try_from(body.len()).expect("small"));
     framed.put_slice(body);
+    let body = Body::new(Full::<Bytes>::new(framed.freeze()).map_err(|never| match never {}));
+    send(channel, path, body, headers).await
+}
+
+/// Sends a request with this body and waits for its end.
+pub(super) async fn send(
+    channel: &mut Channel,
+    path: &str,
+    body: Body,
+    headers: &[(&'static str, &str)],
+) -> Outcome {
     let mut request = Request::post(format!("https://localhost{path}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let body = Body::new(Full::<Bytes>::new(framed.freeze()).map_err(|never| match never {}));
     let request = request.body(body).expect("request");
     let status = match channel.ready().await.expect("ready").call(request).await {
         Err(error) => Status::from_error(Box::new(error)),

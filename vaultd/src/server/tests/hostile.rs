@@ -125,42 +125,6 @@ async fn one_address_gets_so_many_connections_and_no_more() {
 }
 
 #[tokio::test]
-async fn bodies_without_a_token_end_at_64_kib() {
-    let daemon = Daemon::start(|_| {}).await;
-    let mut channel = daemon.connect().await;
-    let (small, large) = (vec![7; 60 * 1024], vec![7; 65 * 1024]);
-    let token = [("authorization", "Bearer vlt_x")];
-    let public = "/vault.v1.System/Unseal";
-    let guarded = "/vault.v1.Secrets/PutSecret";
-    assert_eq!(
-        fake::call(&mut channel, public, &small).await.code,
-        Code::Ok
-    );
-    for (path, headers) in [
-        (public, &[][..]),
-        (public, &token),
-        (guarded, &[]),
-        ("/test.Test/Read", &token),
-    ] {
-        let outcome = fake::call_with(&mut channel, path, &large, headers).await;
-        assert_eq!(
-            outcome.code,
-            Code::InvalidArgument,
-            "{path} {headers:?}: {outcome:?}"
-        );
-        assert_eq!(outcome.reason, "REQUEST_INVALID", "{outcome:?}");
-    }
-    // A restore proves its right in its first message, and is a stream.
-    let restore = "/vault.v1.Backup/RestoreBackup";
-    for (path, headers) in [(guarded, &token[..]), (restore, &[])] {
-        let outcome = fake::call_with(&mut channel, path, &large, headers).await;
-        assert_eq!(outcome.code, Code::Ok, "{path}: {outcome:?}");
-        assert_eq!(outcome.seen, (large.len() + 5).to_string());
-    }
-    daemon.end().await;
-}
-
-#[tokio::test]
 async fn headers_beyond_16_kib_are_refused() {
     let daemon = Daemon::start(|_| {}).await;
     let mut channel = daemon.connect().await;

@@ -1,0 +1,43 @@
+//! What the door says of its own accord: only that a limit was reached, before anything was asked of the app.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+use vault_proto::v1::Reason;
+
+pub(super) fn overloaded() -> Status {
+    refusal(
+        Code::ResourceExhausted,
+        Reason::Overloaded,
+        "too many requests in flight",
+    )
+}
+
+pub(super) fn too_slow() -> Status {
+    let message = "the request took too long; whether it took effect is unknown";
+    refusal(Code::DeadlineExceeded, Reason::OutcomeUnknown, message)
+}
+
+pub(super) fn too_large() -> Status {
+    let message =
+        "the request is larger than 64 KiB, the limit of this method or without a valid token";
+    refusal(Code::InvalidArgument, Reason::RequestInvalid, message)
+}
+
+pub(super) fn too_late() -> Status {
+    let message = "the request did not arrive in time; without a valid token that time is short";
+    refusal(Code::ResourceExhausted, Reason::Overloaded, message)
+}
+
+fn refusal(code: Code, reason: Reason, message: &str) -> Status {
+    let details = ErrorDetails::with_error_info(
+        reason.as_str_name(),
+        DOMAIN,
+        HashMap::<String, String>::new(),
+    );
+    Status::with_error_details(code, message, details)
+}
+
+/// Of `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "vault";
