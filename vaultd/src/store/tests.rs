@@ -153,6 +153,10 @@ fn an_operation_of_a_later_release_stops_the_node() {
         Box::new(move |_| done.send(()).unwrap()),
     );
     assert!(wait.recv().is_err());
+    // The answer goes before the reason is told.
+    while reasons.lock().unwrap().is_empty() {
+        std::thread::yield_now();
+    }
     assert!(reasons.lock().unwrap()[0].contains("upgrade"));
     assert_eq!(store.applied().index, 0);
 }
