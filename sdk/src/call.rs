@@ -5,8 +5,8 @@
 //! attempt, by which the server recognises the repetition. What is neither (unseal, login, rekey) is
 //! repeated only when nothing can have reached a server.
 
-use std::cell::{Cell, RefCell};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -60,35 +60,42 @@ impl Vault {
     {
         let id = Uuid::new_v4().to_string();
         let deadline = Instant::now() + self.timeout;
-        let last: RefCell<Option<Error>> = RefCell::new(None);
-        let reached = Cell::new(false);
+        // Not cells: the future is to run on whatever thread its caller's runtime likes.
+        let last: Mutex<Option<Error>> = Mutex::new(None);
+        let reached = AtomicBool::new(false);
         let attempts = (|| async {
             let outcome = self.pass(safety, &id, deadline, &message, &send).await;
-            outcome.inspect_err(|error| reached.set(reached.get() || error.sent()))
+            outcome.inspect_err(|error| {
+                reached.fetch_or(error.sent(), Ordering::Relaxed);
+            })
         })
         .retry(self.backoff())
         .when(|error: &Error| safety.allows(error))
         .adjust(|error: &Error, wait| {
             wait.map(|wait| error.retry_after().map_or(wait, |asked| asked.max(wait)))
         })
-        .notify(|error: &Error, _| *last.borrow_mut() = Some(error.clone()));
-        let error = match timeout_at(deadline, attempts).await {
+        .notify(|error: &Error, _| {
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        });
+        let outcome = timeout_at(deadline, attempts).await;
+        let reached = reached.load(Ordering::Relaxed);
+        let error = match outcome {
             Ok(Ok(reply)) => return Ok(reply),
             Ok(Err(error)) => error,
             // The last attempt was cut off: it may have been sent, unless none before could be.
-            Err(_) => match last.into_inner() {
-                Some(error) if !reached.get() => error,
+            Err(_) => match last.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                Some(error) if !reached => error,
                 _ => Error::timeout(self.timeout, safety != Safety::Read),
             },
         };
-        let unanswered = error.is_unreachable() && reached.get() && safety != Safety::Read;
+        let unanswered = error.is_unreachable() && reached && safety != Safety::Read;
         let error = if unanswered {
             Error::outcome_unknown(error.message())
         } else {
             error
         };
         // An id that no server has seen helps nobody.
-        Err(if reached.get() {
+        Err(if reached {
             error.with_request_id(&id)
         } else {
             error

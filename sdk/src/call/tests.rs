@@ -284,3 +284,18 @@ async fn a_token_that_no_header_can_hold_is_refused_here() {
     let refused = bench.vault(&[0]).with_token(&Token::new("vlt_\n"));
     assert_eq!(outcome(refused), (Kind::Invalid, "CONFIG_INVALID".into()));
 }
+
+#[tokio::test]
+async fn every_call_can_run_on_a_task_of_its_own() {
+    fn movable(_: impl Future + Send) {}
+    let vault = Bench::new(Vec::new()).vault(&[0]);
+    let reference = crate::Reference::to_path("a/b");
+    movable(vault.secrets().get(&reference));
+    movable(vault.secrets().get_many([]));
+    movable(vault.secrets().put("a/b").send());
+    movable(vault.secrets().list(v1::ListSecretsRequest::default()));
+    movable(vault.lifecycle().delete(v1::DeleteSecretRequest::default()));
+    movable(vault.auth().login(None));
+    movable(vault.system().status());
+    movable(vault.backup().create());
+}
