@@ -12,7 +12,7 @@ use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::{IdBlock, Tx};
 use vault_proto::v1::Reason;
 
-use super::audit::{self, Actor, Decision, Entry, Event};
+use super::audit::{self, Actor, Decision, Entry, Event, Part};
 use super::call::{Answer, Call};
 use super::error::{Error, Kind, Result};
 use super::transact::{Terms, Verdict};
@@ -30,6 +30,7 @@ pub(super) struct Notes {
     denied: bool,
     granted: bool,
     version: Option<u64>,
+    parts: Vec<Part>,
 }
 
 /// An authenticated caller in one evaluation of one request.
@@ -58,6 +59,11 @@ impl Visit<'_> {
     /// The version that was disclosed or made.
     pub(super) fn touched(&mut self, version: u64) {
         self.notes.version = Some(version);
+    }
+
+    /// What became of each of many resources, in the order in which grants were asked for.
+    pub(super) fn fared(&mut self, parts: Vec<Part>) {
+        self.notes.parts = parts;
     }
 
     /// A refusal about a path: to one who may not list there, what does not exist looks as what is
@@ -239,6 +245,7 @@ impl App {
         if let Some(version) = notes.version {
             entry.version(version);
         }
+        entry.parts(notes.parts.clone());
     }
 
     /// Finishes an audit entry with a result.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use vault_proto::{Access, METHODS};
 
-use super::event::{Actor, Blind, Decision, Event, Outcome, Status};
+use super::event::{Actor, Blind, Decision, Event, Outcome, Part, Status};
 use super::flood::Kind;
 use super::line::{self, RequestLine};
 use super::queue::Queue;
@@ -49,6 +49,7 @@ struct Draft {
     tenant: u32,
     actor: Option<(String, String)>,
     resources: Vec<String>,
+    parts: Vec<Part>,
     version: Option<u64>,
     decision: Decision,
 }
@@ -64,6 +65,7 @@ impl Entry {
                 tenant: 0,
                 actor: None,
                 resources: Vec::new(),
+                parts: Vec::new(),
                 version: None,
                 decision: Decision::Undecided,
             })),
@@ -91,6 +93,11 @@ impl Entry {
                 draft.resources.push(name);
             }
         });
+    }
+
+    /// What became of each resource, in the same order, where they may fare differently.
+    pub fn parts(&mut self, parts: Vec<Part>) {
+        self.fill(|draft| draft.parts = parts);
     }
 
     /// What authorisation said.
@@ -218,6 +225,7 @@ impl Draft {
             accessor: self.actor.as_ref().map(|(accessor, _)| accessor.as_str()),
             principal: self.actor.as_ref().map(|(_, name)| name.as_str()),
             resources: &self.resources,
+            parts: &self.parts,
             version: self.version,
             decision,
             by,

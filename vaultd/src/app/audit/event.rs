@@ -105,6 +105,16 @@ pub enum Decision {
     },
 }
 
+/// What became of one of the resources of a request about many.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Part {
+    /// This version was disclosed.
+    Disclosed(u64),
+    /// The stable reason why not.
+    Refused(&'static str),
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use super::event::{Decision, RequestId, Status};
+use super::event::{Decision, Part, RequestId, Status};
 
 /// A request and its end.
 #[derive(Serialize)]
@@ -31,6 +31,8 @@ pub(super) struct RequestLine<'a> {
     pub(super) principal: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) resources: &'a [String],
+    #[serde(rename = "results", skip_serializing_if = "<[Part]>::is_empty")]
+    pub(super) parts: &'a [Part],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<u64>,
     pub(super) decision: &'static str,

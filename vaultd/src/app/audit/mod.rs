@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 pub use entry::Entry;
-pub use event::{Actor, Blind, Decision, Event, Outcome, RequestId, Source, Status};
+pub use event::{Actor, Blind, Decision, Event, Outcome, Part, RequestId, Source, Status};
 
 use crate::clock::Clock;
 

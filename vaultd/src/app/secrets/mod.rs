@@ -14,6 +14,7 @@ use vault_core::record::Tx;
 use vault_proto::v1::Reason;
 
 use crate::app::App;
+use crate::app::audit::Part;
 use crate::app::call::{Answer, Call};
 use crate::app::error::{Error, Result};
 use crate::app::pipeline::Visit;
@@ -98,7 +99,9 @@ impl App {
                 })?;
                 Ok(value)
             };
-            Ok(wanted.iter().map(|(path, get)| one(path, get)).collect())
+            let results: Vec<_> = wanted.iter().map(|(path, get)| one(path, get)).collect();
+            visit.fared(results.iter().map(part).collect());
+            Ok(results)
         })
         .await
     }
@@ -179,6 +182,14 @@ impl App {
             Reason::DiskFull,
             "the node's disk is nearly full: writes that take space are refused, reads and deletion go on",
         ))
+    }
+}
+
+/// What the audit says of one secret of a batch.
+fn part(result: &Result<engine::Value>) -> Part {
+    match result {
+        Ok(value) => Part::Disclosed(value.version),
+        Err(error) => Part::Refused(error.reason().as_str_name()),
     }
 }
 
