@@ -85,6 +85,8 @@ fn read_authority(dir: &Path) -> Result<CertificateDer<'static>, TlsError> {
             return Err(TlsError::Missing { path });
         }
     }
+    // Looked at each time, although it is read only to issue: others could sign with it unnoticed.
+    vault_sys::check_private_file(&dir.join("ca.key"))?;
     let path = dir.join("ca.pem");
     let mut chain = read_chain(&path)?;
     match (chain.pop(), chain.is_empty()) {
