@@ -40,7 +40,12 @@ PATH=$(cd "$target/$profile" && pwd):$PATH
 home=${XDG_STATE_HOME:-$HOME/.local/state}/vault/first-minutes
 mkdir -p "$home"
 log=$home/vaultd.log
-alive() { [ -s "$home/pid" ] && [ "$(cat "/proc/$(cat "$home/pid")/comm" 2>/dev/null)" = vaultd ]; }
+alive() {
+    [ -s "$home/pid" ] || return 1
+    state=$(cat "/proc/$(cat "$home/pid")/stat" 2>/dev/null) || return 1
+    # One that has ended stays listed until somebody waits for it, which in a container may be nobody.
+    case $state in *'(vaultd) Z'*) return 1 ;; *'(vaultd) '*) return 0 ;; *) return 1 ;; esac
+}
 
 began=$(now)
 if alive; then
