@@ -21,16 +21,28 @@ pub struct LoggedIn {
     pub session: v1::Session,
 }
 
+/// What a session is to be at most. The default takes nothing away.
+#[derive(Clone, Debug, Default)]
+pub struct SessionTerms {
+    /// A minute to a day; half a day unless given.
+    pub ttl: Option<Duration>,
+    /// Only these actions, as "secret:GetValue" or "secret:*"; empty: all of the caller's.
+    pub actions: Vec<String>,
+    /// Only this folder and what lies under it; empty: all that is the caller's.
+    pub under: String,
+}
+
 impl Auth<'_> {
     /// Exchanges the handle's token for a session of its own.
     ///
     /// # Errors
-    /// When the token is not valid.
-    pub async fn login(self, ttl: Option<Duration>) -> Result<LoggedIn, Error> {
-        let ttl = ttl.map(crate::lifecycle::wire_duration).transpose()?;
+    /// When the token is not valid, or nothing would be left to do.
+    pub async fn login(self, terms: SessionTerms) -> Result<LoggedIn, Error> {
+        let ttl = terms.ttl.map(crate::lifecycle::wire_duration).transpose()?;
         let message = v1::LoginRequest {
             ttl,
-            ..Default::default()
+            actions: terms.actions,
+            under: terms.under,
         };
         let send = |channel, request| async { AuthClient::new(channel).login(request).await };
         let reply = self.0.call(Safety::Once, message, send).await?;

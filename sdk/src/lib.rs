@@ -44,7 +44,7 @@ mod tls;
 mod value;
 mod vault;
 
-pub use auth::{Auth, LoggedIn};
+pub use auth::{Auth, LoggedIn, SessionTerms};
 pub use backup::{Backup, BackupStream, RestoreOptions};
 pub use builder::Builder;
 pub use endpoint::{Endpoint, EndpointError};

@@ -7,7 +7,8 @@ use vault_sdk::Value;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
-use crate::prompt::read_stdin;
+use crate::paths::variable;
+use crate::prompt::read_up_to;
 
 /// A field and where its value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,11 +90,17 @@ pub(crate) fn parse_field(text: &str) -> Result<String, String> {
 
 /// What stdin holds, without one final line feed; whether there was one.
 pub(crate) fn piped(keep_newline: bool) -> Result<(Value, bool), Failure> {
-    let bytes = read_stdin(LARGEST_VALUE)?;
+    // Its newline does not count, and one more byte shows that there is more.
+    let bytes = read_up_to(LARGEST_VALUE + 2)?;
     let stripped = match bytes.strip_suffix(b"\n") {
         Some(rest) if !keep_newline => rest,
         _ => &bytes,
     };
+    if too_large(stripped.len()) {
+        return Err(Failure::too_large(format!(
+            "stdin holds more than {LARGEST_VALUE} bytes"
+        )));
+    }
     Ok((Value::new(stripped), stripped.len() < bytes.len()))
 }
 
@@ -106,12 +113,32 @@ pub(crate) fn read_file(path: &str) -> Result<Value, Failure> {
     file.take(LARGEST_VALUE + 1)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST_VALUE {
-        return Err(Failure::invalid(format!(
+    if too_large(bytes.len()) {
+        return Err(Failure::too_large(format!(
             "{path} holds more than {LARGEST_VALUE} bytes"
         )));
     }
     Ok(Value::new(bytes.as_slice()))
+}
+
+/// A variable of the environment, as it is.
+pub(crate) fn read_variable(name: &str) -> Result<Value, Failure> {
+    let value = variable(name);
+    let value = value.ok_or_else(|| Failure::usage(format!("${name} is not set, or empty")))?;
+    Ok(Value::new(value.into_encoded_bytes()))
+}
+
+/// Refuses what together is more than a version holds, before it is sent.
+pub(crate) fn fit(fields: &[(String, Value)]) -> Result<(), Failure> {
+    let bytes = fields.iter().map(|(_, value)| value.len()).sum();
+    if too_large(bytes) {
+        return Err(Failure::too_large(format!("the fields hold {bytes} bytes")));
+    }
+    Ok(())
+}
+
+fn too_large(bytes: usize) -> bool {
+    u64::try_from(bytes).is_ok_and(|bytes| bytes > LARGEST_VALUE)
 }
 
 /// All fields of a version together.

@@ -16,7 +16,7 @@ use crate::time::parse_span;
 /// `previous` and `pending` are always there. In a reference, `%`, `#`, `@` and `:` of a name are
 /// percent-encoded.
 #[derive(Debug, Parser)]
-#[command(name = "vaultctl", version, disable_help_subcommand = true)]
+#[command(name = "vaultctl", version)]
 #[command(arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]

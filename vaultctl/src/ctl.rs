@@ -48,6 +48,20 @@ impl Ctl {
         target.vault(self)
     }
 
+    /// The same where something goes to another path, which may be what is in the way.
+    pub(crate) async fn about_move(
+        &self,
+        vault: &Vault,
+        (source, target): (&str, &str),
+        error: Error,
+    ) -> Failure {
+        if error.reason() == "SECRET_EXISTS" {
+            let shown = encode_path(target);
+            return Failure::from(error).saying(format!("{shown} exists already"));
+        }
+        self.about(vault, source, error).await
+    }
+
     /// The failure that an error about a path is, with a suggestion where the path does not exist.
     pub(crate) async fn about(&self, vault: &Vault, path: &str, error: Error) -> Failure {
         let missing = matches!(error.reason(), "SECRET_NOT_FOUND" | "FOLDER_NOT_FOUND");
@@ -58,8 +72,12 @@ impl Ctl {
         }
         let failure = failure.saying(format!("{shown} does not exist"));
         match suggest::instead_of(vault, path).await {
-            Some(Suggestion::Folder) => failure.hint(format!("{shown} is a folder")),
-            Some(Suggestion::Secret) => failure.hint(format!("{shown} is a secret")),
+            Some(Suggestion::Folder) => {
+                failure.hint(format!("{shown} is a folder: vaultctl ls {shown}"))
+            }
+            Some(Suggestion::Secret) => {
+                failure.hint(format!("{shown} is a secret: vaultctl get {shown}"))
+            }
             Some(Suggestion::Near(near)) => failure.hint(format!("did you mean {near}?")),
             None => failure,
         }

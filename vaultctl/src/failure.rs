@@ -48,6 +48,13 @@ impl Failure {
         Self::new("invalid", Exit::Usage, what)
     }
 
+    /// More than a version may hold, found before it was sent.
+    pub(crate) fn too_large(what: impl Into<String>) -> Self {
+        let mut failure = Self::invalid(what);
+        "VALUE_TOO_LARGE".clone_into(&mut failure.0.reason);
+        failure.hint("all fields of a version together may hold 1 MiB")
+    }
+
     pub(crate) fn internal(what: impl Into<String>) -> Self {
         Self::new("internal", Exit::Internal, what)
     }
@@ -83,6 +90,12 @@ impl Failure {
     /// Adds what to do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hints.push(hint.into());
+        self
+    }
+
+    /// Gives this advice and no other.
+    pub(crate) fn instead(mut self, hint: &str) -> Self {
+        self.0.hints = vec![hint.to_owned()];
         self
     }
 

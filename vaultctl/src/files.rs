@@ -9,21 +9,34 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
-/// Replaces a file as a whole: mode 0600, written beside it, synced, renamed over it.
+/// Replaces a file of our own as a whole, in a directory that is made if it is not there.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    replace(path, content)
-        .map_err(|error| Failure::io(&format!("writing {}", path.display()), &error))
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    let made = builder.create(directory(path));
+    made.map_err(|error| writing(path, &error))?;
+    write_output(path, content)
+}
+
+/// Replaces a file that people named: mode 0600, written beside it, synced, renamed over it. A
+/// directory that is not there was a slip.
+pub(crate) fn write_output(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    replace(path, content).map_err(|error| writing(path, &error))
+}
+
+fn writing(path: &Path, error: &io::Error) -> Failure {
+    Failure::io(&format!("writing {}", path.display()), error)
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)?;
+    let dir = directory(path);
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
@@ -63,7 +76,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::{read_private, remove, write_private};
+    use super::{read_private, remove, write_output, write_private};
 
     #[test]
     fn what_is_written_is_private_and_read_back() {
@@ -81,6 +94,14 @@ mod tests {
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert!(read_private(&path).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_file_for_people_makes_no_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(write_output(&dir.path().join("slip/file"), b"one").is_err());
+        assert!(!dir.path().join("slip").exists());
+        write_output(&dir.path().join("file"), b"one").unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use vault_sdk::Error;
 /// Advice for people, the most useful last.
 pub(crate) fn of(error: &Error) -> Vec<String> {
     let mut hints = Vec::new();
-    let found = error.detail("found").or_else(|| error.detail("version"));
+    let found = error.detail("found_version");
     if let ("VERSION_MISMATCH", Some(found)) = (error.reason(), found) {
         hints.push(format!(
             "it is at version {found} now: retry with --if-version {found}"

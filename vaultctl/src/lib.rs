@@ -9,7 +9,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
 
 mod assign;
 mod cli;
@@ -18,6 +18,7 @@ mod confirm;
 mod connect;
 mod contexts;
 mod ctl;
+mod decode;
 mod exit;
 mod failure;
 mod files;
@@ -33,7 +34,7 @@ mod table;
 mod time;
 mod view;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Globals};
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -43,26 +44,35 @@ use crate::output::Output;
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(usage) => {
-            let code = if usage.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Ok
-            };
-            return if usage.print().is_ok() {
-                code.into()
-            } else {
-                Exit::Internal.into()
-            };
-        }
+        Err(usage) => return misused(&usage).into(),
     };
     let (globals, command) = (cli.globals, cli.command);
     let output = Output::new(&globals);
+    if let Some(misnamed) = Output::misnamed() {
+        return output.fail(&misnamed).into();
+    }
     let ctl = Ctl::new(globals, output.clone());
     let ended = runtime().and_then(|runtime| runtime.block_on(command.run(&ctl)));
     match ended {
         Ok(exit) => exit.into(),
         Err(failure) => output.fail(&failure).into(),
+    }
+}
+
+/// The end of a command line that is not one, or of `--help`. JSON where that was asked for.
+fn misused(usage: &clap::Error) -> Exit {
+    let lenient = Cli::command().ignore_errors(true).try_get_matches();
+    let globals = lenient.map(|matches| Globals::from_arg_matches(&matches));
+    match globals {
+        Ok(Ok(globals)) if usage.use_stderr() && Output::new(&globals).is_json() => {
+            let text = usage.render().to_string();
+            let (first, _) = text.split_once("\n\n").unwrap_or((&text, ""));
+            let what = first.strip_prefix("error: ").unwrap_or(first);
+            Output::new(&globals).fail(&Failure::usage(what))
+        }
+        _ if usage.print().is_err() => Exit::Internal,
+        _ if usage.use_stderr() => Exit::Usage,
+        _ => Exit::Ok,
     }
 }
 

@@ -86,11 +86,9 @@ impl Sink {
 
 impl Output {
     pub(crate) fn new(globals: &Globals) -> Self {
-        let environment = variable("VAULTCTL_OUTPUT");
-        let environment = environment.as_deref().and_then(|v| v.to_str());
         Self {
             flag: globals.output,
-            environment: environment.and_then(|text| Format::from_str(text, true).ok()),
+            environment: environment().unwrap_or_default(),
             terminal: io::stdout().is_terminal(),
             colour: if globals.no_color {
                 anstream::ColorChoice::Never
@@ -133,6 +131,11 @@ impl Output {
             Sink::Stdout => String::new(),
             Sink::Memory(memory) => String::from_utf8_lossy(&memory.lock().unwrap()).into_owned(),
         }
+    }
+
+    /// A `VAULTCTL_OUTPUT` that names no format.
+    pub(crate) fn misnamed() -> Option<Failure> {
+        environment().err()
     }
 
     /// The format of everything but a single field.
@@ -266,4 +269,16 @@ impl Output {
         };
         drop(said);
     }
+}
+
+/// `VAULTCTL_OUTPUT`.
+fn environment() -> Result<Option<Format>, Failure> {
+    let Some(text) = variable("VAULTCTL_OUTPUT") else {
+        return Ok(None);
+    };
+    let text = text.to_string_lossy();
+    let format = Format::from_str(&text, true);
+    format
+        .map(Some)
+        .map_err(|_| Failure::usage(format!("VAULTCTL_OUTPUT: `{text}` is no format")))
 }

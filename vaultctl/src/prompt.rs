@@ -3,6 +3,8 @@
 //! Questions are asked only when stdin and stderr are terminals and `--no-input` was not given;
 //! otherwise what is missing is an error that names the flag to use. Nothing is asked on stdout.
 
+mod hidden;
+
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use vault_sdk::Text;
@@ -42,10 +44,13 @@ impl Prompt {
         if !self.allowed {
             return Err(Failure::usage(format!("{question} is missing")).hint(instead));
         }
-        let answer = rpassword::prompt_password(format!("{question}: "));
-        answer
-            .map(Text::new)
-            .map_err(|error| Failure::io("reading the answer", &error))
+        match hidden::ask(question) {
+            Ok(answer) => Ok(Text::new(answer.as_str())),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(Failure::usage(format!("{question} is missing")).hint(instead))
+            }
+            Err(error) => Err(Failure::io("reading the answer", &error)),
+        }
     }
 
     /// The same, asked twice.
@@ -67,11 +72,10 @@ impl Prompt {
             return Err(Failure::usage(format!("{question} is missing")).hint(instead));
         }
         let failed = |error: io::Error| Failure::io("reading the answer", &error);
-        let mut stderr = io::stderr().lock();
-        stderr
+        // Let go of before the answer: a signal may want to say something meanwhile.
+        io::stderr()
             .write_all(format!("{question}: ").as_bytes())
             .map_err(failed)?;
-        stderr.flush().map_err(failed)?;
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).map_err(failed)?;
         Ok(line.trim().to_owned())
@@ -80,17 +84,20 @@ impl Prompt {
 
 /// All of stdin, up to a limit.
 pub(crate) fn read_stdin(limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = io::stdin()
-        .lock()
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes);
-    let read = read.map_err(|error| Failure::io("reading stdin", &error))?;
-    if u64::try_from(read).unwrap_or(u64::MAX) > limit {
+    let bytes = read_up_to(limit.saturating_add(1))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
         return Err(Failure::invalid(format!(
             "stdin holds more than {limit} bytes"
         )));
     }
+    Ok(bytes)
+}
+
+/// The beginning of stdin.
+pub(crate) fn read_up_to(length: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = io::stdin().lock().take(length).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::io("reading stdin", &error))?;
     Ok(bytes)
 }
 

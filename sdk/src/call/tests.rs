@@ -14,7 +14,7 @@ use vault_proto::v1;
 use vault_proto::v1::auth_server::{Auth, AuthServer};
 
 use self::Answer::{Fail, Index, Silence};
-use crate::{Endpoint, Error, Kind, Token, Vault};
+use crate::{Endpoint, Error, Kind, SessionTerms, Token, Vault};
 
 /// Answers from a script, then well; keeps the headers it was sent.
 #[derive(Clone, Default)]
@@ -169,7 +169,11 @@ async fn a_write_is_repeated_under_the_same_request_id() {
 #[tokio::test]
 async fn what_cannot_be_recognised_is_sent_once() {
     let bench = Bench::new(vec![Scripted::new([Fail(Code::Unavailable, "NO_LEADER")])]);
-    let refused = bench.vault(&[0]).auth().login(None).await;
+    let refused = bench
+        .vault(&[0])
+        .auth()
+        .login(SessionTerms::default())
+        .await;
     assert_eq!(outcome(refused), (Kind::Unavailable, "NO_LEADER".into()));
     assert_eq!(bench.heard().len(), 1);
 }
@@ -177,7 +181,12 @@ async fn what_cannot_be_recognised_is_sent_once() {
 #[tokio::test]
 async fn what_was_never_sent_moves_to_the_next_endpoint() {
     let bench = Bench::new(vec![Scripted::default()]);
-    bench.vault(&[7, 0]).auth().login(None).await.unwrap();
+    bench
+        .vault(&[7, 0])
+        .auth()
+        .login(SessionTerms::default())
+        .await
+        .unwrap();
     assert_eq!(bench.heard().len(), 1);
 }
 
@@ -295,7 +304,7 @@ async fn every_call_can_run_on_a_task_of_its_own() {
     movable(vault.secrets().put("a/b").send());
     movable(vault.secrets().list(v1::ListSecretsRequest::default()));
     movable(vault.lifecycle().delete(v1::DeleteSecretRequest::default()));
-    movable(vault.auth().login(None));
+    movable(vault.auth().login(SessionTerms::default()));
     movable(vault.system().status());
     movable(vault.backup().create());
 }

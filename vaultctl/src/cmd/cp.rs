@@ -49,7 +49,7 @@ impl Args {
                 ctl.output.done(&words, value)?;
                 Ok(Exit::Ok)
             }
-            Err(error) => Err(ctl.about(&vault, &self.source, error).await),
+            Err(error) => Err(ctl.about_move(&vault, (&self.source, &target), error).await),
         }
     }
 }

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
-use vault_sdk::{Reference, Secret, Selector, Value};
+use vault_sdk::{Kind, Reference, Secret, Selector, Value};
 
 use super::Outcome;
 use crate::assign::parse_field;
 use crate::ctl::Ctl;
+use crate::decode::Encoding;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files::write_private;
+use crate::files::write_output;
 use crate::formats::dotenv;
 use crate::output::Format;
 use crate::table::Lister;
@@ -37,6 +38,14 @@ pub(crate) struct Args {
     /// Show values in tables
     #[arg(long)]
     reveal: bool,
+
+    /// What to print if there is no such secret, field or version
+    #[arg(long, value_name = "V")]
+    default: Option<String>,
+
+    /// Print the bytes that the value stands for
+    #[arg(long, value_enum, value_name = "ENCODING")]
+    decode: Option<Encoding>,
 
     /// Write the value to a file of mode 0600
     #[arg(long, value_name = "FILE")]
@@ -71,7 +80,15 @@ impl Args {
         let vault = ctl.vault()?;
         let secret = match vault.secrets().get(reference).await {
             Ok(secret) => secret,
-            Err(error) => return Err(ctl.about(&vault, &reference.path, error).await),
+            Err(error) => match &self.default {
+                Some(default) if error.kind() == Kind::NotFound => {
+                    let value = Value::new(default.as_bytes());
+                    let found = (reference.path.as_str(), "default", &value);
+                    self.value_out(ctl, ctl.output.field_format(), found)?;
+                    return Ok(Exit::Ok);
+                }
+                _ => return Err(ctl.about(&vault, &reference.path, error).await),
+            },
         };
         self.show(ctl, reference, &secret)?;
         Ok(Exit::Ok)
@@ -80,6 +97,11 @@ impl Args {
     fn show(&self, ctl: &Ctl, reference: &Reference, secret: &Secret) -> Result<(), Failure> {
         if let Some(field) = &reference.field {
             return self.field_out(ctl, ctl.output.field_format(), secret, field);
+        }
+        if self.decode.is_some() {
+            // What is decoded is one value, whatever form it is to have.
+            let given = Some(ctl.output.field_format()).filter(|format| *format != Format::Auto);
+            return self.whole(ctl, given.unwrap_or(Format::Raw), secret);
         }
         match ctl.output.format() {
             Format::Json | Format::Ndjson if self.out.is_none() => {
@@ -122,14 +144,27 @@ impl Args {
         field: &str,
     ) -> Result<(), Failure> {
         let value = secret.field(field)?;
-        if let Some(path) = &self.out {
+        let Some(encoding) = self.decode else {
+            return self.value_out(ctl, format, (&secret.path, field, value));
+        };
+        let refused = || Failure::invalid(format!("`{field}` is not {}", encoding.name()));
+        let value = encoding.decode(value).ok_or_else(refused)?;
+        self.value_out(ctl, format, (&secret.path, field, &value))
+    }
+
+    fn value_out(
+        &self,
+        ctl: &Ctl,
+        format: Format,
+        (path, field, value): (&str, &str, &Value),
+    ) -> Result<(), Failure> {
+        if let Some(file) = &self.out {
             // EXPOSE: the file that was named, mode 0600
-            write_private(path, value.expose())?;
-            let words = format!("{} bytes are in {}", value.len(), path.display());
-            return ctl.output.done(
-                &words,
-                || json!({ "path": secret.path, "bytes": value.len() }),
-            );
+            write_output(file, value.expose())?;
+            let words = format!("{} bytes are in {}", value.len(), file.display());
+            return ctl
+                .output
+                .done(&words, || json!({ "path": path, "bytes": value.len() }));
         }
         match format {
             Format::None => Ok(()),
@@ -159,8 +194,10 @@ impl Args {
     }
 
     async fn many(&self, ctl: &Ctl) -> Outcome {
-        if self.out.is_some() {
-            return Err(Failure::usage("--out is for one value"));
+        if self.out.is_some() || self.default.is_some() || self.decode.is_some() {
+            return Err(Failure::usage(
+                "--out, --default and --decode are for one value",
+            ));
         }
         let format = ctl.output.format();
         let wordless = format == Format::Auto && !ctl.output.is_terminal();

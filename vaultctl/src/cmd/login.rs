@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use vault_sdk::Token;
+use vault_sdk::{Error, Kind, SessionTerms, Token};
 
 use super::Outcome;
+use super::paths::parse_folder;
 use super::whoami::session_json;
 use crate::contexts::save_token;
 use crate::ctl::Ctl;
@@ -15,12 +16,21 @@ use crate::time::{self, parse_span};
 
 /// Exchange a token for a session and keep it in the context
 ///
-/// The token is read from stdin where something is piped in, and asked for otherwise.
+/// The token is read from stdin where something is piped in, and asked for otherwise. With --action
+/// and --under the session can do less than its token: for a script, say.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// How long the session lasts, 1m to 24h [default: 12h]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     ttl: Option<Duration>,
+
+    /// Let the session do only this, as secret:GetValue or 'secret:*'; may be given again
+    #[arg(long = "action", value_name = "ACTION")]
+    actions: Vec<String>,
+
+    /// Let the session see only this folder and what lies under it
+    #[arg(long, value_name = "DIR", value_parser = parse_folder)]
+    under: Option<String>,
 
     /// Print the session's token instead of keeping it
     #[arg(long)]
@@ -39,7 +49,12 @@ impl Args {
             }
         };
         let vault = target.vault(ctl)?.with_token(&given(ctl)?)?;
-        let made = vault.auth().login(self.ttl).await?;
+        let terms = SessionTerms {
+            ttl: self.ttl,
+            actions: self.actions,
+            under: self.under.unwrap_or_default(),
+        };
+        let made = vault.auth().login(terms).await.map_err(refused)?;
         if self.print_token {
             // EXPOSE: stdout, because it was asked for
             ctl.output.line(made.token.expose())?;
@@ -56,6 +71,16 @@ impl Args {
     }
 }
 
+/// To log in is no advice for whoever is at it.
+fn refused(error: Error) -> Failure {
+    if error.kind() == Kind::Unauthenticated {
+        return Failure::from(error)
+            .saying("the vault does not know this token: it is another vault's, or ended")
+            .instead("is it the whole token, and the right context? vaultctl context show");
+    }
+    error.into()
+}
+
 /// The token to exchange.
 fn given(ctl: &Ctl) -> Result<Token, Failure> {
     if ctl.globals.token_file.is_some() {
@@ -63,7 +88,7 @@ fn given(ctl: &Ctl) -> Result<Token, Failure> {
         return token.ok_or_else(|| Failure::invalid("the token file holds no token"));
     }
     let text = if ctl.prompt.is_piped() {
-        read_line()?
+        read_line().map_err(|failure| failure.hint("pipe the token in: vaultctl login <FILE"))?
     } else {
         ctl.prompt
             .hidden("Token", "pipe it in, or use --token-file FILE")?

@@ -38,7 +38,7 @@ impl Args {
                     .done(&format!("{what}{from} is now {to}"), value)?;
                 Ok(Exit::Ok)
             }
-            Err(error) => Err(ctl.about(&vault, &self.source, error).await),
+            Err(error) => Err(ctl.about_move(&vault, (&self.source, &target), error).await),
         }
     }
 }

@@ -97,7 +97,8 @@ impl Args {
             (rest, true) => format!("\n  and more than {rest} more"),
         };
         let more = if more { "+" } else { "" };
-        let what = format!("{verb} {}{more} secrets", found.len());
+        let s = if found.len() == 1 { "" } else { "s" };
+        let what = format!("{verb} {}{more} secret{s}", found.len());
         let list = format!(":\n{}{tail}", first.join("\n"));
         let word = match self.paths.as_slice() {
             [only] => encode_path(only).into_owned(),

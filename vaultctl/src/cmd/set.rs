@@ -14,7 +14,7 @@ use crate::time;
 
 /// Write a new version of a secret
 ///
-/// Without F, the value of PATH#field (or of the field `value`) is asked for, or read from stdin
+/// Without F, --file or --from-env, the value of PATH#field (or of the field `value`) is asked for, or read from stdin
 /// where something is piped in. Other fields stay as they are, unless --replace.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
@@ -26,6 +26,14 @@ pub(crate) struct Args {
     /// F=VALUE (others can see it), F=@FILE, F=- for stdin; F=\@x for a value that begins with @
     #[arg(value_name = "F=…")]
     fields: Vec<Argument>,
+
+    /// Take the value from this file, as it is
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fields", "from_env"])]
+    file: Option<String>,
+
+    /// Take the value from this variable of the environment
+    #[arg(long, value_name = "VAR", conflicts_with = "fields")]
+    from_env: Option<String>,
 
     /// Have the vault make the value: LENGTH, hex:BYTES, uuid, … (see `vaultctl generate --help`)
     #[arg(long, value_name = "POLICY", num_args = 0..=1, require_equals = true)]
@@ -61,7 +69,7 @@ pub(crate) struct Args {
     tag: Vec<(String, String)>,
 
     /// Change description and tags only; make no version
-    #[arg(long, conflicts_with_all = ["fields", "generate", "if_version", "replace", "remove", "label", "note"])]
+    #[arg(long, conflicts_with_all = ["fields", "file", "from_env", "generate", "if_version", "replace", "remove", "label", "note"])]
     no_value: bool,
 
     /// Keep a newline at the end of stdin
@@ -84,6 +92,7 @@ impl Args {
             return self.describe(ctl, &vault).await;
         }
         let fields = self.values(ctl)?;
+        assign::fit(&fields)?;
         let mut put = vault.secrets().put(&self.reference.path);
         for (name, value) in &fields {
             put = put.field(name, value);
@@ -133,10 +142,15 @@ impl Args {
     fn values(&self, ctl: &Ctl) -> Result<Vec<(String, Value)>, Failure> {
         let fields = assign::parse_all(&self.fields)?;
         if fields.is_empty() {
-            if self.generate.is_some() || !self.remove.is_empty() {
+            let elsewhere = self.file.is_some() || self.from_env.is_some();
+            if !elsewhere && (self.generate.is_some() || !self.remove.is_empty()) {
                 return Ok(Vec::new());
             }
-            let value = if ctl.prompt.is_piped() {
+            let value = if let Some(path) = &self.file {
+                assign::read_file(path)?
+            } else if let Some(name) = &self.from_env {
+                assign::read_variable(name)?
+            } else if ctl.prompt.is_piped() {
                 self.stdin(ctl)?
             } else {
                 self.ask(ctl)?

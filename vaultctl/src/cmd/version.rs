@@ -26,9 +26,13 @@ impl Args {
             Some("") => "not said without a valid token".to_owned(),
             other => other.unwrap_or_default().to_owned(),
         };
+        let mut parts = vec![("vaultctl", OURS.to_owned())];
+        if self.server {
+            parts.push(("vaultd", shown));
+        }
         record(
             &ctl.output,
-            &[("vaultctl", OURS.to_owned()), ("vaultd", shown)],
+            &parts,
             || json!({ "vaultctl": OURS, "vaultd": server.filter(|version| !version.is_empty()) }),
         )?;
         Ok(Exit::Ok)

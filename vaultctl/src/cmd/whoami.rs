@@ -27,12 +27,21 @@ pub(crate) async fn run(ctl: &Ctl) -> Outcome {
             ("session", session.accessor.clone()),
             ("since", show(session.created_at.as_ref())),
             ("expires", expires),
-            ("actions", session.actions.join(", ")),
-            ("under", session.under.clone()),
+            ("actions", or_all(session.actions.join(", "))),
+            ("under", or_all(session.under.clone())),
         ],
         || session_json(&session),
     )?;
     Ok(Exit::Ok)
+}
+
+/// A session that is not narrowed.
+fn or_all(text: String) -> String {
+    if text.is_empty() {
+        "all".to_owned()
+    } else {
+        text
+    }
 }
 
 pub(crate) fn session_json(session: &Session) -> Value {

@@ -85,8 +85,10 @@ pub(crate) fn read(text: &str) -> Result<BTreeMap<String, Value>, Failure> {
     for item in dotenvy::from_read_iter(guarded.as_bytes()) {
         // The parser's message may hold the line, and the line a secret.
         let number = fields.len() + 1;
-        let (name, value) =
-            item.map_err(|_| Failure::invalid(format!("entry {number} is not NAME=value")))?;
+        let (name, value) = item.map_err(|_| {
+            Failure::invalid(format!("entry {number} is not NAME=value"))
+                .hint("a value with spaces or quotes stands in quotes: NAME=\"two words\"")
+        })?;
         let value = Zeroizing::new(value).replace(stand_in, "$");
         if fields
             .insert(name.clone(), Value::new(value.into_bytes()))
