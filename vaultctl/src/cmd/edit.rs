@@ -1,16 +1,21 @@
 //! `vaultctl edit`
+//!
+//! INVARIANT: the file lies in a directory of its own in memory, which goes with every end of this
+//! process but a kill -9.
+
+mod editor;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::json;
 use tempfile::TempDir;
 use vault_sdk::{Kind, Reference, Secret, Value, Vault, encode_path};
 use zeroize::Zeroizing;
 
+use self::editor::{Editor, Signals, interrupted};
 use super::Outcome;
 use super::diff::changes;
 use super::paths::parse_path;
@@ -22,8 +27,9 @@ use crate::paths::variable;
 
 /// Edit the fields of a secret in $VISUAL or $EDITOR
 ///
-/// The file lies in memory only. It is written back only if nobody else has written meanwhile.
-/// Binary fields are not shown, and stay as they are.
+/// The file lies in memory only, and vim, nano, emacs and micro are told to keep no copies. It is
+/// written back only if nobody else has written meanwhile. Binary fields are not shown, and stay as
+/// they are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// dir/name; it is created if there is none
@@ -44,7 +50,7 @@ impl Args {
         let vault = ctl.vault()?;
         let (secret, latest) = self.read(ctl, &vault).await?;
         let (shown, hidden) = split(secret);
-        let edited = edit(ctl, &self.path, &shown.fields)?;
+        let edited = edit(ctl, &self.path, &shown.fields).await?;
         let after = Secret {
             fields: edited,
             path: self.path.clone(),
@@ -144,7 +150,10 @@ fn split(mut secret: Secret) -> (Secret, Fields) {
 }
 
 /// Lets people edit until what they leave can be read, or they give up.
-fn edit(ctl: &Ctl, path: &str, fields: &Fields) -> Result<Fields, Failure> {
+async fn edit(ctl: &Ctl, path: &str, fields: &Fields) -> Result<Fields, Failure> {
+    let editor = Editor::find()?;
+    editor.warn(ctl);
+    let mut signals = Signals::hold()?;
     let dir = memory_dir()?;
     let file = dir.path().join("secret.toml");
     let mut text = Zeroizing::new(format!(
@@ -162,7 +171,7 @@ fn edit(ctl: &Ctl, path: &str, fields: &Fields) -> Result<Fields, Failure> {
     handle.write_all(text.as_bytes()).map_err(failed)?;
     drop(handle);
     loop {
-        run_editor(&file)?;
+        editor.run(&file, &mut signals).await?;
         let text = std::fs::read_to_string(&file).map(Zeroizing::new);
         let text = text.map_err(|error| Failure::io("reading the edited file", &error))?;
         let failure = match formats::toml::read(&text).and_then(one_secret) {
@@ -170,7 +179,7 @@ fn edit(ctl: &Ctl, path: &str, fields: &Fields) -> Result<Fields, Failure> {
             Err(failure) => failure,
         };
         ctl.output.fail(&failure);
-        let answer = ctl.prompt.visible("Edit again? [Y/n]", "edit again")?;
+        let answer = again(ctl, &mut signals).await?;
         if answer.eq_ignore_ascii_case("n") || answer.eq_ignore_ascii_case("no") {
             return Err(Failure::invalid("nothing was written"));
         }
@@ -208,23 +217,16 @@ fn memory_dir() -> Result<TempDir, Failure> {
     )
 }
 
-fn run_editor(file: &Path) -> Result<(), Failure> {
-    let named = variable("VISUAL").or_else(|| variable("EDITOR"));
-    let named = named.map_or_else(
-        || "vi".to_owned(),
-        |text| text.to_string_lossy().into_owned(),
-    );
-    let words = shell_words::split(&named).unwrap_or_default();
-    let Some((program, args)) = words.split_first() else {
-        return Err(Failure::usage("$EDITOR names no program"));
-    };
-    let status = Command::new(program).args(args).arg(file).status();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err(Failure::invalid(
-            "the editor ended with an error; nothing was written",
-        )),
-        Err(error) => Err(Failure::io(&format!("starting {program}"), &error)),
+/// Asks on a thread of its own, because a signal must not wait for an answer.
+async fn again(ctl: &Ctl, signals: &mut Signals) -> Result<String, Failure> {
+    let (prompt, (told, answer)) = (ctl.prompt, tokio::sync::oneshot::channel());
+    std::thread::spawn(move || {
+        // After a signal nobody waits for it.
+        let _unheard = told.send(prompt.visible("Edit again? [Y/n]", "edit again"));
+    });
+    tokio::select! {
+        answer = answer => answer.map_err(|_| interrupted())?,
+        _ = signals.next() => Err(interrupted()),
     }
 }
 
