@@ -20,6 +20,18 @@ pub struct Daemon {
     child: Option<Child>,
     starts: u32,
     args: Vec<String>,
+    dress: Dress,
+}
+
+/// What surrounds the daemon's process.
+#[derive(Debug, Default)]
+pub struct Dress {
+    /// A program and its arguments, which are to become the daemon.
+    pub wrapper: Vec<String>,
+    /// Further lines of its configuration.
+    pub config: String,
+    /// Further variables.
+    pub environment: Vec<(&'static str, PathBuf)>,
 }
 
 /// What `init` returned, and only that once.
@@ -37,7 +49,18 @@ impl Daemon {
 
     /// Starts one with further lines of configuration.
     pub fn start_with(binaries: Binaries, more: &str) -> Self {
+        Self::start_dressed(binaries, more, |_| Dress::default())
+    }
+
+    /// The same, with something around its process.
+    pub fn start_dressed(
+        binaries: Binaries,
+        more: &str,
+        dress: impl FnOnce(&Place) -> Dress,
+    ) -> Self {
         let place = Place::new(binaries);
+        let dress = dress(&place);
+        let more = format!("{more}\n{}", dress.config);
         let config = format!(
             "node.data_dir = \"{}\"\nnode.name = \"localhost\"\nprocess.allow_root = true\n\
              process.lock_memory = false\nlisten.address = \"127.0.0.1:0\"\n\
@@ -48,20 +71,25 @@ impl Daemon {
         let file = place.path("vaultd.toml");
         fs::write(&file, config).expect("a configuration");
         let args = ["server", "--config", &file.to_string_lossy()].map(str::to_owned);
-        Self::run(place, args.to_vec())
+        Self::run(place, args.to_vec(), dress)
     }
 
     /// Starts one for trying things out: open at once, its context current.
     pub fn dev(binaries: Binaries) -> Self {
-        Self::run(Place::new(binaries), vec!["dev".to_owned()])
+        Self::run(
+            Place::new(binaries),
+            vec!["dev".to_owned()],
+            Dress::default(),
+        )
     }
 
-    fn run(place: Place, args: Vec<String>) -> Self {
+    fn run(place: Place, args: Vec<String>, dress: Dress) -> Self {
         let mut daemon = Self {
             place,
             child: None,
             starts: 0,
             args,
+            dress,
         };
         daemon.restart();
         daemon
@@ -77,9 +105,18 @@ impl Daemon {
             .set_read_timeout(Some(Duration::from_millis(200)))
             .expect("a timeout");
         let log = File::create(self.log()).expect("a log file");
-        let mut command = self.place.command(self.place.binaries.vaultd);
+        let vaultd = self.place.binaries.vaultd.to_owned();
+        let mut words = self.dress.wrapper.iter().chain([&vaultd]);
+        let mut command = self.place.command(words.next().expect("a program"));
         let child = command
+            .args(words)
             .args(&self.args)
+            .envs(
+                self.dress
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
             .env("NOTIFY_SOCKET", &notify)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
@@ -104,6 +141,22 @@ impl Daemon {
             }
         }
         panic!("vaultd was not ready in {LIMIT:?}");
+    }
+
+    /// Starts it on data that it must refuse.
+    #[track_caller]
+    pub fn fails_to_start(&self) -> Output {
+        assert!(self.child.is_none(), "it is running");
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        let output = self.place.ends(&args);
+        let started = output.code == 0 || output.code == 124;
+        assert!(!started, "it started all the same: {output}");
+        output
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
     }
 
     /// `init` over the Unix socket: five shares, three of which open.
@@ -167,6 +220,19 @@ impl Daemon {
         }
         all.extend(args);
         self.place.ctl_with(&all, stdin)
+    }
+
+    /// Where it listens for TLS, and the fingerprint of its CA.
+    pub fn https(&self) -> (String, String) {
+        let log = self.log_text();
+        let after = |what: &str| {
+            let at = log.find(what).expect("the daemon says where it listens") + what.len();
+            let end = |c: char| c.is_whitespace() || c == '"';
+            let rest = log[at..].trim_start_matches('"');
+            rest.split(end).next().unwrap_or_default().to_owned()
+        };
+        let port = after(" address=127.0.0.1:");
+        (format!("https://localhost:{port}"), after(" fingerprint="))
     }
 
     /// The Unix socket as an address.

@@ -9,10 +9,17 @@ mod daemon;
 pub mod load;
 mod output;
 mod place;
+pub mod shim;
+mod skip;
+mod small_disk;
+mod terminal;
 
-pub use daemon::{Daemon, Opened};
+pub use daemon::{Daemon, Dress, Opened};
 pub use output::Output;
 pub use place::Place;
+pub use skip::cannot_run;
+pub use small_disk::SmallDisk;
+pub use terminal::Terminal;
 
 /// Where the binaries under test lie; cargo tells the test binary only.
 #[derive(Clone, Copy, Debug)]

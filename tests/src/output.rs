@@ -10,7 +10,7 @@ pub struct Output {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
-    shown: String,
+    pub(crate) shown: String,
 }
 
 impl Output {
@@ -39,6 +39,26 @@ impl Output {
             "stderr does not say `{says}`: {self}"
         );
         self
+    }
+
+    /// Insists on an exit code and on the stable reason of the JSON error on stderr.
+    #[track_caller]
+    pub fn refused(self, code: i32, reason: &str) -> Self {
+        assert_eq!(
+            (self.code, self.reason().as_str()),
+            (code, reason),
+            "{self}"
+        );
+        self
+    }
+
+    /// The reason of the JSON error on stderr; empty without one.
+    pub fn reason(&self) -> String {
+        let error = self.stderr.lines().rev().find_map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            line["error"]["reason"].as_str().map(str::to_owned)
+        });
+        error.unwrap_or_default()
     }
 
     /// Stdout as JSON.

@@ -92,6 +92,14 @@ impl Place {
         finish(&mut command, &format!("vaultd {}", args.join(" ")), b"")
     }
 
+    /// Runs `vaultd`, which is to end by itself: 124 says that it did not.
+    #[track_caller]
+    pub fn ends(&self, args: &[&str]) -> Output {
+        let mut command = self.command("timeout");
+        command.arg("30").arg(self.binaries.vaultd).args(args);
+        finish(&mut command, &format!("vaultd {}", args.join(" ")), b"")
+    }
+
     /// Runs a line of shell.
     #[track_caller]
     pub fn shell(&self, line: &str) -> Output {

@@ -47,12 +47,26 @@ impl Wire {
 
     /// Calls a method with an encoded message; the first message of the answer.
     pub async fn call(&self, path: &'static str, body: impl Into<Bytes>) -> Result<Bytes, Refused> {
+        self.call_as("", path, body).await
+    }
+
+    /// The same under a request id of the caller's choice, unless that is empty.
+    pub async fn call_as(
+        &self,
+        id: &str,
+        path: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Result<Bytes, Refused> {
         let mut grpc = Grpc::new(self.channel.clone());
         grpc.ready().await.expect("a connection");
         let mut request = Request::new(tokio_stream::once(body.into()));
         if !self.token.is_empty() {
             let bearer = format!("Bearer {}", self.token).parse().expect("a header");
             request.metadata_mut().insert("authorization", bearer);
+        }
+        if !id.is_empty() {
+            let id = id.parse().expect("a header");
+            request.metadata_mut().insert("vault-request-id", id);
         }
         let answer = grpc
             .streaming(request, PathAndQuery::from_static(path), Raw)

@@ -31,18 +31,7 @@ struct Undo {
 impl PowerCut {
     /// Compiles the shim into `place`. With `lies`, no sync is one.
     pub(super) fn build(place: &Path, lies: bool) -> Self {
-        let library = place.join("powercut.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim/powercut.c");
-        let built = Command::new("gcc")
-            .args([
-                "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-pthread", "-o",
-            ])
-            .arg(&library)
-            .arg(source)
-            .arg("-ldl")
-            .status()
-            .expect("gcc runs");
-        assert!(built.success(), "the shim does not compile");
+        let library = vault_tests::shim::build("powercut", place);
         Self {
             library,
             journal: place.join("journal"),
