@@ -1,11 +1,8 @@
 //! A real daemon and the real command line, from an empty directory to a secret and back.
 
-use prost_reflect::Value;
-use tonic::Code;
 use vault_tests::Daemon;
 
 use crate::BINARIES;
-use crate::wire::{Wire, message};
 
 #[test]
 fn a_secret_lives_through_its_whole_day() {
@@ -70,6 +67,31 @@ fn versions_come_back_and_so_does_what_was_deleted() {
 }
 
 #[test]
+fn values_come_from_files_and_variables_and_out_decoded_or_by_default() {
+    let daemon = Daemon::start(BINARIES);
+    daemon.open();
+    std::fs::write(daemon.place.path("key"), "aGVs\nbG8=\n").expect("written");
+    daemon.ctl(&["set", "a/key", "--file", "key"]).ok();
+    assert_eq!(daemon.ctl(&["get", "a/key"]).ok().stdout, "aGVs\nbG8=\n");
+    let decoded = daemon.ctl(&["get", "a/key", "--decode", "base64"]).ok();
+    assert_eq!(decoded.stdout, "hello");
+    daemon
+        .ctl(&["set", "a/key#home", "--from-env", "HOME"])
+        .ok();
+    let home = daemon.place.path("home").display().to_string();
+    assert_eq!(daemon.ctl(&["get", "a/key#home"]).ok().stdout, home);
+    for absent in ["a/none", "a/key#none", "a/key@9"] {
+        let got = daemon.ctl(&["get", absent, "--default", "instead"]).ok();
+        assert_eq!(got.stdout, "instead", "{absent}");
+    }
+    daemon.use_token("vlt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    // Only what is not there has a default.
+    daemon
+        .ctl(&["get", "a/key", "--default", "instead"])
+        .fails(5, "");
+}
+
+#[test]
 fn whoami_shows_no_token_and_an_unknown_token_opens_nothing() {
     let daemon = Daemon::start(BINARIES);
     let opened = daemon.open();
@@ -78,40 +100,6 @@ fn whoami_shows_no_token_and_an_unknown_token_opens_nothing() {
     assert!(!who.stdout.contains(&opened.token), "{who}");
     daemon.use_token("vlt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     daemon.ctl(&["get", "a/b"]).fails(5, "");
-}
-
-#[test]
-fn shares_that_open_nothing_are_named_and_count_for_nothing() {
-    let (daemon, stranger) = (Daemon::start(BINARIES), Daemon::start(BINARIES));
-    let opened = daemon.init();
-    let foreign = stranger.init().shares[0].clone();
-    let enter = |share: &str| daemon.ctl_with(&["unseal", "-"], share.as_bytes());
-
-    enter(&opened.shares[0]).ok();
-    enter(&opened.shares[0]).fails(2, "");
-    enter(&foreign).fails(2, "");
-    let cut = &opened.shares[1][..opened.shares[1].len() - 6];
-    enter(cut).fails(2, "");
-    enter("not a share at all").fails(2, "");
-    enter(&opened.shares[1]).ok();
-    assert_eq!(
-        daemon.ctl(&["status", "-o", "json"]).json()["state"],
-        "sealed"
-    );
-    enter(&opened.shares[4]).ok();
-    assert_eq!(
-        daemon.ctl(&["status", "-o", "json"]).ok().json()["state"],
-        "unsealed"
-    );
-}
-
-#[test]
-fn a_second_init_is_refused_sealed_and_unsealed() {
-    let daemon = Daemon::start(BINARIES);
-    let opened = daemon.init();
-    daemon.ctl(&["init"]).fails(8, "");
-    daemon.unseal(&opened);
-    daemon.ctl(&["init"]).fails(8, "");
 }
 
 #[test]
@@ -129,70 +117,6 @@ fn a_restart_and_a_kill_keep_what_was_acknowledged() {
     daemon.unseal(&opened);
     assert_eq!(daemon.ctl(&["get", "kept/one"]).ok().stdout, "1");
     assert_eq!(daemon.ctl(&["get", "kept/two"]).ok().stdout, "2");
-}
-
-/// Paths that are refused, never repaired.
-fn bad_paths() -> Vec<String> {
-    let mut bad: Vec<String> = [
-        "",
-        "/",
-        "/a",
-        "a/",
-        "a//b",
-        ".",
-        "..",
-        "a/../b",
-        "a/./b",
-        "../a",
-        "a\u{202e}b",
-        "a\u{200b}b",
-        "e\u{301}",
-        "a\nb",
-        "a\u{7f}",
-        "a\u{feff}b",
-        "\u{2066}a",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    bad.push("x".repeat(256));
-    bad.push(vec!["s"; 33].join("/"));
-    bad.push(["y".repeat(200), "y".repeat(200)].join("/").repeat(3));
-    bad
-}
-
-#[test]
-fn paths_that_are_not_canonical_are_a_usage_error() {
-    let daemon = Daemon::start(BINARIES);
-    daemon.open();
-    for path in bad_paths() {
-        daemon.ctl(&["get", "--", &path]).fails(2, "");
-        daemon.ctl_with(&["set", "--", &path], b"x").fails(2, "");
-    }
-    assert!(
-        !daemon.ctl(&["ls", "-r"]).ok().stdout.contains('x'),
-        "something was written"
-    );
-}
-
-#[tokio::test]
-async fn the_daemon_itself_refuses_bad_paths_with_their_reason() {
-    let daemon = Daemon::start(BINARIES);
-    let opened = daemon.open();
-    let wire = Wire::connect(&daemon, &opened.token).await;
-    let mut bad = bad_paths();
-    bad.push("a\0b".to_owned());
-    for path in bad {
-        let body = message("GetSecretRequest", &[("path", Value::String(path.clone()))]);
-        let refused = wire
-            .call("/vault.v1.Secrets/GetSecret", body)
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (refused.code, refused.reason.as_str()),
-            (Code::InvalidArgument, "PATH_INVALID"),
-            "{path:?}"
-        );
-    }
 }
 
 #[test]
@@ -246,6 +170,27 @@ fn every_request_has_its_line_whatever_became_of_it() {
     for (line, sequence) in lines.iter().zip(1u64..) {
         assert_eq!(line["seq"], sequence);
     }
+}
+
+#[test]
+fn a_batch_is_recorded_secret_by_secret() {
+    let daemon = Daemon::start(BINARIES);
+    daemon.open();
+    for path in ["one", "two", "two"] {
+        daemon.ctl_with(&["set", path], b"v").ok();
+    }
+    let batch = ["-o", "json", "get", "two", "none", "one", "two@1", "one@9"];
+    assert_eq!(daemon.ctl(&batch).code, 11);
+    let lines = daemon.audit();
+    let of_batch =
+        |line: &&serde_json::Value| line["method"] == "/vault.v1.Secrets/BatchGetSecrets";
+    let line = lines.iter().find(of_batch).expect("its line");
+    let resources = line["resources"].as_array().expect("names");
+    assert_eq!((resources.len(), &resources[0]), (5, &resources[3]));
+    let results = serde_json::json!([2, "SECRET_NOT_FOUND", 1, 1, "VERSION_NOT_FOUND"]);
+    assert_eq!(line["results"], results, "{line}");
+    let single = lines.iter().find(|line| line["status"] == "ok");
+    assert!(single.is_some_and(|line| line.get("results").is_none()));
 }
 
 #[test]

@@ -1,14 +1,21 @@
 //! All integration tests, as modules of one binary: one link instead of one per file.
 
+mod bad_input;
 mod documents;
 mod durability;
 mod e2e;
+mod editor;
+mod first_minutes;
+mod full_disk;
 mod golden;
 mod guards;
 mod layering;
 mod methods;
 mod readme;
 mod redaction;
+mod retries;
+mod rotation;
+mod sessions;
 mod source;
 mod strangers;
 mod tidy;
