@@ -212,4 +212,8 @@ impl View for Store {
     fn generation(&self, collection: u8) -> Result<Revision, ViewError> {
         self.inner.state.shared.generation(collection)
     }
+
+    fn incarnation(&self) -> u64 {
+        self.inner.state.shared.incarnation()
+    }
 }

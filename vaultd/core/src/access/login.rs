@@ -75,6 +75,7 @@ pub fn login(
         expires_at: Some(end),
         actions: narrow_actions(caller.session.actions(), &request.actions)?,
         under: narrow_folder(caller.session.under(), request.under.as_ref())?,
+        incarnation: tx.incarnation(),
     };
     tx.put(token.key(), &session)?;
     EXPIRY.file(tx, end, token.as_bytes())?;
@@ -157,6 +158,7 @@ pub fn create_administrator(
         expires_at: None,
         actions: None,
         under: None,
+        incarnation: tx.incarnation(),
     };
     tx.put(token.key(), &session)?;
     Ok(session)
@@ -172,8 +174,7 @@ pub fn sweep_sessions(tx: &mut Tx<'_>, limit: usize) -> Result<bool, RecordError
         if let Some(token) = TokenHash::from_bytes(&item.id) {
             let session = tx.get::<Session>(&token.key())?;
             // A renewal does not move the entry: only what has really ended goes.
-            if session.is_some_and(|session| session.expires_at.is_some_and(|end| tx.now() >= end))
-            {
+            if session.is_some_and(|session| session.has_ended(tx)) {
                 tx.delete(token.key());
             }
         }

@@ -1,7 +1,8 @@
 //! Sessions: from a token to the one who calls.
 //!
 //! A session is looked up by a labelled hash of its token, so the store holds no token and a look-up
-//! tells nothing by its timing. Unknown, expired and ended tokens are one answer.
+//! tells nothing by its timing. Unknown, expired and ended tokens are one answer. A restore from a backup ends
+//! every session that the backup holds: one that was ended since must not come back.
 
 use std::{fmt, sync::Arc};
 
@@ -75,6 +76,9 @@ pub struct Session {
     /// `None`: everywhere.
     #[n(5)]
     pub(super) under: Option<FolderPath>,
+    /// In which life of the cluster it was made.
+    #[n(6)]
+    pub(super) incarnation: u64,
 }
 
 impl Document for Session {
@@ -95,6 +99,13 @@ impl Session {
     /// Milliseconds since the epoch; `None`: the initial token, which does not expire.
     pub fn expires_at(&self) -> Option<u64> {
         self.expires_at
+    }
+
+    /// Whether it has ended: by its time, or because the cluster was restored from a backup since it was
+    /// made. The initial token is a credential and not a session: it ends by neither.
+    pub(super) fn has_ended(&self, tx: &Tx<'_>) -> bool {
+        self.expires_at
+            .is_some_and(|end| tx.now() >= end || self.incarnation != tx.incarnation())
     }
 
     /// The actions that the session is narrowed to; `None`: all of its principal's.
@@ -158,7 +169,7 @@ pub fn authenticate(tx: &mut Tx<'_>, token: &TokenHash) -> Result<Caller, Unauth
     let session = tx
         .read::<Session>(&token.key())?
         .ok_or(Unauthenticated::Token)?;
-    if session.expires_at.is_some_and(|end| tx.now() >= end) {
+    if session.has_ended(tx) {
         return Err(Unauthenticated::Token);
     }
     let principal = tx

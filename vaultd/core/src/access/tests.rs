@@ -1,6 +1,7 @@
 //! Sessions, narrowing and grants over the in-memory model.
 
 mod narrowing;
+mod restored;
 
 use super::*;
 use crate::{

@@ -141,6 +141,11 @@ impl<'a> Tx<'a> {
         self.now
     }
 
+    /// Which life of the cluster this is; see [`View::incarnation`].
+    pub fn incarnation(&self) -> u64 {
+        self.view.incarnation()
+    }
+
     /// The unsealed keyring.
     pub fn keys(&self) -> &'a Keyring {
         self.keys

@@ -27,6 +27,9 @@ pub trait View {
     /// # Errors
     /// As [`View::get`].
     fn generation(&self, collection: u8) -> Result<Revision, ViewError>;
+
+    /// Which life of the cluster this is: it grows with each restore from a backup.
+    fn incarnation(&self) -> u64;
 }
 
 /// Why a record could not be read.
@@ -45,9 +48,15 @@ pub enum ViewError {
 pub struct Mem {
     records: BTreeMap<Key, Record>,
     generations: BTreeMap<u8, Revision>,
+    incarnation: u64,
 }
 
 impl Mem {
+    /// As after a restore from a backup.
+    pub fn restored(&mut self) {
+        self.incarnation += 1;
+    }
+
     /// All records, in key order.
     pub fn records(&self) -> impl Iterator<Item = (&Key, &Record)> {
         self.records.iter()
@@ -115,5 +124,9 @@ impl View for Mem {
             .get(&collection)
             .copied()
             .unwrap_or_default())
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 }

@@ -91,6 +91,10 @@ impl View for Overlay<'_> {
         Ok(merged.into_iter().take(limit).collect())
     }
 
+    fn incarnation(&self) -> u64 {
+        self.state.incarnation()
+    }
+
     fn generation(&self, collection: u8) -> Result<Revision, ViewError> {
         match self.in_flight.generations.get(&collection) {
             Some(revision) => Ok(*revision),

@@ -156,6 +156,10 @@ impl View for Shared {
     fn generation(&self, collection: u8) -> Result<Revision, ViewError> {
         Ok(self.published.load().generations.get(collection))
     }
+
+    fn incarnation(&self) -> u64 {
+        self.published.load().stamp.incarnation
+    }
 }
 
 /// A handle on the state.
