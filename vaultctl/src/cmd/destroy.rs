@@ -45,7 +45,11 @@ impl Args {
             Ok(reply) => {
                 let count = reply.destroyed_versions;
                 let value = || json!({ "path": self.path, "destroyed_versions": count });
-                ctl.output.done(&format!("{what} is destroyed"), value)?;
+                let words = format!(
+                    "{what} is destroyed: nobody can read it any more. Its sealed bytes leave the node's files \
+                     within a day, while it runs; backups keep what they hold"
+                );
+                ctl.output.done(&words, value)?;
                 Ok(Exit::Ok)
             }
             Err(error) => Err(ctl.about(&vault, &self.path, error).await),

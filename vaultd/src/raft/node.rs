@@ -19,6 +19,7 @@ use super::network::Peers;
 use super::propose::{self, Ask, Proposal};
 use super::types::{StoredMembership, Types, Vote, alone, log_id};
 use super::{housekeeping, read};
+use crate::clock::Clock;
 use crate::store::{self, Options, Origin, Position, RestoreError, SnapshotInfo, Store};
 
 /// Raft as this crate instantiates it.
@@ -148,12 +149,18 @@ impl Node {
         Metrics::of(&self.inner.raft)
     }
 
+    /// Raft itself, for tests of what happens beside it.
+    #[cfg(test)]
+    pub(super) fn core(&self) -> &Core {
+        &self.inner.raft
+    }
+
     /// Notes a snapshot of the state and cuts the log up to it, as far as the state is durable.
     ///
     /// # Errors
     /// When the node stops.
     pub async fn snapshot(&self) -> Result<(), RaftError> {
-        housekeeping::cut_log(&self.inner.raft, &self.inner.store).await
+        housekeeping::cut_log(&self.inner.raft, &self.inner.store, u64::MAX).await
     }
 
     /// Stops raft, makes the store durable and closes it.
@@ -205,7 +212,7 @@ impl Thread {
         ));
         let proposing = tokio::spawn(propose::run(raft.clone(), self.asks));
         let reading = tokio::spawn(read::run(raft.clone(), self.waiters));
-        let cutting = tokio::spawn(housekeeping::run(raft.clone(), self.store.clone()));
+        let cutting = tokio::spawn(housekeeping::run(raft.clone(), self.store.clone(), Clock));
         leader::hurry(&raft, self.options.id).await;
         let running = Running {
             raft: raft.clone(),

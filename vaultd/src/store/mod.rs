@@ -156,6 +156,21 @@ impl Store {
         self.inner.space.can_grow()
     }
 
+    /// Whether the disk has room for so many bytes beside the reserve.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        self.inner.space.has_room(bytes)
+    }
+
+    /// About how many bytes a snapshot takes.
+    pub fn snapshot_bytes(&self) -> u64 {
+        self.inner.state.bytes()
+    }
+
+    /// Empties the database's write-ahead log of old pages; `false` when a reader is in the way.
+    pub(crate) async fn empty_write_ahead(&self) -> bool {
+        self.inner.state.empty_write_ahead().await
+    }
+
     /// What the log has done since the store was opened.
     pub fn log_stats(&self) -> LogStats {
         self.inner.log.stats()

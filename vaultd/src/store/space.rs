@@ -40,6 +40,13 @@ impl Space {
         self.grows.load(Relaxed)
     }
 
+    /// Whether so many bytes can be written now without touching the reserve. Unknown counts as yes: the
+    /// disk itself will say.
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        self.free()
+            .map_or(true, |free| free >= bytes.saturating_add(self.reserve))
+    }
+
     /// Looks again, giving up the ballast or taking it back.
     pub(super) fn look(&self) {
         if self.reserve == 0 {

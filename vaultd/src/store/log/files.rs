@@ -6,14 +6,16 @@
 //! anything is written to it. So a segment that the manifest names and the directory lacks was lost.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 
 use super::super::OpenError;
 use super::frame;
+use super::segment::{Reader, Segment as _};
 
 const MANIFEST: &str = "manifest";
 const MAGIC: &[u8; 8] = b"VLTMAN01";
@@ -152,30 +154,32 @@ fn fill(file: &mut File, length: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a whole segment and verifies its header and length.
-pub(super) fn read_segment(
+/// Opens a segment and verifies its header and length.
+pub(super) fn open_segment(
     dir: &Path,
     identity: &[u8; 16],
     id: u64,
-) -> Result<(File, Bytes), OpenError> {
+) -> Result<(Arc<File>, Reader), OpenError> {
     let path = segment_path(dir, id);
     let reading = |error| OpenError::reading(&path, error);
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .open(&path)
         .map_err(reading)?;
     let length = file.metadata().map_err(reading)?.len();
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(reading)?;
+    let file = Arc::new(file);
+    let bytes = usize::try_from(length).map_err(|_| OpenError::damaged(&path, "its length"))?;
+    let mut reader = Reader::new(Arc::clone(&file), bytes);
+    let found = reader.piece(0..frame::SEGMENT_HEADER).map_err(reading)?;
     let header = frame::segment_header(identity, id, length);
-    if bytes.get(..frame::SEGMENT_HEADER) != Some(header.as_slice()) {
+    if found.as_deref() != Some(header.as_slice()) {
         return Err(OpenError::damaged(
             &path,
             "its header does not match: it is truncated, changed, or of another node",
         ));
     }
-    Ok((file, bytes.into()))
+    Ok((file, reader))
 }
 
 /// Removes what a crash may have left half made.

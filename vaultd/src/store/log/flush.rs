@@ -36,6 +36,8 @@ pub(super) struct Flusher {
     pub(super) length: usize,
     pub(super) next_batch: u64,
     pub(super) spares: Receiver<Spare>,
+    /// A spare that was taken and not needed yet.
+    pub(super) ready: Option<Spare>,
     /// As written so far: repeated at the head of every segment, so that older ones may go.
     pub(super) vote: Option<Bytes>,
     pub(super) committed: Option<Position>,
@@ -46,7 +48,20 @@ impl Flusher {
     /// Runs until the log is closed or the disk fails.
     pub(super) fn run(mut self) {
         while let Some(jobs) = self.shared.drain(FRAME_BYTES) {
-            match self.flush(&jobs) {
+            let early = jobs.iter().any(|job| job.rotates);
+            if early && !self.can_rotate() {
+                let none = || io::Error::from(io::ErrorKind::WouldBlock);
+                for job in jobs {
+                    job.answer(Err(none()));
+                }
+                continue;
+            }
+            let written = if early {
+                self.rotate_early()
+            } else {
+                self.flush(&jobs)
+            };
+            match written {
                 Ok(()) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
                 Err(error) => {
                     self.fail(&error, jobs);
@@ -146,6 +161,28 @@ impl Flusher {
         let head: usize = self.head().map(|record| frame::record_room(&record)).sum();
         let needed = frame::SEGMENT_HEADER + head + room + frame::FRAME_OVERHEAD + frame::ALIGN;
         let spare = self.spare(needed as u64)?;
+        self.move_to(spare)
+    }
+
+    /// Whether a segment is ready: without one, whoever only wants old data to go can wait.
+    fn can_rotate(&mut self) -> bool {
+        if self.ready.is_none() {
+            self.ready = self.spares.try_recv().ok();
+        }
+        self.ready.is_some()
+    }
+
+    /// Moves on to a new segment before this one is full, if anything was written to it.
+    fn rotate_early(&mut self) -> io::Result<()> {
+        if self.offset == frame::SEGMENT_HEADER {
+            return Ok(());
+        }
+        self.ready
+            .take()
+            .map_or(Ok(()), |spare| self.move_to(spare))
+    }
+
+    fn move_to(&mut self, spare: Spare) -> io::Result<()> {
         let (id, length) = (self.manifest.last + 1, spare.length());
         self.patiently(|| spare.become_segment(&self.dir, &self.identity, id))?;
         let manifest = Manifest {
@@ -162,9 +199,12 @@ impl Flusher {
         Ok(())
     }
 
-    fn spare(&self, needed: u64) -> io::Result<Spare> {
+    fn spare(&mut self, needed: u64) -> io::Result<Spare> {
         // A spare that is too small for one huge batch stays a leftover, removed at the next open.
-        let spare = self.spares.recv().map_err(io::Error::other)?;
+        let spare = match self.ready.take() {
+            Some(ready) => ready,
+            None => self.spares.recv().map_err(io::Error::other)?,
+        };
         if spare.length() >= needed {
             return Ok(spare);
         }

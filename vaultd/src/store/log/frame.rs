@@ -14,9 +14,12 @@
 //! zero, so what a power cut leaves out shows as zeros; a frame that is whole but does not add up is
 //! damage.
 
+use std::io;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::super::Position;
+use super::segment::Segment;
 
 /// Bytes of a segment's header.
 pub(super) const SEGMENT_HEADER: usize = 64;
@@ -210,34 +213,38 @@ pub(super) enum Found {
 }
 
 /// Reads the frame at `at`.
-pub(super) fn frame_at(segment: &Bytes, at: usize, seed: u32) -> Found {
-    let Some(head) = segment.get(at..at + FRAME_HEADER) else {
-        return Found::Nothing;
+pub(super) fn frame_at(segment: &mut impl Segment, at: usize, seed: u32) -> io::Result<Found> {
+    let Some(head) = segment.piece(at..at + FRAME_HEADER)? else {
+        return Ok(Found::Nothing);
     };
     if head.iter().all(|byte| *byte == 0) {
-        return Found::Nothing;
+        return Ok(Found::Nothing);
     }
-    let Some((length, batch, crc)) = parse_head(head, seed) else {
+    let Some((length, batch, crc)) = parse_head(&head, seed) else {
         let torn = head.last() == Some(&0);
-        return if torn { Found::Torn } else { Found::Damaged };
+        return Ok(if torn { Found::Torn } else { Found::Damaged });
     };
-    let body_at = at + FRAME_HEADER;
-    let Some(framed) = segment.get(body_at..body_at + length + 1) else {
-        return Found::Damaged;
+    let end = at + FRAME_HEADER + length + 1;
+    // INVARIANT: a length that reaches beyond the segment takes no memory.
+    let Some(frame) = segment.piece(at..end)? else {
+        return Ok(Found::Damaged);
     };
-    let (Some((mark, body)), end) = (framed.split_last(), body_at + length + 1) else {
-        return Found::Damaged;
+    let Some((mark, body)) = frame
+        .get(FRAME_HEADER..)
+        .and_then(|framed| framed.split_last())
+    else {
+        return Ok(Found::Damaged);
     };
     if *mark == TAIL_MARK && crc32c::crc32c_append(seed, body) == crc {
-        return match records(segment, body_at, length, seed) {
+        return Ok(match records(&frame, at, seed) {
             Some(records) => Found::Frame(batch, records, end.next_multiple_of(ALIGN)),
             None => Found::Damaged,
-        };
+        });
     }
-    if *mark == 0 || has_unwritten_sector(segment, at, end) {
-        Found::Torn
+    if *mark == 0 || has_unwritten_sector(&frame, at) {
+        Ok(Found::Torn)
     } else {
-        Found::Damaged
+        Ok(Found::Damaged)
     }
 }
 
@@ -252,40 +259,37 @@ fn parse_head(mut head: &[u8], seed: u32) -> Option<(usize, u64, u32)> {
     (found == crc && head.first() == Some(&HEAD_MARK)).then_some((length, batch, body_crc))
 }
 
-/// Whether some sector that the frame reaches into holds nothing of it.
-fn has_unwritten_sector(segment: &Bytes, start: usize, end: usize) -> bool {
-    let first = start - start % SECTOR;
+/// Whether some sector that the frame, which lies at `start`, reaches into holds nothing of it.
+fn has_unwritten_sector(frame: &Bytes, start: usize) -> bool {
+    let (first, end) = (start - start % SECTOR, start + frame.len());
     (first..end).step_by(SECTOR).any(|sector| {
-        segment
-            .get(sector.max(start)..(sector + SECTOR).min(end))
+        let (from, to) = (sector.max(start), (sector + SECTOR).min(end));
+        frame
+            .get(from - start..to - start)
             .is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
     })
 }
 
-fn records(
-    segment: &Bytes,
-    at: usize,
-    length: usize,
-    seed: u32,
-) -> Option<Vec<(usize, usize, Record)>> {
+/// The records of the frame that lies at `start`, with their offsets in the segment.
+fn records(frame: &Bytes, start: usize, seed: u32) -> Option<Vec<(usize, usize, Record)>> {
     let mut records = Vec::new();
-    let (mut at, end) = (at, at + length);
+    let (mut at, end) = (FRAME_HEADER, frame.len() - 1);
     while at < end {
-        let (size, record) = record_at(segment, at, end, seed)?;
-        records.push((at, size, record));
+        let (size, record) = record_at(frame, at, end, seed)?;
+        records.push((start + at, size, record));
         at += size;
     }
     Some(records)
 }
 
-fn record_at(segment: &Bytes, at: usize, end: usize, seed: u32) -> Option<(usize, Record)> {
-    let mut head = segment.get(at..end)?;
+fn record_at(frame: &Bytes, at: usize, end: usize, seed: u32) -> Option<(usize, Record)> {
+    let mut head = frame.get(at..end)?;
     let length = usize::try_from(head.try_get_u32().ok()?).ok()?;
     let size = length.checked_add(RECORD_HEADER)?;
     if size > end - at {
         return None;
     }
-    parse_record(&segment.slice(at..at + size), seed).map(|record| (size, record))
+    parse_record(&frame.slice(at..at + size), seed).map(|record| (size, record))
 }
 
 /// Reads one record back, verifying its checksum.
@@ -302,17 +306,20 @@ pub(super) fn parse_record(bytes: &Bytes, seed: u32) -> Option<Record> {
 }
 
 /// The batch of the first whole frame after `at`, which proves that what lies at `at` was synced.
-pub(super) fn frame_after(segment: &Bytes, at: usize, seed: u32) -> Option<u64> {
+pub(super) fn frame_after(
+    segment: &mut impl Segment,
+    at: usize,
+    seed: u32,
+) -> io::Result<Option<u64>> {
     let mut at = at + ALIGN;
-    while at < segment.len() {
-        let head = segment.get(at..at + FRAME_HEADER)?;
+    while let Some(head) = segment.piece(at..at + FRAME_HEADER)? {
         if head.last() == Some(&HEAD_MARK)
-            && parse_head(head, seed).is_some()
-            && let Found::Frame(batch, ..) = frame_at(segment, at, seed)
+            && parse_head(&head, seed).is_some()
+            && let Found::Frame(batch, ..) = frame_at(segment, at, seed)?
         {
-            return Some(batch);
+            return Ok(Some(batch));
         }
         at += ALIGN;
     }
-    None
+    Ok(None)
 }

@@ -11,6 +11,7 @@ mod frame;
 mod index;
 mod prepare;
 mod recover;
+mod segment;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -109,6 +110,7 @@ impl Log {
             length: recovered.length,
             next_batch: recovered.next_batch,
             spares,
+            ready: None,
             vote: recovered.vote,
             committed: recovered.committed,
             purged,
@@ -157,7 +159,7 @@ impl Log {
             state.entries.push(at, Some(payload.clone()), None);
             records.push(Record::Entry(at, payload));
         }
-        self.shared.enqueue(state, records, Some(done))
+        self.shared.enqueue(state, Job::of(records, done))
     }
 
     /// Saves the vote; `done` runs when it is durable.
@@ -167,8 +169,8 @@ impl Log {
     pub(crate) fn save_vote(&self, vote: Bytes, done: Callback) -> io::Result<()> {
         let mut state = self.shared.lock();
         state.vote = Some(vote.clone());
-        self.shared
-            .enqueue(state, vec![Record::Vote(vote)], Some(done))
+        let records = vec![Record::Vote(vote)];
+        self.shared.enqueue(state, Job::of(records, done))
     }
 
     /// Remembers a committed position, written with the next batch.
@@ -185,8 +187,8 @@ impl Log {
     pub(crate) fn truncate(&self, last: Option<Position>, done: Callback) -> io::Result<()> {
         let mut state = self.shared.lock();
         state.entries.truncate(last);
-        self.shared
-            .enqueue(state, vec![Record::Truncate(last)], Some(done))
+        let records = vec![Record::Truncate(last)];
+        self.shared.enqueue(state, Job::of(records, done))
     }
 
     /// Drops the entries up to `upto`; `done` runs when that is durable.
@@ -196,8 +198,22 @@ impl Log {
     pub(crate) fn purge(&self, upto: Position, done: Callback) -> io::Result<()> {
         let mut state = self.shared.lock();
         state.entries.purge(upto);
-        self.shared
-            .enqueue(state, vec![Record::Purge(upto)], Some(done))
+        let records = vec![Record::Purge(upto)];
+        self.shared.enqueue(state, Job::of(records, done))
+    }
+
+    /// Has what follows written to a new segment, so that the ones before can go as soon as all in them is
+    /// purged. `done` gets an error when no segment is ready, as on a full disk: then nothing happened.
+    ///
+    /// # Errors
+    /// When the log has failed.
+    pub(crate) fn rotate(&self, done: Callback) -> io::Result<()> {
+        let job = Job {
+            done: Some(done),
+            rotates: true,
+            ..Job::default()
+        };
+        self.shared.enqueue(self.shared.lock(), job)
     }
 
     /// Reads entries from the start of `range`, at most about `limit` bytes but at least one.

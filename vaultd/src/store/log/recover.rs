@@ -13,6 +13,7 @@ use super::super::{OpenError, Position};
 use super::files::{self, Manifest};
 use super::frame::{self, Found, Record};
 use super::index::{Entries, Place};
+use super::segment::PIECE;
 
 /// What the log held.
 #[derive(Debug)]
@@ -59,12 +60,13 @@ pub(super) fn recover(dir: &Path, identity: &[u8; 16]) -> Result<Recovered, Open
 impl Recovered {
     fn segment(&mut self, dir: &Path, identity: &[u8; 16], id: u64) -> Result<(), OpenError> {
         let path = files::segment_path(dir, id);
-        let (file, bytes) = files::read_segment(dir, identity, id)?;
+        let (file, mut segment) = files::open_segment(dir, identity, id)?;
         let seed = frame::seed(identity, id);
         let damaged = |at: usize| OpenError::damaged(&path, &format!("the frame at byte {at}"));
+        let reading = |error| OpenError::reading(&path, error);
         let (mut at, last) = (frame::SEGMENT_HEADER, id == self.manifest.last);
         loop {
-            match frame::frame_at(&bytes, at, seed) {
+            match frame::frame_at(&mut segment, at, seed).map_err(reading)? {
                 Found::Frame(batch, records, next) => {
                     if self.next_batch != 0 && batch != self.next_batch {
                         return Err(damaged(at));
@@ -90,16 +92,16 @@ impl Recovered {
         if self.next_batch == 0 {
             return Err(OpenError::damaged(&path, "it holds nothing"));
         }
-        let rest = bytes.get(at..).unwrap_or_default();
-        if rest.iter().any(|byte| *byte != 0) {
+        if let Some(end) = segment.used_after(at).map_err(reading)? {
             // INVARIANT: only the last frame of the last segment can be torn.
-            if !last || frame::frame_after(&bytes, at, seed).is_some() {
+            let synced = frame::frame_after(&mut segment, at, seed).map_err(reading)?;
+            if !last || synced.is_some() {
                 return Err(damaged(at));
             }
-            erase(&file, at, rest).map_err(|error| OpenError::reading(&path, error))?;
+            erase(&file, at, end).map_err(reading)?;
         }
-        (self.offset, self.length) = (at, bytes.len());
-        self.segments.insert(id, Arc::new(file));
+        (self.offset, self.length) = (at, segment.length());
+        self.segments.insert(id, file);
         Ok(())
     }
 
@@ -116,11 +118,11 @@ impl Recovered {
 }
 
 /// Zeros what a torn frame left, so that the next tear is told from the old bytes.
-fn erase(file: &File, at: usize, rest: &[u8]) -> io::Result<()> {
-    let used = rest
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |p| p + 1);
-    file.write_all_at(&BytesMut::zeroed(used), at as u64)?;
+fn erase(file: &File, start: usize, end: usize) -> io::Result<()> {
+    let zeros = BytesMut::zeroed(PIECE);
+    for at in (start..end).step_by(PIECE) {
+        let part = zeros.get(..PIECE.min(end - at)).unwrap_or_default();
+        file.write_all_at(part, at as u64)?;
+    }
     file.sync_all()
 }

@@ -34,12 +34,23 @@ pub(super) struct Counters {
     pub(super) entries: AtomicU64,
 }
 
+#[derive(Default)]
 pub(super) struct Job {
     pub(super) records: Vec<Record>,
     pub(super) done: Option<Callback>,
+    /// Nothing is written, but what follows goes into the next segment.
+    pub(super) rotates: bool,
 }
 
 impl Job {
+    pub(super) fn of(records: Vec<Record>, done: Callback) -> Self {
+        Self {
+            records,
+            done: Some(done),
+            rotates: false,
+        }
+    }
+
     pub(super) fn answer(self, result: io::Result<()>) {
         if let Some(done) = self.done {
             done(result);
@@ -89,22 +100,18 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn enqueue(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        records: Vec<Record>,
-        done: Option<Callback>,
-    ) -> io::Result<()> {
+    pub(super) fn enqueue(&self, mut state: MutexGuard<'_, State>, job: Job) -> io::Result<()> {
         if let Some(broken) = &state.broken {
             return Err(io::Error::other(broken.clone()));
         }
-        state.queue.push_back(Job { records, done });
+        state.queue.push_back(job);
         drop(state);
         self.queued.notify_one();
         Ok(())
     }
 
-    /// Waits for jobs and takes up to `limit` bytes of them; `None` when the log closes.
+    /// Waits for jobs and takes up to `limit` bytes of them, one that rotates alone; `None` when the log
+    /// closes.
     pub(super) fn drain(&self, limit: usize) -> Option<Vec<Job>> {
         let mut state = self.lock();
         while state.queue.is_empty() && !state.closing {
@@ -117,17 +124,22 @@ impl Shared {
         if let Some(record) = state.lazy.take() {
             jobs.push(Job {
                 records: vec![record],
-                done: None,
+                ..Job::default()
             });
         }
         while let Some(job) = state.queue.pop_front() {
             let room = job.room();
-            if bytes > 0 && bytes + room > limit {
+            let is_full = bytes > 0 && bytes + room > limit;
+            if is_full || (job.rotates && !jobs.is_empty()) {
                 state.queue.push_front(job);
                 break;
             }
             bytes += room;
+            let alone = job.rotates;
             jobs.push(job);
+            if alone {
+                break;
+            }
         }
         (!jobs.is_empty()).then_some(jobs)
     }

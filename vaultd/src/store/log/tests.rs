@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use super::super::testing::options;
 use super::*;
 
+mod pieces;
+
 fn at(index: u64) -> Position {
     Position { term: 1, index }
 }
@@ -61,11 +63,11 @@ fn segment(dir: &TempDir, id: u64) -> PathBuf {
 
 /// Offsets of the frames of a segment, and where they end.
 fn frames(options: &Options, bytes: &[u8], id: u64) -> Vec<usize> {
-    let bytes = Bytes::copy_from_slice(bytes);
+    let mut bytes = Bytes::copy_from_slice(bytes);
     let seed = frame::seed(&options.identity, id);
     let mut offsets = vec![frame::SEGMENT_HEADER];
     while let frame::Found::Frame(_, _, next) =
-        frame::frame_at(&bytes, *offsets.last().unwrap(), seed)
+        frame::frame_at(&mut bytes, *offsets.last().unwrap(), seed).unwrap()
     {
         offsets.push(next);
     }

@@ -35,6 +35,8 @@ pub(super) enum Job {
     Sync(SyncSender<()>),
     Tick,
     Backfill,
+    /// Empties the write-ahead log; answers whether it is empty.
+    Empty(tokio::sync::oneshot::Sender<bool>),
 }
 
 /// The thread's own state.
@@ -100,6 +102,15 @@ impl Applier {
                         // A full disk; the write-ahead log waits.
                         tracing::debug!(%error, "no checkpoint");
                     }
+                    Ok(())
+                }
+                Job::Empty(done) => {
+                    let emptied = checkpoint::empty(&self.connection).unwrap_or_else(|error| {
+                        tracing::debug!(%error, "the write-ahead log was not emptied");
+                        false
+                    });
+                    // Nobody may be waiting any more.
+                    done.send(emptied).unwrap_or_default();
                     Ok(())
                 }
                 Job::Install(mut source, done) => self.install(source.as_mut()).map(|result| {

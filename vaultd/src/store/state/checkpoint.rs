@@ -11,13 +11,30 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::space::Space;
-use super::Shared;
 use super::applier::Job;
+use super::{Shared, State};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Pages of write-ahead log from which the writer finishes it: 16 MiB.
 const LONG: i64 = 4096;
+
+impl State {
+    /// Empties the database's write-ahead log; `false` when a reader is in the way.
+    pub(crate) async fn empty_write_ahead(&self) -> bool {
+        let (done, wait) = tokio::sync::oneshot::channel();
+        let sent = self.sender().map(|jobs| jobs.send(Job::Empty(done)));
+        matches!(sent, Ok(Ok(()))) && wait.await.unwrap_or(false)
+    }
+
+    /// Bytes of the database's files.
+    pub(crate) fn bytes(&self) -> u64 {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        length(&self.path).saturating_add(length(Path::new(&wal)))
+    }
+}
 
 /// Runs until the state is closed.
 pub(super) fn run(path: &Path, shared: &Shared, space: &Space, jobs: Option<Sender<Job>>) {
@@ -62,6 +79,14 @@ fn checkpoint(connection: &mut Option<Connection>, path: &Path) -> rusqlite::Res
 /// Copies back what it can; returns the length of the write-ahead log in pages.
 pub(super) fn backfill(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
+}
+
+/// Copies all back and cuts the write-ahead log to nothing, so that no old page is left in it; `false` while a
+/// reader holds it.
+pub(super) fn empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        row.get::<_, i64>(0).map(|busy| busy == 0)
+    })
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
