@@ -30,8 +30,6 @@ pub struct RestoreOptions {
     pub setup_code: Option<Text>,
     /// Check everything, restore nothing.
     pub dry_run: bool,
-    /// Remain the same cluster, instead of becoming a new one.
-    pub keep_cluster_id: bool,
 }
 
 impl BackupStream {
@@ -75,7 +73,8 @@ impl Backup<'_> {
         read.and_then(|()| self.finish(reply))
     }
 
-    /// Restores a snapshot into a node that is not initialised.
+    /// Restores a snapshot into a node that is not initialised. The node then starts again by itself, as the same
+    /// cluster; every session that the snapshot holds has ended.
     ///
     /// # Errors
     /// When the node is in use, or the snapshot is damaged or cannot be read.
@@ -94,7 +93,6 @@ impl Backup<'_> {
                 .map(|code| code.expose().to_owned())
                 .unwrap_or_default(),
             dry_run: options.dry_run,
-            keep_cluster_id: options.keep_cluster_id,
             data: Bytes::new(),
         };
         let feeding = async {

@@ -5,11 +5,12 @@ use hyper_util::rt::TokioIo;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use tokio::net::UnixStream;
+use tokio_stream::Stream;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint, Uri};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Status, Streaming};
 use tonic_types::StatusExt as _;
 use vault_tests::Daemon;
 
@@ -57,9 +58,38 @@ impl Wire {
         path: &'static str,
         body: impl Into<Bytes>,
     ) -> Result<Bytes, Refused> {
+        let mut stream = self
+            .stream(id, path, tokio_stream::once(body.into()))
+            .await?;
+        let message = stream.message().await.map_err(|status| refused(&status))?;
+        Ok(message.unwrap_or_default())
+    }
+
+    /// Calls a method with an encoded message; the stream of its answers.
+    pub async fn open(
+        &self,
+        path: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Result<Streaming<Bytes>, Refused> {
+        self.stream("", path, tokio_stream::once(body.into())).await
+    }
+
+    /// Calls a method with an encoded message, and neither sends another nor ends.
+    pub async fn hold(&self, path: &'static str, body: impl Into<Bytes>) -> Result<(), Refused> {
+        let first = tokio_stream::once(body.into());
+        let held = tokio_stream::StreamExt::chain(first, tokio_stream::pending());
+        self.stream("", path, held).await.map(drop)
+    }
+
+    async fn stream(
+        &self,
+        id: &str,
+        path: &'static str,
+        messages: impl Stream<Item = Bytes> + Send + 'static,
+    ) -> Result<Streaming<Bytes>, Refused> {
         let mut grpc = Grpc::new(self.channel.clone());
         grpc.ready().await.expect("a connection");
-        let mut request = Request::new(tokio_stream::once(body.into()));
+        let mut request = Request::new(messages);
         if !self.token.is_empty() {
             let bearer = format!("Bearer {}", self.token).parse().expect("a header");
             request.metadata_mut().insert("authorization", bearer);
@@ -71,9 +101,7 @@ impl Wire {
         let answer = grpc
             .streaming(request, PathAndQuery::from_static(path), Raw)
             .await;
-        let mut stream = answer.map_err(|status| refused(&status))?.into_inner();
-        let message = stream.message().await.map_err(|status| refused(&status))?;
-        Ok(message.unwrap_or_default())
+        Ok(answer.map_err(|status| refused(&status))?.into_inner())
     }
 }
 

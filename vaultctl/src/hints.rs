@@ -35,6 +35,9 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "FIELD_NOT_FOUND" => "see its fields: vaultctl get PATH",
         "VALUE_TOO_LARGE" => "all fields of a version together may hold 1 MiB",
         "SECRET_EXISTS" => "choose another path, or delete what is there: vaultctl rm",
+        "BACKUP_DAMAGED" => {
+            "nothing was changed; take another backup, and verify those that you keep"
+        }
         "CURRENT_VERSION_PROTECTED" => "move `current` first: vaultctl rollback PATH --to N",
         "NOT_EMPTY" => "the folder holds secrets: add -r to mean all of them",
         "OVERLOADED" => "try again in a moment",

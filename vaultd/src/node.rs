@@ -143,7 +143,7 @@ pub(crate) async fn assemble(
         timing: Timing::Region,
     };
     let opened = tokio::task::spawn_blocking(move || {
-        restore::take_up(&dir, &options, &identity)?;
+        restore::take_up(&dir, &options, &identity, Clock)?;
         let store = Store::open(&restore::store_dir(&dir), &options)?;
         let node = Node::start(store.clone(), identity)?;
         Ok::<_, NodeError>((store, node))

@@ -290,10 +290,10 @@ fn http2(limits: Limits) -> Server {
         .http2_max_pending_accept_reset_streams(Some(20))
         .http2_max_local_error_reset_streams(Some(1024))
         .max_connection_age(limits.connection_age)
-        // The guard refuses first, with a reason; these hold should it ever not.
+        // The guard refuses first, with a reason; these hold should it ever not. Time is the guard's alone:
+        // a stream has as much as it is large.
         .concurrency_limit_per_connection(limits.concurrency_per_connection + SLACK)
         .load_shed(true)
-        .timeout(limits.request_timeout + Duration::from_secs(1))
 }
 
 fn routes<A: Application>(

@@ -11,12 +11,12 @@ use vault_sdk::wire::BackupReport;
 
 use super::Outcome;
 use super::init::setup_code;
-use crate::confirm::type_word;
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress;
 use crate::table::record;
+use crate::time;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -35,7 +35,7 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Restore a snapshot into a vault that holds nothing yet
+    /// Restore a snapshot into a vault that holds nothing yet, in place of the one that was lost
     Restore(Restore),
 }
 
@@ -44,10 +44,6 @@ pub(crate) struct Restore {
     /// The snapshot
     #[arg(value_name = "FILE")]
     file: PathBuf,
-
-    /// Remain the same cluster, in place of the one that was lost
-    #[arg(long)]
-    keep_cluster_id: bool,
 
     /// File that holds the setup code, which is needed over TCP
     #[arg(long, value_name = "FILE")]
@@ -64,7 +60,13 @@ impl Command {
             Self::Create { file, force } => create(ctl, &file, force).await?,
             Self::Verify { file } => {
                 let report = ctl.vault()?.backup().verify(open(&file).await?).await?;
-                show(ctl, "the snapshot is whole", &report)?;
+                let words = if report.opened {
+                    "the snapshot is whole, and opens with this vault's keys"
+                } else {
+                    "the snapshot is whole, but of another vault: whether it opens was not checked"
+                };
+                ctl.output.note(words);
+                show(ctl, &report)?;
             }
             Self::Restore(args) => args.run(ctl).await?,
         }
@@ -76,27 +78,47 @@ impl Restore {
     async fn run(self, ctl: &Ctl) -> Result<(), Failure> {
         let target = ctl.target()?;
         let snapshot = open(&self.file).await?;
-        if self.keep_cluster_id && !self.dry_run {
-            let what = "restore as the same cluster; the one it replaces must be gone for good";
-            type_word(ctl, what, "", "same-cluster")?;
-        }
         let options = RestoreOptions {
             setup_code: setup_code(ctl, &target, self.setup_code_file.as_deref())?,
             dry_run: self.dry_run,
-            keep_cluster_id: self.keep_cluster_id,
         };
         let report = target
             .vault(ctl)?
             .backup()
             .restore(snapshot, &options)
             .await?;
-        let words = if self.dry_run {
-            "the snapshot can be restored; nothing was changed (--dry-run)"
+        if self.dry_run {
+            let words = "the snapshot can be restored; nothing was changed (--dry-run)";
+            ctl.output.note(words);
         } else {
-            "restored; open it with the shares of the vault it was taken from: vaultctl unseal"
-        };
-        show(ctl, words, &report)
+            after_restore(ctl, &report);
+        }
+        show(ctl, &report)
     }
+}
+
+/// Who gets in now, and what is not as it was.
+fn after_restore(ctl: &Ctl, report: &BackupReport) {
+    let taken = time::local(report.taken_at.as_ref());
+    ctl.output.note(&format!(
+        "restored: the vault is the same cluster again, as of {taken}; the daemon is starting again\n\
+         1. keep the vault that it replaces switched off for good: two of one identity confuse every client\n\
+         2. open it with the seal that it had then (shares or passphrase; not those of a later rekey): vaultctl unseal\n\
+         3. log in with its initial token: vaultctl login. {} ended: a token from `vaultctl login` before this is void",
+        counted(report.sessions, "session"),
+    ));
+    ctl.output.note(&format!(
+        "{} and {} come back as they were then. What was changed, revoked, deleted or destroyed since is undone: \
+         look through it, and rotate what should no longer open. What it holds as deleted is kept for a day at \
+         least: vaultctl trash ls",
+        counted(report.principals, "account"),
+        counted(report.secrets, "secret"),
+    ));
+}
+
+fn counted(n: u64, what: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{ending}")
 }
 
 async fn create(ctl: &Ctl, path: &Path, force: bool) -> Result<(), Failure> {
@@ -140,6 +162,9 @@ async fn create(ctl: &Ctl, path: &Path, force: bool) -> Result<(), Failure> {
         file.persist_noclobber(path)
     };
     kept.map_err(|error| failed(error.error))?;
+    std::fs::File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(failed)?;
     let words = format!(
         "{} holds {size} bytes; check it: vaultctl backup verify {}",
         path.display(),
@@ -160,14 +185,11 @@ fn length(chunk: &[u8]) -> u64 {
     u64::try_from(chunk.len()).unwrap_or(u64::MAX)
 }
 
-fn show(ctl: &Ctl, words: &str, report: &BackupReport) -> Result<(), Failure> {
-    ctl.output.note(words);
-    let counted = |n: u64| {
-        if report.opened {
-            n.to_string()
-        } else {
-            String::new()
-        }
+fn show(ctl: &Ctl, report: &BackupReport) -> Result<(), Failure> {
+    let taken = if ctl.output.is_terminal() {
+        time::local
+    } else {
+        time::rfc3339
     };
     record(
         &ctl.output,
@@ -176,8 +198,11 @@ fn show(ctl: &Ctl, words: &str, report: &BackupReport) -> Result<(), Failure> {
             ("applied index", report.applied_index.to_string()),
             ("records", report.records.to_string()),
             ("bytes", report.bytes.to_string()),
-            ("secrets", counted(report.secrets)),
-            ("versions", counted(report.versions)),
+            ("newest write", taken(report.taken_at.as_ref())),
+            ("secrets", report.secrets.to_string()),
+            ("versions", report.versions.to_string()),
+            ("accounts", report.principals.to_string()),
+            ("sessions", report.sessions.to_string()),
             (
                 "opened",
                 if report.opened {
@@ -202,6 +227,9 @@ fn to_json(report: &BackupReport) -> Value {
         "bytes": report.bytes,
         "secrets": report.secrets,
         "versions": report.versions,
+        "taken_at": time::rfc3339(report.taken_at.as_ref()),
+        "principals": report.principals,
+        "sessions": report.sessions,
         "opened": report.opened,
         "state_hash": report.state_hash,
     })

@@ -1,20 +1,43 @@
 //! Sealed snapshots of this node: made, verified, restored.
 //!
-//! A snapshot holds rows as they are sealed on disk; it opens with the seal that the cluster had. Restoring
-//! is for a node without a cluster: the file is checked and kept beside the data, and the daemon takes
-//! it up when it starts the next time.
+//! A snapshot holds rows as they are sealed on disk; it opens with the seal that the cluster had. One that is
+//! made is first copied to a file without a name, so that a slow client holds a file and not the database.
+//! Restoring is for a node without a cluster: the file is checked and kept beside the data, and the daemon
+//! takes it up when it starts the next time. It remains the same cluster, in a new life (incarnation), which
+//! ends the sessions that the backup holds.
 
-use std::io::Read;
+mod contents;
+mod upload;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek as _, Write as _};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use vault_core::access::{Action, Resource};
-use vault_core::record::{Kind, opens};
+use tokio::sync::OwnedSemaphorePermit;
+use vault_core::access::Action;
+use vault_core::record::opens;
 use vault_proto::v1::Reason;
 
-use super::App;
+use self::contents::Contents;
+pub use self::contents::Verified;
+use self::upload::Upload;
+use super::audit::Entry;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
-use crate::store::{SnapshotError, SnapshotInfo, SnapshotStream, inspect_snapshot};
+use super::operate::{Operation, Unrecorded};
+use super::{App, sealed};
+use crate::store::{SnapshotError, inspect_snapshot};
+
+/// Backups that are made or checked at a time.
+pub(super) const STREAMS: usize = 2;
+
+/// Bytes between two looks at the disk's free space.
+const LOOK: u64 = 16 << 20;
+
+/// Bytes that are copied at once.
+const BUFFER: usize = 256 << 10;
 
 /// How to restore.
 #[derive(Clone, Debug, Default)]
@@ -25,76 +48,110 @@ pub struct RestoreOptions {
     pub dry_run: bool,
 }
 
-/// What a snapshot was found to hold.
-#[derive(Clone, Debug, Default)]
-pub struct Verified {
-    /// Of its header, once all of it has verified.
-    pub info: Option<SnapshotInfo>,
-    /// Secrets, living and deleted.
-    pub secrets: u64,
-    /// Versions of them.
-    pub versions: u64,
-    /// Bytes of keys and sealed payloads.
-    pub bytes: u64,
-    /// Every document and every wrapped data key opened under this node's keyring.
-    pub opened: bool,
+/// A place among the backups that are made or checked at present. Free again when dropped.
+#[derive(Debug)]
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A restore that is allowed and under way: no init and no other restore begins beside it.
+#[derive(Debug)]
+#[must_use]
+pub struct Restoring {
+    entry: Entry,
+    claim: OwnedSemaphorePermit,
+    dry_run: bool,
 }
 
 impl App {
-    /// A consistent snapshot of the state; writers go on.
+    /// Whether a caller may have a backup made, and a place for it. The operation ends when the backup is spooled,
+    /// before the first byte of it leaves.
     ///
     /// # Errors
-    /// As of any read, or when the store cannot start one.
-    pub async fn create_backup(&self, call: &Call) -> Result<Answer<SnapshotStream>> {
-        let granted = self
-            .read(call, |visit, _| {
-                visit
-                    .grant(Action::BACKUP_CREATE, Resource::System)
-                    .map(drop)
-            })
-            .await?;
-        let snapshot = self.store.snapshot().map_err(Error::internal)?;
-        Ok(granted.map(|()| snapshot))
+    /// As of any read; `OVERLOADED` while others take up all places.
+    pub async fn may_create_backup(&self, call: &Call) -> Result<Answer<(Operation, Place)>> {
+        self.backup_place(call, Action::BACKUP_CREATE).await
     }
 
-    /// Whether a caller may have a snapshot verified: asked before its bytes are taken in.
+    /// Whether a caller may have a backup verified, and a place for it: asked before its bytes are taken in.
     ///
     /// # Errors
-    /// As of any read.
-    pub async fn may_verify_backup(&self, call: &Call) -> Result<Answer<()>> {
-        self.read(call, |visit, _| {
-            visit
-                .grant(Action::BACKUP_VERIFY, Resource::System)
-                .map(drop)
-        })
-        .await
+    /// As of any read; `OVERLOADED` while others take up all places.
+    pub async fn may_verify_backup(&self, call: &Call) -> Result<Answer<(Operation, Place)>> {
+        self.backup_place(call, Action::BACKUP_VERIFY).await
     }
 
-    /// Reads a snapshot to its end, checks every digest, and opens every document and every wrapped data key
-    /// that this node's keyring can be expected to open. Blocks: call it on a thread for that.
+    async fn backup_place(
+        &self,
+        call: &Call,
+        action: Action,
+    ) -> Result<Answer<(Operation, Place)>> {
+        let operation = self.granted(call, action, Unrecorded::Refuse).await?;
+        if let Ok(permit) = Arc::clone(&self.backups).try_acquire_owned() {
+            return Ok(self.answer((operation, Place { _permit: permit })));
+        }
+        let message =
+            "two backups are being made or checked at present; try again when one is done";
+        let full = Err(Error::new(Reason::Overloaded, message));
+        self.ended(operation, full).await
+    }
+
+    /// A consistent snapshot of the state, whole, in a private file without a name: no crash leaves anything
+    /// of it. Writers go on. Blocks: call it on a thread for that.
     ///
     /// # Errors
-    /// `BACKUP_DAMAGED`.
-    pub fn verify_backup(&self, reader: &mut dyn Read) -> Result<Verified> {
-        let keys = self.keys.load();
-        let mut seen = Verified::default();
-        let (mut opened, mut refused) = (0_u64, 0_u64);
-        let info = inspect_snapshot(reader, &mut |key, sealed| {
-            seen.secrets += u64::from(key.kind_byte() == Kind::Secret as u8);
-            seen.versions += u64::from(key.kind_byte() == Kind::Version as u8);
-            seen.bytes += u64::try_from(key.as_bytes().len() + sealed.len()).unwrap_or_default();
-            match keys
-                .as_ref()
-                .and_then(|keys| opens(keys.keyring(), key, sealed))
-            {
-                Some(true) => opened += 1,
-                Some(false) => refused += 1,
-                None => {}
+    /// `DISK_FULL`; otherwise when the store fails, or nobody is interested any more.
+    pub fn spool_backup(&self, abandoned: impl Fn() -> bool) -> Result<File> {
+        if !self.store.has_room(self.store.snapshot_bytes()) {
+            return Err(disk_full("the backup"));
+        }
+        let mut file = tempfile::tempfile_in(&self.settings.data_dir).map_err(unwritten)?;
+        let mut unlooked = 0;
+        for chunk in self.store.snapshot().map_err(Error::internal)? {
+            let chunk = chunk.map_err(Error::internal)?;
+            if abandoned() {
+                return Err(Error::internal("nobody waits for the backup any more"));
             }
-        })
-        .map_err(|error| damaged(&error))?;
-        let own = info.cluster.is_some() && info.cluster == self.store.stamp().cluster;
-        if own && refused > 0 {
+            unlooked += size(&chunk);
+            if unlooked >= LOOK {
+                unlooked = 0;
+                if !self.store.has_room(0) {
+                    return Err(disk_full("the backup"));
+                }
+            }
+            file.write_all(&chunk).map_err(unwritten)?;
+        }
+        file.rewind().map_err(unwritten)?;
+        Ok(file)
+    }
+
+    /// Reads a backup to its end, checks every digest, and opens every document and every wrapped data key
+    /// that this node's keyring can be expected to open. The keys are held for one record at a time: a node
+    /// that is sealed meanwhile does not wait for this. Blocks: call it on a thread for that.
+    ///
+    /// # Errors
+    /// `BACKUP_DAMAGED`, `SEALED`.
+    pub fn verify_backup(&self, reader: &mut dyn Read) -> Result<Verified> {
+        let cluster = self.store.stamp().cluster;
+        let mut contents = Contents::default();
+        let (mut opened, mut refused) = (0_u64, 0_u64);
+        let inspected = inspect_snapshot(reader, &mut |info, key, bytes| {
+            contents.see(key, bytes);
+            let Some(keys) = self.keys.load() else {
+                return ControlFlow::Break(());
+            };
+            if info.cluster == cluster {
+                match opens(keys.keyring(), key, bytes) {
+                    Some(true) => opened += 1,
+                    Some(false) => refused += 1,
+                    None => {}
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        let info = inspected.map_err(unread)?;
+        let verified = contents.verified(info)?;
+        if refused > 0 {
             let message = format!(
                 "{refused} of {} records do not open under this cluster's keys",
                 opened + refused
@@ -102,32 +159,154 @@ impl App {
             return Err(Error::new(Reason::BackupDamaged, message));
         }
         Ok(Verified {
-            opened: own && opened > 0,
-            info: Some(info),
-            ..seen
+            opened: opened > 0,
+            ..verified
         })
     }
 
-    /// Whether a caller may restore into this node: asked before any byte is taken in.
+    /// Whether a caller may restore into this node, and nothing else is making a vault of it: asked before any
+    /// byte is taken in. End it with [`App::end_restore`].
     ///
     /// # Errors
-    /// `ALREADY_INITIALISED`, `SETUP_CODE_WRONG`.
-    pub async fn may_restore(&self, call: &Call, options: &RestoreOptions) -> Result<Answer<()>> {
+    /// `ALREADY_INITIALISED`, `SETUP_CODE_WRONG`, `SETUP_IN_PROGRESS`.
+    pub async fn begin_restore(&self, call: &Call, options: &RestoreOptions) -> Result<Restoring> {
         let entry = self.begin(call);
-        let allowed = self
+        let claimed = self
             .audit_ready()
-            .and_then(|()| self.may_init(call, &options.setup_code));
-        self.finish(entry, allowed).await?;
-        Ok(self.answer(()))
+            .and_then(|()| self.may_init(call, &options.setup_code))
+            .and_then(|()| self.claim_birth());
+        match claimed {
+            Ok(claim) => Ok(Restoring {
+                entry,
+                claim,
+                dry_run: options.dry_run,
+            }),
+            Err(error) => self.finish(entry, Err(error)).await,
+        }
     }
 
-    /// Where a snapshot that is to be restored is kept until the daemon starts again.
-    pub fn pending_restore(&self) -> PathBuf {
+    /// Checks a backup and whether it could be restored here; keeps nothing. Blocks: call it on a thread for
+    /// that.
+    ///
+    /// # Errors
+    /// `BACKUP_DAMAGED`, `DEV_MODE`, `DISK_FULL`.
+    pub fn rehearse_restore(&self, reader: &mut dyn Read) -> Result<Verified> {
+        self.take_in(Upload::rehearse(self, reader))
+    }
+
+    /// Takes a backup in and checks it; what was taken in is gone again if anything is wrong. Blocks: call it on
+    /// a thread for that.
+    ///
+    /// # Errors
+    /// `BACKUP_DAMAGED`, `DEV_MODE`, `DISK_FULL`.
+    pub fn take_in_backup(&self, reader: &mut dyn Read) -> Result<Verified> {
+        self.take_in(Upload::begin(self, reader)?)
+    }
+
+    fn take_in(&self, upload: Upload<'_>) -> Result<Verified> {
+        let mut reader = BufReader::with_capacity(BUFFER, upload);
+        let mut contents = Contents::default();
+        let inspected = inspect_snapshot(&mut reader, &mut |_, key, bytes| {
+            contents.see(key, bytes);
+            ControlFlow::Continue(())
+        });
+        let info = inspected.map_err(|error| {
+            let copy = reader.get_mut().why();
+            copy.unwrap_or_else(|| unread(error))
+        })?;
+        let verified = contents.verified(info)?;
+        if verified.dev || self.settings.dev {
+            return Err(Error::new(
+                Reason::DevMode,
+                "what `vaultd dev` made stays for trying things out: it is neither restored nor restored into",
+            ));
+        }
+        reader.into_inner().keep()?;
+        Ok(verified)
+    }
+
+    /// Records how a restore ended. If it was one, the daemon is to start again, and nothing else begins here.
+    ///
+    /// # Errors
+    /// What `result` holds; when it cannot be recorded, that, and nothing is kept.
+    pub async fn end_restore(
+        &self,
+        restoring: Restoring,
+        result: Result<Verified>,
+    ) -> Result<Answer<Verified>> {
+        let Restoring {
+            entry,
+            claim,
+            dry_run,
+        } = restoring;
+        let kept = result.is_ok() && !dry_run;
+        match self.finish(entry, result).await {
+            Ok(verified) => {
+                if kept {
+                    // The code has served. Where there is none, the socket was used.
+                    drop(std::fs::remove_file(self.setup_code_file()));
+                    claim.forget();
+                    self.restart.notify_one();
+                }
+                Ok(self.answer(verified))
+            }
+            Err(error) => {
+                if kept && let Err(error) = std::fs::remove_file(self.pending_restore()) {
+                    tracing::error!(%error, "a backup that was not to be restored cannot be removed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The right to make a vault of this node, by init or by restore, for one at a time.
+    pub(super) fn claim_birth(&self) -> Result<OwnedSemaphorePermit> {
+        let claim = Arc::clone(&self.birth).try_acquire_owned();
+        claim.map_err(|_| {
+            Error::new(
+                Reason::SetupInProgress,
+                "another init or restore is under way on this node; see what comes of it: vaultctl status",
+            )
+        })
+    }
+
+    /// Where a backup that is to be restored is kept until the daemon starts again.
+    fn pending_restore(&self) -> PathBuf {
         self.settings.data_dir.join("restore.pending")
     }
 }
 
-/// What is wrong with a snapshot.
-fn damaged(error: &SnapshotError) -> Error {
-    Error::new(Reason::BackupDamaged, error.to_string())
+/// Why a backup was not read to its end.
+fn unread(error: SnapshotError) -> Error {
+    match error {
+        SnapshotError::Stopped => sealed(),
+        SnapshotError::Format
+        | SnapshotError::Later
+        | SnapshotError::Truncated
+        | SnapshotError::Damaged(_)
+        | SnapshotError::TooLarge => Error::new(Reason::BackupDamaged, error.to_string()),
+        SnapshotError::Database(_) | SnapshotError::Io(_) | SnapshotError::Closed => {
+            Error::internal(error)
+        }
+    }
+}
+
+/// Why a file was not written.
+fn unwritten(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::StorageFull {
+        disk_full("the backup")
+    } else {
+        Error::internal(error)
+    }
+}
+
+fn disk_full(what: &str) -> Error {
+    Error::new(
+        Reason::DiskFull,
+        format!("the node's disk has no room for {what}; nothing of it was kept"),
+    )
+}
+
+fn size(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }

@@ -141,7 +141,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::DevMode
         | Reason::RotationInProgress
         | Reason::NotEmpty
-        | Reason::KeyHolderLocalOnly => Kind::Precondition,
+        | Reason::KeyHolderLocalOnly
+        | Reason::SetupInProgress => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader

@@ -21,6 +21,9 @@ const STEP: usize = 64;
 /// Transactions of one round, so that a flood of due work does not crowd out requests.
 const STEPS: usize = 50;
 
+/// Nothing is destroyed for so long after a restore: a day, in milliseconds.
+const RESPITE: u64 = 24 * 60 * 60 * 1000;
+
 /// Starts the rounds on the current runtime; they end when the app is gone.
 pub(super) fn start(app: &Arc<App>) {
     let weak = Arc::downgrade(app);
@@ -42,6 +45,9 @@ async fn round(app: &Weak<App>) -> bool {
             ("sessions", Step::Sessions),
             ("outcomes", Step::Outcomes),
         ] {
+            if matches!(step, Step::Deletions) && app.was_just_restored() {
+                continue;
+            }
             if let Err(error) = app.sweep(step).await {
                 tracing::debug!(
                     what,
@@ -62,6 +68,13 @@ enum Step {
 }
 
 impl App {
+    /// Whether what the backup held as deleted must wait: it came back to be looked at, and its time may have
+    /// run out long ago. An incarnation that a restore began is the second in which it did.
+    pub(super) fn was_just_restored(&self) -> bool {
+        let began = self.store.stamp().incarnation.saturating_mul(1000);
+        self.now() < began.saturating_add(RESPITE)
+    }
+
     async fn sweep(&self, step: Step) -> Result<()> {
         for _ in 0..STEPS {
             let (more, _) = self

@@ -42,11 +42,12 @@ use std::time::Duration;
 use vault_proto::v1::Reason;
 
 pub use auth::{LoginRequest, Oneself};
-pub use backup::{RestoreOptions, Verified};
+pub use backup::{Place, RestoreOptions, Restoring, Verified};
 pub use call::{Answer, Call};
 pub use cursor::Paging;
 pub use error::{Error, Kind, Result, kind};
 pub use keyring::{KeyringState, TermState};
+pub use operate::Operation;
 pub use rekey::{RekeyPhase, RekeyState};
 pub use sealing::{KeyInput, UnsealState};
 pub use secrets::{Destruction, Paged, PutRequest, Target};
@@ -97,6 +98,10 @@ pub struct App {
     ceremony: tokio::sync::Mutex<sealing::Ceremony>,
     rotation: Arc<keyring::Progress>,
     restart: tokio::sync::Notify,
+    /// Backups that are made or checked.
+    backups: Arc<tokio::sync::Semaphore>,
+    /// The one init or restore that may make a vault of this node.
+    birth: Arc<tokio::sync::Semaphore>,
     /// One passphrase is hashed at a time, whoever asks and goes away.
     hashing: Arc<tokio::sync::Semaphore>,
 }
@@ -129,6 +134,8 @@ impl App {
             ceremony: tokio::sync::Mutex::new(sealing::Ceremony::default()),
             rotation: Arc::default(),
             restart: tokio::sync::Notify::new(),
+            backups: Arc::new(tokio::sync::Semaphore::new(backup::STREAMS)),
+            birth: Arc::new(tokio::sync::Semaphore::new(1)),
             hashing: Arc::new(tokio::sync::Semaphore::new(1)),
         });
         if app.initialised() {

@@ -26,7 +26,7 @@ pub(super) enum Unrecorded {
 /// Something that was granted and has not ended yet.
 #[derive(Debug)]
 #[must_use = "an operation ends with `App::ended`, or is recorded as aborted"]
-pub(super) struct Operation {
+pub struct Operation {
     entry: Entry,
     action: Action,
 }
@@ -76,11 +76,10 @@ impl App {
     }
 
     /// Records how an operation ended, and answers.
-    pub(super) async fn ended<R>(
-        &self,
-        operation: Operation,
-        result: Result<R>,
-    ) -> Result<Answer<R>> {
+    ///
+    /// # Errors
+    /// What `result` holds, or that it could not be recorded.
+    pub async fn ended<R>(&self, operation: Operation, result: Result<R>) -> Result<Answer<R>> {
         let Operation { entry, action } = operation;
         let done = result.is_ok();
         match self.finish(entry, result).await {

@@ -138,6 +138,7 @@ impl App {
     }
 
     async fn give_birth(&self, choice: SealChoice) -> Result<Born> {
+        let _claim = self.claim_birth()?;
         let _ceremony = self.ceremony.lock().await;
         if self.initialised() {
             return Err(Error::new(
@@ -234,7 +235,7 @@ impl App {
             .map_err(Error::internal)?
     }
 
-    fn setup_code_file(&self) -> PathBuf {
+    pub(super) fn setup_code_file(&self) -> PathBuf {
         self.settings.data_dir.join("setup-code")
     }
 

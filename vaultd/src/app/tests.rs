@@ -16,6 +16,7 @@ use super::*;
 use crate::raft::{Node, NodeOptions, Timing};
 use crate::store::{Fatal, Options, Store};
 
+mod backup;
 mod narrowing;
 mod operations;
 mod strangers;
@@ -26,16 +27,29 @@ struct World {
     token: TokenText,
 }
 
-async fn open(dir: &Path) -> Arc<App> {
-    let config = AuditConfig::in_directory(dir.join("audit"));
-    open_with(dir, || Audit::open(&config, 1, Arc::new(Clock)).unwrap()).await
-}
-
-async fn open_with(dir: &Path, audit: impl FnOnce() -> Audit) -> Arc<App> {
+fn options() -> Options {
     let mut options = Options::new([7; 16], Fatal::new(|_| std::process::abort()));
     options.segment_bytes = 1 << 20;
     options.reserve_bytes = 0;
-    let store = Store::open(&dir.join("store"), &options).unwrap();
+    options
+}
+
+async fn open(dir: &Path) -> Arc<App> {
+    open_on(dir, options()).await
+}
+
+async fn open_on(dir: &Path, options: Options) -> Arc<App> {
+    let config = AuditConfig::in_directory(dir.join("audit"));
+    let audit = || Audit::open(&config, 1, Arc::new(Clock)).unwrap();
+    start(dir, &options, audit).await
+}
+
+async fn open_with(dir: &Path, audit: impl FnOnce() -> Audit) -> Arc<App> {
+    start(dir, &options(), audit).await
+}
+
+async fn start(dir: &Path, options: &Options, audit: impl FnOnce() -> Audit) -> Arc<App> {
+    let store = Store::open(&dir.join("store"), options).unwrap();
     let node = Node::start(
         store.clone(),
         NodeOptions {

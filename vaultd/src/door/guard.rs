@@ -36,7 +36,7 @@ pub struct Bounds {
     pub per_connection: usize,
     /// In flight in all.
     pub total: usize,
-    /// Longest time for one.
+    /// Longest time for one; for a stream, of its silence.
     pub time: Duration,
     /// Longest time for the body of one whose caller has shown nothing.
     pub patience: Duration,
@@ -71,6 +71,10 @@ impl fmt::Debug for Shared {
     }
 }
 
+/// How long the other side of a stream may keep silent: an extension of its request.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience(pub Duration);
+
 #[derive(Debug)]
 struct Method {
     name: &'static str,
@@ -78,6 +82,8 @@ struct Method {
     large: bool,
     /// Whether it succeeds only for callers with a session.
     guarded: bool,
+    /// Its time is bounded by silence instead of by length.
+    streams: bool,
     ok: Counter,
     seconds: Histogram,
 }
@@ -89,6 +95,7 @@ impl Guard {
             name,
             large: guarded || name == RESTORE,
             guarded,
+            streams: name.starts_with(STREAMS),
             ok: metrics.counter(REQUESTS, &[("method", name), ("code", code_name(Code::Ok))]),
             seconds: metrics.durations(name),
         };
@@ -152,6 +159,10 @@ where
         if let Some(permit) = &permit {
             request.extensions_mut().insert(permit.clone());
         }
+        if open.method().streams {
+            let patience = Patience(shared.bounds.time);
+            request.extensions_mut().insert(patience);
+        }
         let local = peer.as_ref().is_some_and(Peer::is_local);
         let mut claim = Claim::new(&shared.sessions, request.headers(), permit, peer);
         let bounds = shared.bounds;
@@ -163,6 +174,11 @@ where
         }
         let (large, until) = (open.method().large, open.began + bounds.patience);
         let request = request.map(|body| Intake::new(body, claim, large, until));
+        if open.method().streams {
+            // As long as it is large: whoever serves it ends it for silence.
+            let answer = self.inner.call(request);
+            return Box::pin(async move { answer.await.map(|response| open.track(response)) });
+        }
         let answer = timeout(bounds.time, self.inner.call(request));
         Box::pin(async move {
             Ok(match answer.await {
@@ -316,6 +332,9 @@ fn code_name(code: Code) -> &'static str {
         Code::Unauthenticated => "unauthenticated",
     }
 }
+
+/// A service of streams only.
+const STREAMS: &str = "/vault.v1.Backup/";
 
 /// A stream whose first message proves the right to send the rest.
 const RESTORE: &str = "/vault.v1.Backup/RestoreBackup";

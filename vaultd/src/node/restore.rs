@@ -1,5 +1,9 @@
 //! Taking up a backup that was checked and left beside the data, before the store is opened.
 //!
+//! The restored vault is the cluster that it was, under a new incarnation: the second of its restoring, so that
+//! it is above that of any earlier life, those that began from the same backup included. It ends the sessions
+//! that the backup holds.
+//!
 //! The new store is made whole under another name and moved into place, so a crash at any point leaves
 //! the old state, or the new one, or the wish to try again. A store that holds a cluster is never replaced.
 
@@ -7,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
+use crate::clock::Clock;
 use crate::raft::{self, NodeOptions};
 use crate::store::{self, OpenError, Options, SnapshotError, SnapshotInfo, Store, verify_snapshot};
 
@@ -17,13 +22,15 @@ pub(crate) enum RestoreError {
     #[error("cannot use `{path}`: {source}")]
     File { path: PathBuf, source: io::Error },
     /// The backup does not verify.
-    #[error("`{path}`: {source}")]
+    #[error("`{path}`: {source}; remove it to start without it")]
     Backup {
         path: PathBuf,
         source: SnapshotError,
     },
     /// The store cannot be made from it.
-    #[error("cannot make the store: {0}")]
+    #[error(
+        "cannot make the store of `restore.pending`: {0}; remove that file to start without it"
+    )]
     Make(#[from] store::RestoreError),
     /// What is there already cannot be looked at.
     #[error("the store that is there already: {0}")]
@@ -48,25 +55,29 @@ pub(super) fn take_up(
     dir: &Path,
     options: &Options,
     node: &NodeOptions,
+    clock: Clock,
 ) -> Result<(), RestoreError> {
     let (pending, store) = (dir.join(PENDING), store_dir(dir));
+    let fresh = dir.join("store.restoring");
+    // What an upload or a start left that was cut off.
+    remove_file(&pending.with_extension("part"))?;
+    remove(&fresh)?;
     if !pending.exists() {
         return Ok(());
     }
     let info = verify(&pending)?;
-    let incarnation = info.incarnation.saturating_add(1);
     if store.exists() {
         let found = look(&store, options)?;
-        if found == (info.cluster, incarnation) {
+        if found.is_made_of(&info) {
             // The last start was cut off between the move and this.
             return finish(dir, &pending, &info);
         }
-        if found.0.is_some() {
+        if found.cluster.is_some() {
             return Err(RestoreError::Occupied { pending, store });
         }
     }
-    let fresh = dir.join("store.restoring");
-    remove(&fresh)?;
+    let now = clock.wall_ms() / 1000;
+    let incarnation = info.incarnation.saturating_add(1).max(now);
     let mut reader = BufReader::new(open(&pending)?);
     raft::restore(&fresh, options, node, incarnation, &mut reader)?;
     // What goes is a store without a cluster: nothing was ever written to it.
@@ -77,13 +88,12 @@ pub(super) fn take_up(
 
 fn finish(dir: &Path, pending: &Path, info: &SnapshotInfo) -> Result<(), RestoreError> {
     sync(dir)?;
-    fs::remove_file(pending).map_err(|source| file(pending, source))?;
+    remove_file(pending)?;
     sync(dir)?;
     tracing::info!(
         cluster = info.cluster.map(hex::encode),
-        incarnation = info.incarnation.saturating_add(1),
         records = info.rows,
-        "restored from a backup; unseal with the seal that it had"
+        "restored from a backup: unseal with the seal that it had, log in with its initial token"
     );
     Ok(())
 }
@@ -96,12 +106,38 @@ fn verify(pending: &Path) -> Result<SnapshotInfo, RestoreError> {
     })
 }
 
-/// Cluster and incarnation of a store.
-fn look(dir: &Path, options: &Options) -> Result<(Option<[u8; 16]>, u64), RestoreError> {
+/// A store that is there.
+struct Found {
+    cluster: Option<[u8; 16]>,
+    incarnation: u64,
+    index: u64,
+}
+
+impl Found {
+    /// Whether it is this backup, taken up, and nothing has happened to it since.
+    fn is_made_of(&self, info: &SnapshotInfo) -> bool {
+        self.cluster == info.cluster
+            && self.incarnation > info.incarnation
+            && self.index == info.index
+    }
+}
+
+fn look(dir: &Path, options: &Options) -> Result<Found, RestoreError> {
     let store = Store::open(dir, options)?;
-    let stamp = store.stamp();
+    let (stamp, applied) = (store.stamp(), store.applied());
     store.close();
-    Ok((stamp.cluster, stamp.incarnation))
+    Ok(Found {
+        cluster: stamp.cluster,
+        incarnation: stamp.incarnation,
+        index: applied.index,
+    })
+}
+
+fn remove_file(path: &Path) -> Result<(), RestoreError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(file(path, source)),
+        _ => Ok(()),
+    }
 }
 
 fn remove(dir: &Path) -> Result<(), RestoreError> {

@@ -4,16 +4,16 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use vault_core::record::Key;
-
 use super::log::Log;
 use super::marker::{self, Marker, Stage};
-use super::state::{self, State, install};
+use super::state::install::{self, Inspect};
+use super::state::{self, State};
 use super::{OpenError, Options, Position, RestoreError, SnapshotError, SnapshotInfo};
 
 /// Directory of the log.
@@ -141,19 +141,19 @@ pub(crate) type MakeOrigin<'a> = dyn Fn(&SnapshotInfo) -> io::Result<Origin> + '
 /// # Errors
 /// When it is truncated, damaged, or of a later release.
 pub fn verify_snapshot(source: &mut dyn Read) -> Result<SnapshotInfo, SnapshotError> {
-    inspect_snapshot(source, &mut |_, _| {})
+    inspect_snapshot(source, &mut |_, _, _| ControlFlow::Continue(()))
 }
 
-/// Verifies a snapshot without storing it; shows each row's key and sealed bytes on the way. What was shown
-/// counts only when the whole has verified.
+/// Verifies a snapshot without storing it; shows each row on the way. What was shown counts only when the whole
+/// has verified.
 ///
 /// # Errors
-/// When it is truncated, damaged, or of a later release.
+/// When it is truncated, damaged, or of a later release, or when `inspect` ended it.
 pub fn inspect_snapshot(
     source: &mut dyn Read,
-    each: &mut dyn FnMut(&Key, &[u8]),
+    inspect: &mut Inspect<'_>,
 ) -> Result<SnapshotInfo, SnapshotError> {
-    install::verify(source, each).map(|meta| SnapshotInfo::from(&meta))
+    install::verify(source, inspect)
 }
 
 /// Makes a node in an empty directory from a backup, under a new incarnation.

@@ -77,23 +77,29 @@ impl OpenError {
 /// Why a snapshot is not taken or not loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// Not a snapshot of a release that this one knows.
-    #[error("this is not a vault snapshot, or one of a later release")]
+    /// Not a snapshot at all.
+    #[error("this is not a backup of a vault")]
     Format,
+    /// Of a format that this release does not know.
+    #[error("this is a backup of a later release, which this one cannot read")]
+    Later,
     /// It ends early.
-    #[error("the snapshot is truncated")]
+    #[error("the backup is cut short: its end is missing")]
     Truncated,
     /// Something in it does not add up.
-    #[error("the snapshot is damaged: {0} does not hold")]
+    #[error("the backup is damaged: {0} does not hold")]
     Damaged(&'static str),
     /// A length in it is over every bound.
-    #[error("the snapshot claims a record over the limit")]
+    #[error("the backup is damaged: it claims a record over the limit")]
     TooLarge,
+    /// Whoever looked at it has seen enough.
+    #[error("reading the backup was given up")]
+    Stopped,
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(String),
     /// Reading or writing it failed.
-    #[error("the snapshot could not be read: {0}")]
+    #[error("the backup could not be read: {0}")]
     Io(#[from] io::Error),
     /// The store is closed.
     #[error("the store is closed")]

@@ -37,6 +37,7 @@ pub use self::log::LogStats;
 pub(crate) use self::log::{Callback, Log};
 pub use self::options::{Faults, Options, SpaceFault, SyncFault};
 use self::space::Space;
+pub use self::state::install::Inspect;
 pub(crate) use self::state::stream::StreamReader;
 pub use self::state::stream::{CHUNK as SNAPSHOT_CHUNK, SnapshotStream};
 pub(crate) use self::state::{Published, State};

@@ -1,5 +1,6 @@
 //! The store: what it refuses to apply, and what readers see.
 
+mod crafted;
 mod model;
 mod opening;
 

@@ -1,69 +1,68 @@
 //! `vault.v1.Backup`: streams between the wire and blocking readers and writers.
+//!
+//! A stream may take as long as it is long; what ends it is silence ([`Patience`]).
 
-use std::io::{Read, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-use std::pin::Pin;
+mod flow;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
-use tokio::sync::mpsc;
+use tokio::io::AsyncReadExt as _;
 use tokio_stream::StreamExt as _;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use vault_proto::v1::backup_server::Backup;
 use vault_proto::v1::{BackupChunk, BackupReport, CreateBackupRequest, RestoreBackupRequest};
 
+use self::flow::{Outgoing, Sender};
 use super::Door;
-use super::metadata::{call, respond};
-use crate::app::{App, Error, RestoreOptions, Result, Verified};
+use super::convert::timestamp;
+use super::metadata::{call, id_text, refuse, respond, to_the_end};
+use super::status::status;
+use crate::app::{App, Error, Operation, Place, RestoreOptions, Result, Verified};
+use crate::door::guard::Patience;
 use crate::door::intake::Permit;
-
-/// Chunks between the two sides of a stream.
-const PIPE: usize = 4;
+use crate::store::SNAPSHOT_CHUNK;
 
 type Reply<T> = std::result::Result<Response<T>, Status>;
-type Chunks = Pin<Box<dyn Stream<Item = std::result::Result<BackupChunk, Status>> + Send>>;
+type Messages<T> = std::result::Result<T, Status>;
 
 #[tonic::async_trait]
 impl Backup for Door {
-    type CreateBackupStream = Chunks;
+    type CreateBackupStream = Outgoing;
 
-    async fn create_backup(&self, request: Request<CreateBackupRequest>) -> Reply<Chunks> {
+    async fn create_backup(&self, request: Request<CreateBackupRequest>) -> Reply<Outgoing> {
         let call = call("/vault.v1.Backup/CreateBackup", &request)?;
-        let answer = self.app.create_backup(&call).await;
-        respond(&call, answer, |snapshot| {
-            let (chunks, stream) = mpsc::channel(PIPE);
-            tokio::task::spawn_blocking(move || {
-                for chunk in snapshot {
-                    let chunk = chunk.map(|data| BackupChunk { data }).map_err(|_| {
-                        Status::internal("the snapshot broke off; nothing of it can be used")
-                    });
-                    if chunks.blocking_send(chunk).is_err() {
-                        break;
-                    }
-                }
-            });
-            Box::pin(ReceiverStream::new(stream)) as Chunks
+        let patience = patience(&request);
+        let answer = self.app.may_create_backup(&call).await;
+        respond(&call, answer, |allowed| {
+            let (sender, outgoing) = flow::outgoing(patience);
+            let (app, id) = (Arc::clone(&self.app), id_text(call.request_id));
+            tokio::spawn(send(app, allowed, sender, id));
+            outgoing
         })
     }
 
     async fn verify_backup(&self, request: Request<Streaming<BackupChunk>>) -> Reply<BackupReport> {
         let call = call("/vault.v1.Backup/VerifyBackup", &request)?;
-        let allowed = self.app.may_verify_backup(&call).await;
-        let answer = match allowed {
+        let patience = patience(&request);
+        let answer = match self.app.may_verify_backup(&call).await {
             Err(error) => Err(error),
             Ok(allowed) => {
-                let stream = request
-                    .into_inner()
-                    .map(|chunk| chunk.map(|chunk| chunk.data));
-                verified(&self.app, stream, None)
-                    .await
-                    .map(|info| allowed.map(|()| info))
+                let (operation, place) = allowed.reply;
+                let stream = request.into_inner();
+                let stream = stream.map(|chunk| chunk.map(|chunk| chunk.data));
+                let app = Arc::clone(&self.app);
+                let verified = flow::receive(stream, patience, move |pipe| {
+                    // Taken until this thread has ended, whatever becomes of the client.
+                    let _place = place;
+                    app.verify_backup(pipe)
+                });
+                self.app.ended(operation, verified.await).await
             }
         };
-        respond(&call, answer, |info| report(&info))
+        respond(&call, answer, |verified| report(&verified))
     }
 
     async fn restore_backup(
@@ -72,132 +71,114 @@ impl Backup for Door {
     ) -> Reply<BackupReport> {
         let call = call("/vault.v1.Backup/RestoreBackup", &request)?;
         let permit = request.extensions().get::<Permit>().cloned();
+        let patience = patience(&request);
         let mut stream = request.into_inner();
-        let first = stream.next().await.transpose()?.unwrap_or_default();
+        let first = match flow::next(&mut stream, patience).await.transpose() {
+            Ok(first) => first.unwrap_or_default(),
+            Err(error) => return Err(refuse(self, &call, error).await),
+        };
         let options = RestoreOptions {
             setup_code: first.setup_code,
             dry_run: first.dry_run,
         };
-        let allowed = self.app.may_restore(&call, &options).await;
-        // Until here the door takes in a small first message and no more.
-        if let (Ok(_), Some(permit)) = (&allowed, permit) {
-            permit.give();
+        let rest = stream.map(|chunk| chunk.map(|chunk| chunk.data));
+        let stream = tokio_stream::once(Ok(first.data)).chain(rest);
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = restore(&app, &call, &options, (stream, permit), patience).await;
+            (call, answer)
+        })
+        .await?;
+        respond(&call, answer, |verified| report(&verified))
+    }
+}
+
+/// Makes a backup, records that, and sends it. Ends when the client goes away, or takes nothing for too long.
+async fn send(app: Arc<App>, allowed: (Operation, Place), sender: Sender, id: String) {
+    let (operation, place) = allowed;
+    let (spooling, gone) = (Arc::clone(&app), sender.clone());
+    let spooled = tokio::task::spawn_blocking(move || spooling.spool_backup(|| gone.is_closed()));
+    let spooled = spooled.await.map_err(Error::internal).flatten();
+    // ORDER: no byte of it leaves unrecorded.
+    let file = match app.ended(operation, spooled).await {
+        Ok(answer) => answer.reply,
+        Err(error) => {
+            sender.fail(status(&error, &id)).await;
+            return;
         }
-        let answer = match allowed {
-            Err(error) => Err(error),
-            Ok(allowed) => {
-                let rest = stream.map(|chunk| chunk.map(|chunk| chunk.data));
-                let stream = tokio_stream::once(Ok(first.data)).chain(rest);
-                let keep = (!options.dry_run).then(|| self.app.pending_restore());
-                verified(&self.app, stream, keep.as_deref())
+    };
+    let mut file = tokio::fs::File::from_std(file);
+    loop {
+        let mut data = Vec::with_capacity(SNAPSHOT_CHUNK);
+        let most = u64::try_from(SNAPSHOT_CHUNK).unwrap_or(u64::MAX);
+        match (&mut file).take(most).read_to_end(&mut data).await {
+            Ok(0) => break,
+            Ok(_) => {
+                if sender
+                    .send(BackupChunk { data: data.into() })
                     .await
-                    .map(|info| {
-                        if keep.is_some() {
-                            self.app.restart_wanted().notify_one();
-                        }
-                        allowed.map(|()| info)
-                    })
+                    .is_err()
+                {
+                    break;
+                }
             }
-        };
-        respond(&call, answer, |info| report(&info))
+            Err(error) => {
+                let error = Error::internal(error);
+                break sender.fail(status(&error, &id)).await;
+            }
+        }
     }
+    drop(place);
 }
 
-/// Pipes a stream through the verifier, and into a file that is kept only if it verifies.
-async fn verified(
+/// A restore from its permission to its record.
+async fn restore(
     app: &Arc<App>,
-    mut stream: impl Stream<Item = std::result::Result<Bytes, Status>> + Unpin,
-    keep: Option<&Path>,
-) -> Result<Verified> {
-    let (chunks, pipe) = mpsc::channel(PIPE);
-    let (app, keep) = (Arc::clone(app), keep.map(Path::to_path_buf));
-    let verifier = tokio::task::spawn_blocking(move || {
-        let mut reader = Pipe {
-            chunks: pipe,
-            rest: Bytes::new(),
-            broken: false,
-            copy: None,
-        };
-        let Some(path) = keep else {
-            return app.verify_backup(&mut reader);
-        };
-        let part = path.with_extension("part");
-        let copied = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&part);
-        reader.copy = Some(copied.map_err(Error::internal)?);
-        let info = app.verify_backup(&mut reader)?;
-        let file = reader
-            .copy
-            .take()
-            .ok_or_else(|| Error::internal("the copy is gone"))?;
-        file.sync_all()
-            .and_then(|()| std::fs::rename(&part, &path))
-            .map_err(Error::internal)?;
-        Ok(info)
+    call: &crate::app::Call,
+    options: &RestoreOptions,
+    (stream, permit): (impl Stream<Item = Messages<Bytes>> + Unpin, Option<Permit>),
+    patience: Duration,
+) -> Result<crate::app::Answer<Verified>> {
+    let restoring = app.begin_restore(call, options).await?;
+    // Until here the door takes in a small first message and no more.
+    if let Some(permit) = permit {
+        permit.give();
+    }
+    let (taking, dry_run) = (Arc::clone(app), options.dry_run);
+    let taken = flow::receive(stream, patience, move |pipe| {
+        if dry_run {
+            taking.rehearse_restore(pipe)
+        } else {
+            taking.take_in_backup(pipe)
+        }
     });
-    while let Some(chunk) = stream.next().await {
-        // A verifier that has stopped says why below.
-        let broken = chunk.is_err();
-        if chunks.send(chunk.ok()).await.is_err() || broken {
-            break;
-        }
-    }
-    drop(chunks);
-    verifier.await.map_err(Error::internal)?
+    let taken = taken.await;
+    app.end_restore(restoring, taken).await
 }
 
-/// A stream as a reader; `None` says that it broke off.
-struct Pipe {
-    chunks: mpsc::Receiver<Option<Bytes>>,
-    rest: Bytes,
-    broken: bool,
-    copy: Option<std::fs::File>,
-}
-
-impl Read for Pipe {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        while self.rest.is_empty() && !self.broken {
-            match self.chunks.blocking_recv() {
-                Some(Some(chunk)) => self.rest = chunk,
-                Some(None) => self.broken = true,
-                None => return Ok(0),
-            }
-        }
-        if self.broken {
-            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
-        }
-        let length = out.len().min(self.rest.len());
-        let taken = self.rest.split_to(length);
-        if let Some(out) = out.get_mut(..length) {
-            out.copy_from_slice(&taken);
-        }
-        if let Some(copy) = &mut self.copy {
-            copy.write_all(&taken)?;
-        }
-        Ok(length)
-    }
+/// How long a stream's other side may keep silent.
+fn patience<T>(request: &Request<T>) -> Duration {
+    let given = request.extensions().get::<Patience>();
+    given.map_or(PATIENCE, |patience| patience.0)
 }
 
 fn report(verified: &Verified) -> BackupReport {
-    let info = verified.info.as_ref();
+    let info = &verified.info;
     BackupReport {
-        cluster_id: info
-            .and_then(|info| info.cluster)
-            .map(hex::encode)
-            .unwrap_or_default(),
-        incarnation: info.map_or(0, |info| info.incarnation),
-        applied_index: info.map_or(0, |info| info.index),
-        records: info.map_or(0, |info| info.rows),
+        cluster_id: info.cluster.map(hex::encode).unwrap_or_default(),
+        incarnation: info.incarnation,
+        applied_index: info.index,
+        records: info.rows,
         bytes: verified.bytes,
-        state_hash: info
-            .map(|info| hex::encode(info.state_hash))
-            .unwrap_or_default(),
+        state_hash: hex::encode(info.state_hash),
         secrets: verified.secrets,
         versions: verified.versions,
         opened: verified.opened,
+        taken_at: Some(timestamp(info.leader_time)),
+        principals: verified.principals,
+        sessions: verified.sessions,
     }
 }
+
+/// Where no guard says otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -145,7 +145,7 @@ fn draw() -> [u8; 16] {
 }
 
 /// A UUID's text.
-fn id_text(id: [u8; 16]) -> String {
+pub(super) fn id_text(id: [u8; 16]) -> String {
     let digits = hex::encode(id);
     let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
     [

@@ -17,7 +17,7 @@ fn identity() -> NodeOptions {
 }
 
 fn take(dir: &Path) -> Result<(), RestoreError> {
-    take_up(dir, &options().0, &identity())
+    take_up(dir, &options().0, &identity(), Clock)
 }
 
 /// A backup of a cluster with ten records and its signer.
@@ -51,10 +51,12 @@ fn waiting(backup: &[u8]) -> TempDir {
     dir
 }
 
-fn state(dir: &Path) -> (Option<[u8; 16]>, u64, u64) {
+/// Cluster, rows, and whether the incarnation is the present second.
+fn state(dir: &Path) -> (Option<[u8; 16]>, u64, bool) {
     let store = Store::open(&store_dir(dir), &options().0).expect("store");
     let stamp = store.stamp();
-    let found = (stamp.cluster, stamp.incarnation, store.rows());
+    let age = (Clock.wall_ms() / 1000).checked_sub(stamp.incarnation);
+    let found = (stamp.cluster, store.rows(), age.is_some_and(|age| age < 60));
     store.close();
     found
 }
@@ -67,10 +69,10 @@ async fn a_backup_is_taken_up_once_under_a_new_incarnation() {
         .expect("store")
         .close();
     take(dir.path()).expect("taken up");
-    assert_eq!(state(dir.path()), (Some([9; 16]), 2, 11));
+    assert_eq!(state(dir.path()), (Some([9; 16]), 11, true));
     assert!(!dir.path().join(PENDING).exists());
     take(dir.path()).expect("nothing waits");
-    assert_eq!(state(dir.path()), (Some([9; 16]), 2, 11));
+    assert_eq!(state(dir.path()), (Some([9; 16]), 11, true));
 }
 
 #[tokio::test]
@@ -80,12 +82,22 @@ async fn a_start_that_was_cut_off_is_finished_by_the_next() {
     // Half a store of an earlier attempt is in the way.
     fs::create_dir(dir.path().join("store.restoring")).expect("dir");
     fs::write(dir.path().join("store.restoring/junk"), "x").expect("write");
+    fs::write(dir.path().join("restore.part"), &backup[..100]).expect("write");
     take(dir.path()).expect("taken up");
     // The crash came after the move, before the backup was removed.
     fs::write(dir.path().join(PENDING), &backup).expect("write");
     take(dir.path()).expect("finished");
-    assert_eq!(state(dir.path()), (Some([9; 16]), 2, 11));
+    assert_eq!(state(dir.path()), (Some([9; 16]), 11, true));
     assert!(!dir.path().join(PENDING).exists());
+}
+
+#[test]
+fn what_an_upload_left_that_was_cut_off_is_removed() {
+    let dir = TempDir::new().expect("dir");
+    fs::write(dir.path().join("restore.part"), "half a backup").expect("write");
+    fs::create_dir(dir.path().join("store.restoring")).expect("dir");
+    take(dir.path()).expect("nothing waits");
+    assert_eq!(fs::read_dir(dir.path()).expect("dir").count(), 0);
 }
 
 #[tokio::test]
@@ -93,21 +105,15 @@ async fn a_store_with_a_vault_in_it_is_never_replaced() {
     let backup = backup().await;
     let dir = waiting(&backup);
     take(dir.path()).expect("taken up");
-    // The same backup once more, over what has become of it since: a later incarnation.
-    let opened = options().0;
-    fs::remove_dir_all(store_dir(dir.path())).expect("remove");
-    raft::restore(
-        &store_dir(dir.path()),
-        &opened,
-        &identity(),
-        7,
-        &mut backup.as_slice(),
-    )
-    .expect("later");
+    // The same backup once more, over what has become of it since.
+    let store = Store::open(&store_dir(dir.path()), &options().0).expect("store");
+    let node = Node::start(store, identity()).expect("node");
+    node.wait_leader().await.expect("leader");
+    node.shutdown().await;
     fs::write(dir.path().join(PENDING), &backup).expect("write");
     let error = take(dir.path()).expect_err("occupied");
     assert!(matches!(error, RestoreError::Occupied { .. }), "{error}");
-    assert_eq!(state(dir.path()), (Some([9; 16]), 7, 11));
+    assert_eq!(state(dir.path()), (Some([9; 16]), 11, true));
     assert!(dir.path().join(PENDING).exists());
 }
 

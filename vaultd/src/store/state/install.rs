@@ -1,6 +1,7 @@
 //! Loading a stream into a database, or only verifying it.
 
 use std::io::Read;
+use std::ops::ControlFlow;
 
 use bytes::{Bytes, BytesMut};
 use rusqlite::Connection;
@@ -34,25 +35,57 @@ pub(super) fn load(connection: &Connection, source: &mut dyn Read) -> Result<Met
     connection
         .execute_batch("DELETE FROM records; DELETE FROM payloads;")
         .map_err(SnapshotError::from)?;
-    read(source, &mut |key, revision, sealed, digest| {
-        rows::put(connection, key, revision, sealed, digest)
+    read(source, &mut |_, row| {
+        rows::put(connection, row.key, row.revision, row.sealed, row.digest)
             .map(|_| ())
             .map_err(SnapshotError::from)
     })
 }
 
-/// Verifies a stream without storing it; shows each row's key and sealed bytes on the way.
+/// Sees what a snapshot says of itself, and each row's key and sealed bytes; may end the reading.
+pub type Inspect<'a> = dyn FnMut(&SnapshotInfo, &Key, &[u8]) -> ControlFlow<()> + 'a;
+
+/// Verifies a stream without storing it; shows each row on the way.
 pub(crate) fn verify(
     source: &mut dyn Read,
-    each: &mut dyn FnMut(&Key, &[u8]),
-) -> Result<Meta, SnapshotError> {
-    read(source, &mut |key, _, sealed, _| {
-        each(key, sealed);
-        Ok(())
-    })
+    inspect: &mut Inspect<'_>,
+) -> Result<SnapshotInfo, SnapshotError> {
+    let mut info = None;
+    let meta = read(source, &mut |meta, row| {
+        let info = info.get_or_insert_with(|| SnapshotInfo::from(meta));
+        match inspect(info, row.key, row.sealed) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(SnapshotError::Stopped),
+        }
+    })?;
+    Ok(SnapshotInfo::from(&meta))
 }
 
-type Each<'a> = dyn FnMut(&Key, Revision, &[u8], &[u8; 32]) -> Result<(), SnapshotError> + 'a;
+struct Row<'a> {
+    key: &'a Key,
+    revision: Revision,
+    sealed: &'a [u8],
+    digest: &'a [u8; 32],
+}
+
+type Each<'a> = dyn FnMut(&Meta, &Row<'_>) -> Result<(), SnapshotError> + 'a;
+
+/// Larger numbers than these no cluster reaches; whoever claims them wants the next one to overflow.
+const PLAUSIBLE: u64 = 1 << 53;
+
+fn plausible(meta: &Meta) -> bool {
+    let at = meta.applied.unwrap_or_default();
+    let last = meta.stamp.last;
+    let numbers = [
+        at.term,
+        at.index,
+        last.term,
+        last.sequence,
+        meta.stamp.incarnation,
+        meta.stamp.leader_time,
+    ];
+    numbers.iter().all(|number| *number < PLAUSIBLE)
+}
 
 fn read(source: &mut dyn Read, each: &mut Each<'_>) -> Result<Meta, SnapshotError> {
     let mut input = Input {
@@ -61,14 +94,14 @@ fn read(source: &mut dyn Read, each: &mut Each<'_>) -> Result<Meta, SnapshotErro
     };
     let mut magic = [0; 8];
     input.fill(&mut magic)?;
-    if magic != *stream::MAGIC {
-        return Err(SnapshotError::Format);
-    }
+    known(magic)?;
     let length = input.length()?;
     let header = input.bytes(length, MAX_HEADER)?;
-    let meta = Meta::from_header(&header).ok_or(SnapshotError::Damaged("its header"))?;
+    let meta = Meta::from_header(&header)
+        .filter(plausible)
+        .ok_or(SnapshotError::Damaged("its header"))?;
     let (mut lanes, mut count, mut last) = (LtHash::default(), 0, None);
-    while input.byte()? == 1 {
+    while input.more()? {
         let length = usize::from(input.byte()?);
         let key = Key::from_bytes(input.bytes(length, usize::from(u8::MAX))?)
             .map_err(|_| SnapshotError::Damaged("a key"))?;
@@ -81,10 +114,20 @@ fn read(source: &mut dyn Read, each: &mut Each<'_>) -> Result<Meta, SnapshotErro
         if last.as_ref().is_some_and(|last| *last >= key) {
             return Err(SnapshotError::Damaged("the order of its keys"));
         }
+        let stamp = meta.stamp.last;
+        if revision.term > stamp.term || revision.sequence > stamp.sequence {
+            return Err(SnapshotError::Damaged("the revision of a record"));
+        }
         let digest = rows::digest(&key, revision, &sealed);
         lanes.add(&digest);
         count += 1;
-        each(&key, revision, &sealed, &digest)?;
+        let row = Row {
+            key: &key,
+            revision,
+            sealed: &sealed,
+            digest: &digest,
+        };
+        each(&meta, &row)?;
         last = Some(key);
     }
     let expected = *input.hasher.finalize().as_bytes();
@@ -93,10 +136,27 @@ fn read(source: &mut dyn Read, each: &mut Each<'_>) -> Result<Meta, SnapshotErro
     if found != expected {
         return Err(SnapshotError::Damaged("its digest"));
     }
+    if input.source.read(&mut [0]).map_err(short)? != 0 {
+        return Err(SnapshotError::Damaged("its end"));
+    }
     if count != meta.rows || lanes != meta.lanes {
         return Err(SnapshotError::Damaged("the sum of its rows"));
     }
     Ok(meta)
+}
+
+/// Whether a stream begins as this release writes it.
+fn known(magic: [u8; 8]) -> Result<(), SnapshotError> {
+    if magic == *stream::MAGIC {
+        return Ok(());
+    }
+    let (own, found) = (stream::MAGIC.split_last(), magic.split_last());
+    match (own, found) {
+        (Some((own, family)), Some((format, other))) if family == other && format > own => {
+            Err(SnapshotError::Later)
+        }
+        _ => Err(SnapshotError::Format),
+    }
 }
 
 fn short(error: std::io::Error) -> SnapshotError {
@@ -123,6 +183,15 @@ impl Input<'_> {
         let mut byte = [0; 1];
         self.fill(&mut byte)?;
         Ok(byte[0])
+    }
+
+    /// Whether another row follows.
+    fn more(&mut self) -> Result<bool, SnapshotError> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(SnapshotError::Damaged("the mark of a record")),
+        }
     }
 
     fn number(&mut self) -> Result<u64, SnapshotError> {
