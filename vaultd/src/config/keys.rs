@@ -147,7 +147,7 @@ pub const KEYS: &[Key] = &[
     key(
         "limits.request_timeout",
         "30s",
-        "longest time for one request",
+        "longest time for one request; for a stream, of its silence",
     ),
     key(
         "limits.idle",
