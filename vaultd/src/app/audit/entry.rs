@@ -12,6 +12,7 @@ use vault_proto::{Access, METHODS};
 use super::event::{Actor, Blind, Decision, Event, Outcome, Part, Status};
 use super::flood::Kind;
 use super::line::{self, RequestLine};
+use super::pen::Pen;
 use super::queue::Queue;
 use super::state::State;
 use super::writer::Job;
@@ -21,6 +22,7 @@ use super::{AuditError, Paths};
 pub(super) struct Desk {
     pub(super) state: Arc<State>,
     pub(super) queue: Arc<Queue<Job>>,
+    pub(super) pen: Arc<Pen>,
     pub(super) paths: Paths,
 }
 
@@ -110,7 +112,7 @@ impl Entry {
         self.fill(|draft| draft.version = Some(version));
     }
 
-    /// Queues the line at once; the future resolves when it is with the kernel, or on disk where the
+    /// Writes or queues the line at once; the future resolves when it is with the kernel, or on disk where the
     /// configuration says `always`. The reply must wait for it.
     ///
     /// # Errors
@@ -160,7 +162,7 @@ impl Draft {
         }
     }
 
-    /// `None` where the request was counted instead of written.
+    /// `None` where there is nothing to wait for: the line is with the kernel, or the request was counted.
     fn send(self: Box<Self>, outcome: Outcome) -> Waiting {
         let state = &self.desk.state;
         if let Err(error) = state.ready() {
@@ -170,8 +172,11 @@ impl Draft {
         if !self.admitted(outcome) {
             return Ok(None);
         }
-        let (done, written) = oneshot::channel();
         let body = self.encode(outcome);
+        if let Some(written) = self.desk.pen.at_once(&body) {
+            return written.map(|()| None);
+        }
+        let (done, written) = oneshot::channel();
         self.queue(Job::Line(body, Some(done)))?;
         Ok(Some(written))
     }

@@ -13,6 +13,7 @@ mod event;
 mod file;
 mod flood;
 mod line;
+mod pen;
 mod queue;
 mod sink;
 mod state;
@@ -37,6 +38,7 @@ use crate::clock::Clock;
 
 use entry::Desk;
 use file::AuditFile;
+use pen::Pen;
 use queue::Queue;
 use sink::Sink;
 use state::State;
@@ -181,27 +183,22 @@ impl Audit {
         let queue = Arc::new(Queue::new(QUEUE));
         // One sync may wait while one runs: the waiting one covers all that was appended before it.
         let (syncs, due) = sync_channel(1);
-        let mut writer = Writer::new(
-            sink,
-            last,
-            config.durability,
-            Arc::clone(&state),
-            Arc::clone(&queue),
-            syncs,
-        );
+        let mut writer = Writer::new(sink, last, config.durability, Arc::clone(&state), syncs);
         writer.start().map_err(failed)?;
-        let beside = Arc::clone(&state);
+        let pen = Arc::new(Pen::new(writer, Arc::clone(&queue)));
+        let (beside, thread) = (Arc::clone(&state), Arc::clone(&pen));
         thread::Builder::new()
             .name("audit-sync".to_owned())
             .spawn(move || writer::sync_each(&due, &beside))
             .map_err(failed)?;
         thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || thread.run())
             .map_err(failed)?;
         let desk = Desk {
             state,
             queue,
+            pen,
             paths: config.paths,
         };
         Ok(Self {

@@ -16,6 +16,7 @@ pub(super) struct Queue<T> {
 struct Inner<T> {
     waiting: Vec<T>,
     asleep: bool,
+    poked: bool,
     closed: bool,
 }
 
@@ -24,7 +25,7 @@ struct Inner<T> {
 pub(super) enum Woken {
     /// There is work.
     Work,
-    /// There was none for as long as it was willing to wait.
+    /// There was none for as long as it was willing to wait, or it was poked.
     Idle,
     /// There will be none any more.
     Closed,
@@ -36,6 +37,7 @@ impl<T> Queue<T> {
             inner: Mutex::new(Inner {
                 waiting: Vec::new(),
                 asleep: false,
+                poked: false,
                 closed: false,
             }),
             filled: Condvar::new(),
@@ -58,18 +60,31 @@ impl<T> Queue<T> {
         true
     }
 
+    /// Lets the writer look after itself, without work.
+    pub(super) fn poke(&self) {
+        let mut inner = self.lock();
+        inner.poked = true;
+        let wake = std::mem::take(&mut inner.asleep);
+        drop(inner);
+        if wake {
+            self.filled.notify_one();
+        }
+    }
+
     /// Moves all that waits into `out`, which is empty; waits for it if there is nothing.
     pub(super) fn take(&self, out: &mut Vec<T>, patience: Duration) -> Woken {
         let mut inner = self.lock();
-        if inner.waiting.is_empty() && !inner.closed {
+        let empty =
+            |inner: &mut Inner<T>| inner.waiting.is_empty() && !inner.closed && !inner.poked;
+        if empty(&mut inner) {
             inner.asleep = true;
-            let empty = |inner: &mut Inner<T>| inner.waiting.is_empty() && !inner.closed;
             inner = match self.filled.wait_timeout_while(inner, patience, empty) {
                 Ok((inner, _)) => inner,
                 Err(poisoned) => poisoned.into_inner().0,
             };
             inner.asleep = false;
         }
+        inner.poked = false;
         std::mem::swap(&mut inner.waiting, out);
         if !out.is_empty() {
             Woken::Work
@@ -123,6 +138,19 @@ mod tests {
         out.clear();
         assert_eq!(queue.take(&mut out, Duration::MAX), Woken::Closed);
         assert!(!queue.push(4));
+    }
+
+    #[test]
+    fn a_poke_ends_one_wait_and_only_one() {
+        let queue = Queue::<u8>::new(1);
+        let mut out = Vec::new();
+        queue.poke();
+        queue.poke();
+        assert_eq!(queue.take(&mut out, Duration::MAX), Woken::Idle);
+        assert_eq!(queue.take(&mut out, Duration::from_millis(1)), Woken::Idle);
+        assert!(queue.push(1));
+        queue.poke();
+        assert_eq!(queue.take(&mut out, Duration::MAX), Woken::Work);
     }
 
     #[test]

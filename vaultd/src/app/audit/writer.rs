@@ -1,6 +1,5 @@
-//! The one thread that writes audit lines: it takes what has queued up, numbers it, appends it in one
-//! write and wakes those who wait. A second thread makes it durable, so that a slow disk delays no
-//! reply; in mode `always` the replies wait for it, one sync for the whole batch.
+//! Writing audit lines: numbered, appended, and made durable by a thread of its own, so that a slow disk
+//! delays no reply; in mode `always` the replies wait for it, one sync for the whole batch.
 //!
 //! INVARIANT: a sequence number is spent only on a line that is in the sink. After a failure nothing
 //! is accepted until a line that says how many were lost has been written.
@@ -14,7 +13,6 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::line::{self, Notice};
-use super::queue::{Queue, Woken};
 use super::sink::{Sink, Syncer};
 use super::state::State;
 use super::{AuditError, Durability};
@@ -30,9 +28,23 @@ pub(super) enum Job {
     Flush(oneshot::Sender<Written>),
 }
 
-pub(super) struct Writer<S> {
-    sink: S,
-    queue: Arc<Queue<Job>>,
+impl Job {
+    /// Tells whoever waits.
+    pub(super) fn answer(self, accepted: bool) {
+        if let Self::Line(_, Some(done)) | Self::Flush(done) = self {
+            let answer = if accepted {
+                Ok(())
+            } else {
+                Err(AuditError::Unavailable)
+            };
+            // The waiter may have gone; its line is marked, or lost and counted.
+            let _gone = done.send(answer);
+        }
+    }
+}
+
+pub(super) struct Writer {
+    sink: Box<dyn Sink>,
     syncs: SyncSender<Syncer>,
     state: Arc<State>,
     durability: Durability,
@@ -43,20 +55,20 @@ pub(super) struct Writer<S> {
     unsynced: Option<Duration>,
     /// The sink's durability failed: go on in a new place.
     renew: bool,
+    /// The sink was slow: until then requests leave their lines to the thread.
+    slow_until: Duration,
 }
 
-impl<S: Sink> Writer<S> {
+impl Writer {
     pub(super) fn new(
-        sink: S,
+        sink: impl Sink,
         last: u64,
         durability: Durability,
         state: Arc<State>,
-        queue: Arc<Queue<Job>>,
         syncs: SyncSender<Syncer>,
     ) -> Self {
         Self {
-            sink,
-            queue,
+            sink: Box::new(sink),
             syncs,
             state,
             durability,
@@ -64,6 +76,7 @@ impl<S: Sink> Writer<S> {
             buffer: Vec::new(),
             unsynced: None,
             renew: false,
+            slow_until: Duration::ZERO,
         }
     }
 
@@ -75,17 +88,8 @@ impl<S: Sink> Writer<S> {
         })
     }
 
-    /// Until every handle is gone.
-    pub(super) fn run(mut self) {
-        let mut batch = Vec::new();
-        loop {
-            match self.queue.take(&mut batch, self.patience()) {
-                Woken::Work => self.commit(&mut batch),
-                Woken::Idle => {}
-                Woken::Closed => break,
-            }
-            self.maintain();
-        }
+    /// The last line.
+    pub(super) fn end(&mut self) {
         self.tell_floods(Duration::MAX);
         let stopped = self.notice(&Notice {
             kind: "stopped",
@@ -96,7 +100,8 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    fn patience(&self) -> Duration {
+    /// How long the thread may sleep.
+    pub(super) fn patience(&self) -> Duration {
         if self.state.down.load(Ordering::Relaxed) {
             return PROBE;
         }
@@ -107,25 +112,39 @@ impl<S: Sink> Writer<S> {
         })
     }
 
-    fn commit(&mut self, batch: &mut Vec<Job>) {
+    /// Writes one line for the request that brings it; `None` where that may take long. Also says
+    /// whether the thread has to hear of it.
+    pub(super) fn at_once(&mut self, body: &[u8]) -> Option<(Written, bool)> {
+        let settled = self.durability == Durability::Batched
+            && !self.state.down.load(Ordering::Relaxed)
+            && !self.state.unsyncable.load(Ordering::Relaxed)
+            && self.state.now() >= self.slow_until;
+        if !settled {
+            return None;
+        }
+        let first = self.unsynced.is_none();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let last = self.last + 1;
+        line::frame(&mut buffer, last, body, true);
+        let result = self.write(&buffer, last);
+        self.buffer = buffer;
+        if self.judge(result) {
+            return Some((Ok(()), first));
+        }
+        self.state.lost.fetch_add(1, Ordering::Relaxed);
+        Some((Err(AuditError::Unavailable), true))
+    }
+
+    /// Writes what has gathered; whether it is where it has to be.
+    pub(super) fn commit(&mut self, batch: &[Job]) -> bool {
         let lines = batch.iter().filter(|job| matches!(job, Job::Line(..)));
         let lines = lines.count() as u64;
         let accepted = self.recovered() && self.append(batch);
         if !accepted {
             self.state.lost.fetch_add(lines, Ordering::Relaxed);
         }
-        for job in batch.drain(..) {
-            let (Job::Line(_, Some(done)) | Job::Flush(done)) = job else {
-                continue;
-            };
-            let answer = if accepted {
-                Ok(())
-            } else {
-                Err(AuditError::Unavailable)
-            };
-            // The waiter may have gone; its line is marked, or lost and counted.
-            let _gone = done.send(answer);
-        }
+        accepted
     }
 
     fn append(&mut self, batch: &[Job]) -> bool {
@@ -156,12 +175,17 @@ impl<S: Sink> Writer<S> {
         if lines.is_empty() {
             return Ok(());
         }
-        self.state.writing.start(self.state.now());
+        let begun = self.state.now();
+        self.state.writing.start(begun);
         let result = self.sink.append(lines);
         self.state.writing.stop();
+        let ended = self.state.now();
+        if ended.saturating_sub(begun) > SLOW {
+            self.slow_until = ended + SLOW_FOR;
+        }
         result?;
         self.last = last;
-        self.unsynced.get_or_insert_with(|| self.state.now());
+        self.unsynced.get_or_insert(ended);
         Ok(())
     }
 
@@ -215,7 +239,8 @@ impl<S: Sink> Writer<S> {
         true
     }
 
-    fn maintain(&mut self) {
+    /// What is due between batches.
+    pub(super) fn maintain(&mut self) {
         if !self.recovered() {
             return;
         }
@@ -273,6 +298,10 @@ pub(super) fn sync_each(syncs: &Receiver<Syncer>, state: &State) {
     }
 }
 
+/// An append that takes longer has waited for a disk.
+const SLOW: Duration = Duration::from_millis(20);
+/// How long requests then leave their lines to the thread.
+const SLOW_FOR: Duration = Duration::from_secs(1);
 /// What the buffer keeps allocated.
 const BUFFER: usize = 256 * 1024;
 /// A line is handed to a sync this long after it was appended: half of what is promised.
