@@ -216,23 +216,25 @@ impl Writer {
             self.renew = true;
             self.state.down.store(true, Ordering::Release);
         }
-        if !self.state.down.load(Ordering::Relaxed) {
+        let lost = self.state.lost.load(Ordering::Relaxed);
+        if !self.state.down.load(Ordering::Relaxed) && lost == 0 {
             return true;
         }
         if self.renew && self.sink.renew(self.last).is_err() {
             return false;
         }
-        let lost = self.state.lost.load(Ordering::Relaxed);
         let gap = Notice {
             kind: "gap",
             reason: if self.renew { "sync_failed" } else { "" },
             count: Some(lost),
             ..Notice::default()
         };
-        if self.notice(&gap).is_err() {
+        let told = self.notice(&gap);
+        if !self.judge(told) {
             return false;
         }
         self.renew = false;
+        // What was lost while that line was written is told by the next.
         self.state.lost.fetch_sub(lost, Ordering::Relaxed);
         self.state.down.store(false, Ordering::Release);
         tracing::warn!(lost, "audit lines can be written again");
