@@ -198,3 +198,29 @@ pub(crate) fn delete(connection: &Connection, key: &Key) -> rusqlite::Result<Opt
     }
     Ok(old)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+    use vault_core::record::Kind;
+
+    use super::super::schema;
+    use super::*;
+
+    #[test]
+    fn looking_up_another_key_plans_nothing_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let writer = schema::create(&path).unwrap();
+        let reader = schema::open_reader(&path).unwrap();
+        for connection in [&writer, &reader] {
+            for n in 0..3 {
+                let key = Key::new(Kind::Entry, &[&[n]]);
+                assert!(get(connection, &key).unwrap().is_none());
+            }
+            let statement = connection.prepare_cached(GET).unwrap();
+            assert_eq!(statement.get_status(StatementStatus::Run), 3);
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
+    }
+}

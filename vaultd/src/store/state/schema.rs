@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::OpenError;
@@ -91,6 +92,7 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
              PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF;",
         )
         .map_err(failed)?;
+    stable_plans(&connection).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
@@ -103,5 +105,14 @@ pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
         "PRAGMA query_only = ON; PRAGMA cache_size = -1000; PRAGMA temp_store = MEMORY; \
          PRAGMA trusted_schema = OFF;",
     )?;
+    stable_plans(&connection)?;
     Ok(connection)
+}
+
+/// Keeps the plan of a prepared statement whatever is bound to it. SQLite otherwise parses and plans a look-up
+/// by key again for every key, which takes longer than the look-up.
+fn stable_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
 }
