@@ -50,9 +50,11 @@ pub(super) struct Applier {
     fatal: Fatal,
     /// Bytes applied since the last durable commit.
     volatile: usize,
+    /// What the connection's commits promise now.
+    promise: Option<Promise>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promise {
     /// Survives this process.
     Process,
@@ -77,6 +79,7 @@ impl Applier {
             log,
             fatal,
             volatile: 0,
+            promise: None,
         };
         applier.signer = applier.read_signer()?;
         Ok(applier)
@@ -171,7 +174,7 @@ impl Applier {
 
     fn attempt(&mut self, entries: &[Entry], promise: Promise) -> Result<Vec<Response>, Fault> {
         self.set_promise(promise)?;
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        run(&self.connection, "BEGIN IMMEDIATE")?;
         let cache = &self.shared.cache;
         let mut work = Work::new(&self.connection, cache, self.meta.clone(), self.signer);
         let responses = entries
@@ -186,7 +189,7 @@ impl Applier {
                 .map_err(|error| Fault::Stop(error.to_string()))?;
         }
         self.shared.begin();
-        if let Err(error) = self.connection.execute_batch("COMMIT") {
+        if let Err(error) = run(&self.connection, "COMMIT") {
             self.shared.abandon();
             return Err(error.into());
         }
@@ -207,12 +210,19 @@ impl Applier {
         }
     }
 
-    fn set_promise(&self, promise: Promise) -> rusqlite::Result<()> {
+    fn set_promise(&mut self, promise: Promise) -> rusqlite::Result<()> {
+        if self.promise == Some(promise) {
+            return Ok(());
+        }
         let level = match promise {
             Promise::Process => "NORMAL",
             Promise::Power => "FULL",
         };
-        self.connection.pragma_update(None, "synchronous", level)
+        // ORDER: should this fail halfway, nothing is taken for set.
+        self.promise = None;
+        self.connection.pragma_update(None, "synchronous", level)?;
+        self.promise = Some(promise);
+        Ok(())
     }
 
     /// Replaces the state. A bad snapshot is refused and changes nothing; the outer error is the
@@ -247,6 +257,11 @@ impl Applier {
             .map_err(|error| Fault::Stop(error.to_string()))?;
         Ok(Ok(installed))
     }
+}
+
+/// A statement without parameters or rows, parsed once.
+fn run(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
 }
 
 fn is_full(error: &rusqlite::Error) -> bool {
