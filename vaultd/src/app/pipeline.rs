@@ -296,11 +296,7 @@ impl App {
                 return result;
             }
             let reads = tx.into_reads();
-            if self
-                .store
-                .revalidate(&reads.keys)
-                .map_err(Error::internal)?
-            {
+            if self.store.revalidate(&reads).map_err(Error::internal)? {
                 return result;
             }
         }

@@ -28,7 +28,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use vault_core::record::{Key, Page, Record, Revision, View, ViewError};
+use vault_core::record::{Key, Page, ReadSet, Record, Revision, View, ViewError};
 
 pub(crate) use self::create::{MakeOrigin, Origin, restore};
 pub use self::create::{inspect_snapshot, verify_snapshot};
@@ -124,13 +124,18 @@ impl Store {
         self.inner.state.shared.unchanged_since(moment)
     }
 
-    /// Whether every key still has the revision that was read, or is still absent. Then all those
-    /// reads were of the state as it was when this was called.
+    /// Whether every key still has the revision that was read, or is still absent, and nothing was written to
+    /// the guarded collections. Then all those reads were of the state as it was when this was called.
     ///
     /// # Errors
     /// As [`View::get`].
-    pub fn revalidate(&self, reads: &[(Key, Option<Revision>)]) -> Result<bool, ViewError> {
-        for (key, revision) in reads {
+    pub fn revalidate(&self, reads: &ReadSet) -> Result<bool, ViewError> {
+        for (collection, generation) in &reads.collections {
+            if self.generation(*collection)? != *generation {
+                return Ok(false);
+            }
+        }
+        for (key, revision) in &reads.keys {
             let now = self.get(key)?.map(|record| record.revision);
             if now != *revision {
                 return Ok(false);

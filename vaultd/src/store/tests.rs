@@ -178,7 +178,11 @@ fn readers_see_one_state_or_are_told() {
             store.get(&key(n)).unwrap().map(|record| record.revision),
         )
     };
-    let reads = [read(1), read(2), read(3)];
+    let set = |keys: &[_]| ReadSet {
+        keys: keys.to_vec(),
+        collections: vec![(8, store.generation(8).unwrap())],
+    };
+    let reads = set(&[read(1), read(2), read(3)]);
     assert!(store.unchanged_since(moment));
     assert!(store.revalidate(&reads).unwrap());
     apply(&store, &mut leader, vec![writes(vec![put(9, 10)])]);
@@ -186,13 +190,18 @@ fn readers_see_one_state_or_are_told() {
     assert!(store.revalidate(&reads).unwrap());
     apply(&store, &mut leader, vec![writes(vec![put(3, 10)])]);
     assert!(!store.revalidate(&reads).unwrap());
-    assert!(store.revalidate(&[read(1), read(3)]).unwrap());
+    let others = set(&[read(1), read(3)]);
+    assert!(store.revalidate(&others).unwrap());
+    let guarded = Write::Put(Key::new(Kind::Principal, &[b"x"]), Bytes::new());
+    apply(&store, &mut leader, vec![writes(vec![guarded])]);
+    assert!(!store.revalidate(&others).unwrap(), "who may do what moved");
+    let first = set(&[read(1)]);
     apply(
         &store,
         &mut leader,
         vec![writes(vec![Write::Delete(key(1))])],
     );
-    assert!(!store.revalidate(&reads[..1]).unwrap());
+    assert!(!store.revalidate(&first).unwrap());
 }
 
 #[test]
