@@ -19,9 +19,11 @@ pub enum UnsealKey {
     Passphrase(Text),
 }
 
-/// What `init` made. Nothing of it is shown again.
+/// What `init` prepared. Nothing of it is shown again, and nothing of it is worth anything until it is confirmed.
 #[derive(Debug)]
 pub struct Initialised {
+    /// For [`System::confirm_init`].
+    pub ceremony: String,
     /// 32 hexadecimal digits.
     pub cluster_id: String,
     /// Shares of a Shamir seal.
@@ -37,6 +39,8 @@ pub struct Initialised {
 /// Where a rekey stands.
 #[derive(Debug)]
 pub struct Rekey {
+    /// Names it in every later step.
+    pub ceremony: String,
     /// What is awaited.
     pub phase: v1::rekey_status::Phase,
     /// Shares entered in this phase.
@@ -62,7 +66,8 @@ impl System<'_> {
             .await
     }
 
-    /// Creates the cluster. `setup_code` is needed over TCP.
+    /// Prepares a cluster, which comes to exist by [`Self::confirm_init`]: first bring what this returns to safety.
+    /// `setup_code` is needed over TCP.
     ///
     /// # Errors
     /// When the vault exists already, or the setup code is wrong.
@@ -81,12 +86,36 @@ impl System<'_> {
         let send = |channel, request| async { SystemClient::new(channel).init(request).await };
         let reply = self.0.call(Safety::Once, message, send).await?;
         Ok(Initialised {
+            ceremony: reply.ceremony,
             cluster_id: reply.cluster_id,
             shares: texts(reply.shares),
             recovery_shares: texts(reply.recovery_shares),
             passphrase: optional(reply.passphrase),
             initial_token: Token::new(reply.initial_token),
         })
+    }
+
+    /// Creates the cluster that [`Self::init`] prepared, within ten minutes.
+    ///
+    /// # Errors
+    /// When another `init` came after it, it was left alone for too long, or the vault exists already. After
+    /// [`Kind::Unknown`](crate::Kind) the vault exists if [`Self::status`] shows its cluster id.
+    pub async fn confirm_init(
+        self,
+        ceremony: &str,
+        setup_code: Option<&Text>,
+    ) -> Result<(), Error> {
+        // EXPOSE: to the server
+        let setup_code = setup_code
+            .map(|code| code.expose().to_owned())
+            .unwrap_or_default();
+        let message = v1::ConfirmInitRequest {
+            ceremony: ceremony.to_owned(),
+            setup_code,
+        };
+        let send =
+            |channel, request| async { SystemClient::new(channel).confirm_init(request).await };
+        self.0.call(Safety::Once, message, send).await.map(drop)
     }
 
     /// Enters one share, or the passphrase.
@@ -144,11 +173,11 @@ impl System<'_> {
             .map(Rekey::from)
     }
 
-    /// Enters a share of the present seal, or re-enters a new one.
+    /// Enters a share of the present seal, or re-enters a new one, in the rekey of this id.
     ///
     /// # Errors
     /// Names a share that is malformed, foreign, wrong or entered twice.
-    pub async fn submit_rekey(self, key: &UnsealKey) -> Result<Rekey, Error> {
+    pub async fn submit_rekey(self, ceremony: &str, key: &UnsealKey) -> Result<Rekey, Error> {
         use v1::submit_rekey_request::Key;
         let key = match key {
             UnsealKey::Share(share) => Key::Share(share.expose().to_owned()),
@@ -156,22 +185,28 @@ impl System<'_> {
         };
         let send =
             |channel, request| async { SystemClient::new(channel).submit_rekey(request).await };
-        let message = v1::SubmitRekeyRequest { key: Some(key) };
+        let message = v1::SubmitRekeyRequest {
+            key: Some(key),
+            ceremony: ceremony.to_owned(),
+        };
         self.0
             .call(Safety::Once, message, send)
             .await
             .map(Rekey::from)
     }
 
-    /// Abandons a rekey; the present seal stays.
+    /// Abandons the rekey of this id; the present seal stays.
     ///
     /// # Errors
-    /// When none is under way.
-    pub async fn cancel_rekey(self) -> Result<Rekey, Error> {
+    /// When it is not under way.
+    pub async fn cancel_rekey(self, ceremony: &str) -> Result<Rekey, Error> {
+        let message = v1::CancelRekeyRequest {
+            ceremony: ceremony.to_owned(),
+        };
         let send =
             |channel, request| async { SystemClient::new(channel).cancel_rekey(request).await };
         self.0
-            .call(Safety::Once, v1::CancelRekeyRequest {}, send)
+            .call(Safety::Once, message, send)
             .await
             .map(Rekey::from)
     }
@@ -184,7 +219,7 @@ impl System<'_> {
         let send =
             |channel, request| async { SystemClient::new(channel).rotate_keyring(request).await };
         self.0
-            .call(Safety::Write, v1::RotateKeyringRequest {}, send)
+            .call(Safety::Once, v1::RotateKeyringRequest {}, send)
             .await
     }
 
@@ -206,6 +241,7 @@ impl From<v1::RekeyStatus> for Rekey {
     fn from(reply: v1::RekeyStatus) -> Self {
         Self {
             phase: reply.phase(),
+            ceremony: reply.ceremony,
             progress: reply.progress,
             shares: texts(reply.shares),
             recovery_shares: texts(reply.recovery_shares),

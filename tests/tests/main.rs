@@ -2,6 +2,7 @@
 
 mod backup;
 mod bad_input;
+mod ceremonies;
 mod documents;
 mod durability;
 mod e2e;

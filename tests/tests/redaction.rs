@@ -58,6 +58,7 @@ printed!(
     BatchGetResult,
     BatchGetSecretsResponse,
     CancelUnsealRequest,
+    ConfirmInitRequest,
     GenerateRandomResponse,
     GetSecretResponse,
     InitRequest,

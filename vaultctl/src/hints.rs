@@ -46,7 +46,7 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "NO_LEADER" => "no node leads at present; try again",
         "KEY_HOLDER_LOCAL_ONLY" => "use its Unix socket: --addr unix:/path/to/socket",
         "REKEY_IN_PROGRESS" => {
-            "go on with --resume or --verify, or end it: vaultctl rekey --cancel"
+            "go on with --resume ID or --verify ID, or end it: vaultctl rekey --cancel ID"
         }
         "SHARE_DUPLICATE" => "another one is needed",
         "SHARE_MALFORMED" => {

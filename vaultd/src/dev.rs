@@ -16,11 +16,12 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use vault_core::crypto::entropy::Entropy as _;
+use vault_core::crypto::secret::SetupCode;
 use vault_core::crypto::shamir::Split;
 use vault_proto::METHODS;
 
 use crate::app::audit::Source;
-use crate::app::{App, Call, InitRequest, SealChoice};
+use crate::app::{self, App, Call, ConfirmInitRequest, InitRequest, SealChoice};
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{Config, ConfigError, Environment, Layers};
 use crate::console::{complain, say};
@@ -47,8 +48,8 @@ pub(crate) enum DevError {
     #[error("`{0}` holds a vault that was not made by `vaultd dev`; serve it with `vaultd server`")]
     Real(PathBuf),
     /// The API lacks a method.
-    #[error("the API has no `Init`")]
-    NoInit,
+    #[error("the API has no `{0}`")]
+    NoMethod(&'static str),
 }
 
 /// Where the data lie, and whether they go with the daemon.
@@ -201,29 +202,39 @@ async fn open(app: &App, config: &Config) -> Result<Option<String>, DevError> {
         }
         return Err(DevError::Real(config.node.data_dir.clone()));
     }
-    let method = METHODS
-        .iter()
-        .find(|method| method.path == "/vault.v1.System/Init");
+    let wish = InitRequest {
+        seal: SealChoice::KeyFile(Split::DEFAULT),
+        setup_code: SetupCode::copy_of(""),
+    };
+    let refused = |error: app::Error| DevError::Init(crate::console::chain(&error));
+    let born = app.init(&inside("Init")?, wish).await.map_err(refused)?;
+    // EXPOSE: a file of mode 0600 beside the key, and the token file of the context
+    let token = born.reply.token.expose().to_owned();
+    context::write_token(&kept, &token)?;
+    let confirm = ConfirmInitRequest {
+        ceremony: born.reply.ceremony.to_string(),
+        setup_code: SetupCode::copy_of(""),
+    };
+    let confirmed = app.confirm_init(&inside("ConfirmInit")?, confirm).await;
+    confirmed.map_err(refused)?;
+    Ok(Some(token))
+}
+
+/// A call of the daemon itself.
+fn inside(name: &'static str) -> Result<Call, DevError> {
+    let named =
+        |method: &&vault_proto::Method| method.path.strip_prefix("/vault.v1.System/") == Some(name);
+    let method = METHODS.iter().find(named);
     let mut request_id = [0; 16];
     OsEntropy.fill(&mut request_id);
-    let call = Call {
-        method: method.ok_or(DevError::NoInit)?,
+    Ok(Call {
+        method: method.ok_or(DevError::NoMethod(name))?,
         source: Source::Inside,
         token: None,
         request_id,
         repeatable: false,
         seen: None,
-    };
-    let wish = InitRequest {
-        seal: SealChoice::KeyFile(Split::DEFAULT),
-        setup_code: String::new(),
-    };
-    let born = app.init(&call, wish).await;
-    let born = born.map_err(|error| DevError::Init(crate::console::chain(&error)))?;
-    // EXPOSE: a file of mode 0600 beside the key, and the token file of the context
-    let token = born.reply.token.expose().to_owned();
-    context::write_token(&kept, &token)?;
-    Ok(Some(token))
+    })
 }
 
 fn entry(config: &Config, tls: &Identity) -> Entry {

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use vault_proto::v1::seal_config::Kind;
-use vault_proto::v1::{InitRequest, InitResponse, KeyFileSeal, SealConfig};
+use vault_proto::v1::{
+    ConfirmInitRequest, ConfirmInitResponse, InitRequest, InitResponse, KeyFileSeal, SealConfig,
+};
 
 use super::Failure;
 use super::client::Caller;
@@ -81,14 +83,20 @@ impl Daemon {
 
     /// Makes the cluster; returns a session's token, also kept in the file [`Self::token`].
     pub(super) async fn init(&self, caller: &Caller) -> Result<String, Failure> {
+        let setup_code = fs::read_to_string(self.file("data/setup-code"))?;
         let request = InitRequest {
             seal: Some(SealConfig {
                 kind: Some(Kind::KeyFile(KeyFileSeal::default())),
                 recovery: None,
             }),
-            setup_code: fs::read_to_string(self.file("data/setup-code"))?,
+            setup_code: setup_code.clone(),
         };
         let made: InitResponse = caller.call("/vault.v1.System/Init", request).await?;
+        let request = ConfirmInitRequest {
+            ceremony: made.ceremony,
+            setup_code,
+        };
+        let _: ConfirmInitResponse = caller.call("/vault.v1.System/ConfirmInit", request).await?;
         let (_, token) = caller.with_token(&made.initial_token)?.login().await?;
         let mut options = fs::OpenOptions::new();
         let mut file = options

@@ -11,10 +11,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
 use vault_core::access::TokenHash;
+use vault_core::crypto::secret::SetupCode;
 use vault_core::crypto::shamir::Split;
 use vault_proto::v1::GetSecretResponse;
 use vaultd::app::audit::{Audit, AuditConfig, Source};
-use vaultd::app::{App, Automatic, Call, InitRequest, SealChoice, Settings};
+use vaultd::app::{App, Automatic, Call, ConfirmInitRequest, InitRequest, SealChoice, Settings};
 use vaultd::clock::Clock;
 use vaultd::config::{Config, Layers};
 use vaultd::door::grpc;
@@ -187,22 +188,28 @@ fn config(dir: &Path) -> Result<Config, Failure> {
 
 /// Makes the cluster under a key-file seal, which leaves it open.
 async fn init(app: &App) -> Result<String, Failure> {
-    let method = vault_proto::METHODS
-        .iter()
-        .find(|method| method.path == "/vault.v1.System/Init")
-        .ok_or("no such method")?;
-    let call = Call {
-        method,
-        source: Source::Inside,
-        token: None,
-        request_id: [0; 16],
-        repeatable: false,
-        seen: None,
+    let call = |path| {
+        let method = vault_proto::METHODS.iter().find(|m| m.path == path);
+        Ok::<_, Failure>(Call {
+            method: method.ok_or("no such method")?,
+            source: Source::Inside,
+            token: None,
+            request_id: [0; 16],
+            repeatable: false,
+            seen: None,
+        })
     };
+    let setup_code = || SetupCode::copy_of("");
     let request = InitRequest {
         seal: SealChoice::KeyFile(Split::DEFAULT),
-        setup_code: String::new(),
+        setup_code: setup_code(),
     };
-    let born = app.init(&call, request).await?;
+    let born = app.init(&call("/vault.v1.System/Init")?, request).await?;
+    let request = ConfirmInitRequest {
+        ceremony: born.reply.ceremony.to_string(),
+        setup_code: setup_code(),
+    };
+    app.confirm_init(&call("/vault.v1.System/ConfirmInit")?, request)
+        .await?;
     Ok(born.reply.token.expose().to_owned())
 }

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::json;
 use vault_sdk::wire::{self, seal_config};
-use vault_sdk::{Initialised, Text};
+use vault_sdk::{Error, Initialised, Kind, Text, Vault};
 
 use super::Outcome;
-use super::unseal::Entry;
 use crate::connect::Target;
 use crate::ctl::Ctl;
 use crate::exit::Exit;
@@ -23,11 +22,11 @@ pub(crate) struct SealArgs {
     seal: Seal,
 
     /// Key shares to make
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=255))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=64))]
     shares: u32,
 
     /// Shares that open the vault together
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=255))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=64))]
     threshold: u32,
 
     /// With --seal passphrase: ask for the passphrase, instead of having one made
@@ -49,6 +48,9 @@ enum Seal {
 }
 
 /// Create a new vault
+///
+/// Prints the shares and the first token, and only then has the vault created: if this command fails, what it
+/// printed is worth nothing.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -66,9 +68,73 @@ impl Args {
         let config = self.seal.to_config(ctl)?;
         let vault = target.vault(ctl)?.with_timeout(KEY_DERIVATION);
         let made = vault.system().init(config, code.as_ref()).await?;
-        show(ctl, &made, &self.seal)?;
+        // Nothing exists yet: what could not be printed is lost with the vault that it would have opened.
+        show(ctl, &made, &self.seal).map_err(|failure| unprinted(&failure))?;
+        let confirmed = vault
+            .system()
+            .confirm_init(&made.ceremony, code.as_ref())
+            .await;
+        if let Err(error) = confirmed {
+            find_out(&vault, &made, error).await?;
+        }
+        ctl.output.note(
+            "The vault is created. The token may do everything. Unseal, then log in with it: vaultctl login",
+        );
         Ok(Exit::Ok)
     }
+}
+
+fn unprinted(failure: &Failure) -> Failure {
+    let what = if failure.is_silent() {
+        "whoever read the output went away"
+    } else {
+        failure.what()
+    };
+    Failure::new(
+        "io",
+        Exit::Internal,
+        format!(
+            "the shares and the token were not all printed ({what}); the vault was not created"
+        ),
+    )
+    .hint("what was printed is worthless; run it again: vaultctl init")
+}
+
+/// After a confirmation that was not answered well: whether the vault exists all the same.
+async fn find_out(vault: &Vault, made: &Initialised, error: Error) -> Result<(), Failure> {
+    let told = !matches!(error.kind(), Kind::Unknown | Kind::Internal | Kind::Exists);
+    if !told && let Ok(status) = vault.system().status().await {
+        if status.cluster_id == made.cluster_id {
+            return Ok(());
+        }
+        if !status.cluster_id.is_empty() {
+            return Err(not_created(error));
+        }
+    }
+    if told {
+        return Err(not_created(error));
+    }
+    let what = format!(
+        "it is not known whether the vault was created: {}",
+        error.message()
+    );
+    let id = &made.cluster_id;
+    Err(Failure::from(error)
+        .saying(what)
+        .hint(format!(
+            "look in a minute: vaultctl status; if its cluster is {id}, what was printed is good"
+        ))
+        .hint("if it is not initialised, what was printed is worthless: run vaultctl init again"))
+}
+
+fn not_created(error: Error) -> Failure {
+    let what = format!(
+        "the vault was not created, and what was printed is worthless: {}",
+        error.message()
+    );
+    Failure::from(error)
+        .saying(what)
+        .hint("run it again: vaultctl init")
 }
 
 impl SealArgs {
@@ -114,15 +180,6 @@ impl SealArgs {
             kind: Some(kind),
             recovery: Some(shamir),
         })
-    }
-
-    /// What is entered to show that the new seal was kept.
-    pub(crate) fn entry(&self) -> Entry {
-        if self.seal == Seal::Passphrase {
-            Entry::Passphrase
-        } else {
-            Entry::Share
-        }
     }
 
     /// What to tell people about the shares they see.
@@ -182,10 +239,7 @@ fn show(ctl: &Ctl, made: &Initialised, seal: &SealArgs) -> Result<(), Failure> {
     }
     ctl.output.warn(&seal.advice());
     show_lines(ctl, &shares, &recovery, passphrase)?;
-    ctl.output.line(&format!("token\t{token}"))?;
-    ctl.output
-        .note("The token may do everything. Unseal, then log in with it: vaultctl login");
-    Ok(())
+    ctl.output.line(&format!("token\t{token}"))
 }
 
 /// The lines of shares that `init` and `rekey` have in common.

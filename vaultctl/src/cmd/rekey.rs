@@ -15,10 +15,9 @@ use crate::failure::Failure;
 /// Replace the root key and what opens the vault
 ///
 /// Asks for the present shares, shows the new ones, and asks for those again before the old ones stop
-/// working. In a script: `rekey -` reads the present shares and prints the new ones, then
-/// `rekey --verify -` reads the new ones.
+/// working. In a script: `rekey -` reads the present shares and prints the new ones and the id of the rekey,
+/// then `rekey --verify ID -` reads the new ones. A rekey ends ten minutes after its last entry.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct Args {
     #[command(flatten)]
     seal: SealArgs,
@@ -27,59 +26,59 @@ pub(crate) struct Args {
     #[arg(value_name = "-", value_parser = ["-"])]
     stdin: Option<String>,
 
-    /// Go on with a rekey whose new shares were shown: enter them
-    #[arg(long)]
-    verify: bool,
+    /// Go on with the rekey of this id, whose new shares were shown: enter them
+    #[arg(long, value_name = "ID")]
+    verify: Option<String>,
 
-    /// Go on with a rekey whose present shares are awaited
-    #[arg(long, conflicts_with = "verify")]
-    resume: bool,
+    /// Go on with the rekey of this id, whose present shares are awaited
+    #[arg(long, value_name = "ID", conflicts_with = "verify")]
+    resume: Option<String>,
 
     /// What is entered is a passphrase
     #[arg(long)]
     passphrase: bool,
 
-    /// Abandon a rekey; the present seal stays
-    #[arg(long, conflicts_with_all = ["verify", "resume"])]
-    cancel: bool,
+    /// Abandon the rekey of this id; the present seal stays
+    #[arg(long, value_name = "ID", conflicts_with_all = ["verify", "resume"])]
+    cancel: Option<String>,
 }
 
 impl Args {
     pub(crate) async fn run(self, ctl: &Ctl) -> Outcome {
         let vault = ctl.vault()?.with_timeout(KEY_DERIVATION);
-        if self.cancel {
-            vault.system().cancel_rekey().await?;
+        if let Some(id) = &self.cancel {
+            vault.system().cancel_rekey(id).await?;
             ctl.output.done(
                 "the rekey is abandoned; the present seal stays",
                 || json!({ "phase": "cancelled" }),
             )?;
             return Ok(Exit::Ok);
         }
-        if self.verify {
-            return self.verify(ctl, &vault).await;
+        if let Some(id) = &self.verify {
+            return self.verify(ctl, &vault, id).await;
         }
         let present = self.present(&vault).await?;
-        if !self.resume {
-            vault
-                .system()
-                .start_rekey(self.seal.to_config(ctl)?)
-                .await?;
-        }
+        let id = if let Some(id) = &self.resume {
+            id.clone()
+        } else {
+            let seal = self.seal.to_config(ctl)?;
+            vault.system().start_rekey(seal).await?.ceremony
+        };
         let made = self
-            .enter(ctl, &vault, present, "present", Phase::Authorise)
+            .enter(ctl, &vault, &id, present, Phase::Authorise)
             .await?;
         show(ctl, &made, &self.seal)?;
         match made.phase {
             Phase::Done => {}
             Phase::Verify if self.stdin.is_none() && ctl.prompt.is_allowed() => {
-                return self.verify(ctl, &vault).await;
+                return self.verify(ctl, &vault, &id).await;
             }
-            Phase::Verify => ctl
-                .output
-                .note("the old ones work until the new ones are entered: vaultctl rekey --verify"),
+            Phase::Verify => ctl.output.note(&format!(
+                "the old ones work until the new ones are entered, within ten minutes: vaultctl rekey --verify {id}"
+            )),
             Phase::Authorise => ctl
                 .output
-                .note("to enter the others: vaultctl rekey --resume"),
+                .note(&format!("to enter the others: vaultctl rekey --resume {id}")),
             Phase::Unspecified | Phase::Cancelled => {
                 return Err(Failure::new(
                     "precondition",
@@ -108,13 +107,11 @@ impl Args {
         })
     }
 
-    async fn verify(&self, ctl: &Ctl, vault: &Vault) -> Outcome {
-        let entry = if self.passphrase {
-            Entry::Passphrase
-        } else {
-            self.seal.entry()
-        };
-        let done = self.enter(ctl, vault, entry, "new", Phase::Verify).await?;
+    /// The new shares, whatever else opens the vault: they are its last resort.
+    async fn verify(&self, ctl: &Ctl, vault: &Vault, id: &str) -> Outcome {
+        let done = self
+            .enter(ctl, vault, id, Entry::Share, Phase::Verify)
+            .await?;
         if done.phase == Phase::Done {
             let words = "done: the new ones open the vault, the old ones do not";
             ctl.output.done(words, || json!({ "phase": "done" }))?;
@@ -130,10 +127,15 @@ impl Args {
         &self,
         ctl: &Ctl,
         vault: &Vault,
+        id: &str,
         entry: Entry,
-        which: &str,
         phase: Phase,
     ) -> Result<Rekey, Failure> {
+        let which = if phase == Phase::Verify {
+            "new"
+        } else {
+            "present"
+        };
         let mut piped = match self.stdin {
             Some(_) => Some(lines()?.into_iter()),
             None => None,
@@ -150,7 +152,7 @@ impl Args {
                     "pipe it in: vaultctl rekey -",
                 )?,
             };
-            match vault.system().submit_rekey(&entry.key(text)).await {
+            match vault.system().submit_rekey(id, &entry.key(text)).await {
                 Ok(reply) if reply.phase != phase => return Ok(reply),
                 Ok(reply) => {
                     if piped.is_none() {
@@ -192,6 +194,7 @@ fn show(ctl: &Ctl, made: &Rekey, seal: &SealArgs) -> Result<(), Failure> {
     }
     if ctl.output.is_json() {
         return ctl.output.json(&json!({
+            "ceremony": made.ceremony,
             "phase": if made.phase == Phase::Done { "done" } else { "verify" },
             "shares": shares,
             "recovery_shares": recovery,
@@ -199,5 +202,6 @@ fn show(ctl: &Ctl, made: &Rekey, seal: &SealArgs) -> Result<(), Failure> {
         }));
     }
     ctl.output.warn(&seal.advice());
-    show_lines(ctl, &shares, &recovery, passphrase)
+    show_lines(ctl, &shares, &recovery, passphrase)?;
+    ctl.output.line(&format!("rekey\t{}", made.ceremony))
 }

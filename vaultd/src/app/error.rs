@@ -142,7 +142,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::RotationInProgress
         | Reason::NotEmpty
         | Reason::KeyHolderLocalOnly
-        | Reason::SetupInProgress => Kind::Precondition,
+        | Reason::SetupInProgress
+        | Reason::CeremonyStale => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader

@@ -20,7 +20,7 @@ use vault_proto::v1::Reason;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
 use super::operate::Unrecorded;
-use super::setup::keyring_key;
+use super::seals::keyring_key;
 use super::transact::{Terms, Verdict, signer_key};
 use super::unsealed::Unsealed;
 use super::{App, refusal};
@@ -120,7 +120,14 @@ impl App {
             .keyring()
             .rotate(Rotate::All, &mut OsEntropy, self.now())
             .map_err(Error::internal)?;
-        self.put_keyring(&unsealed, next).await?;
+        let job = Job {
+            running: true,
+            kind: 0,
+            after: Vec::new(),
+            done: 0,
+        };
+        let begin = move |tx: &mut Tx<'_>| tx.put(job_key(), &job).map_err(refusal::record);
+        self.put_keyring(&unsealed, next, begin).await?;
         self.rotation.advance(0, self.store.rows());
         self.resume_rewrap();
         self.keyring_state()
@@ -153,39 +160,35 @@ impl App {
         })
     }
 
-    async fn put_keyring(&self, from: &Arc<Unsealed>, next: Keyring) -> Result<()> {
+    /// Stores the next generation of the keyring, and what goes with it, in one transaction that runs alone.
+    pub(super) async fn put_keyring(
+        &self,
+        from: &Arc<Unsealed>,
+        next: Keyring,
+        mut beside: impl FnMut(&mut Tx<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
         let sealed = Bytes::from(next.to_record(&mut OsEntropy));
         let signer = Bytes::copy_from_slice(&sign::public(next.log_signing().active().key()));
-        let (keys, from) = (self.keys.clone(), Arc::clone(from));
         let generation = from.keyring().generation();
+        let (keys, from) = (self.keys.clone(), Arc::clone(from));
         let then = Box::new(move || keys.advance(&from, Unsealed::new(next, from.since())));
         let put = move |tx: &mut Tx<'_>| {
-            if let Err(error) = derived_from(tx, generation) {
-                return (Verdict::Discard, Err(error));
-            }
-            tx.put_stored(keyring_key(), sealed.clone());
-            tx.put_stored(signer_key(), signer.clone());
-            let job = Job {
-                running: true,
-                kind: 0,
-                after: Vec::new(),
-                done: 0,
+            let mut write = || {
+                derived_from(tx, generation)?;
+                tx.put_stored(keyring_key(), sealed.clone());
+                tx.put_stored(signer_key(), signer.clone());
+                beside(tx)
             };
-            match tx.put(job_key(), &job) {
+            match write() {
                 Ok(()) => (Verdict::Commit, Ok(())),
-                Err(error) => (Verdict::Discard, Err(refusal::record(error))),
+                Err(error) => (Verdict::Discard, Err(error)),
             }
         };
-        self.proposer
-            .run(
-                Terms {
-                    then: Some(then),
-                    ..Terms::default()
-                },
-                put,
-            )
-            .await?;
-        Ok(())
+        let terms = Terms {
+            then: Some(then),
+            ..Terms::default()
+        };
+        self.proposer.run(terms, put).await.map(drop)
     }
 
     /// Goes on with a re-wrap that the state says is unfinished. Returns at once.
@@ -313,7 +316,7 @@ fn terms(keyring: &Keyring) -> Vec<TermState> {
 }
 
 /// Binds a new keyring to the one it was made from: what was overtaken is refused, and never overwrites keys.
-pub(super) fn derived_from(tx: &mut Tx<'_>, generation: u64) -> Result<()> {
+fn derived_from(tx: &mut Tx<'_>, generation: u64) -> Result<()> {
     let stored = tx.get_stored(&keyring_key()).map_err(refusal::record)?;
     let found = stored.and_then(|record| record_generation(&record.sealed).ok());
     if found == Some(generation) {

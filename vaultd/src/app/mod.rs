@@ -6,7 +6,8 @@
 //! | [`operate`] | the same for what is granted and neither reads nor writes records |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
 //! | [`audit`] | the audit log |
-//! | [`setup`], [`sealing`], [`rekey`], [`keyring`] | birth, seals and keys of a node |
+//! | [`setup`], [`seals`], [`sealing`], [`rekey`], [`keyring`] | birth, seals and keys of a node |
+//! | [`ceremony`] | what key holders do in several steps |
 //! | [`auth`], [`secrets`], [`backup`] | one file per service |
 //! | [`jobs`] | what runs on the leader by itself |
 //!
@@ -16,6 +17,7 @@ pub mod audit;
 mod auth;
 mod backup;
 mod call;
+mod ceremony;
 mod cursor;
 mod error;
 mod freshness;
@@ -26,6 +28,7 @@ mod pipeline;
 mod refusal;
 mod rekey;
 mod sealing;
+mod seals;
 mod secrets;
 mod setup;
 mod status;
@@ -44,14 +47,16 @@ use vault_proto::v1::Reason;
 pub use auth::{LoginRequest, Oneself};
 pub use backup::{Place, RestoreOptions, Restoring, Verified};
 pub use call::{Answer, Call};
+pub use ceremony::CeremonyId;
 pub use cursor::Paging;
 pub use error::{Error, Kind, Result, kind};
 pub use keyring::{KeyringState, TermState};
 pub use operate::Operation;
 pub use rekey::{RekeyPhase, RekeyState};
 pub use sealing::{KeyInput, UnsealState};
+pub use seals::{Automatic, SealChoice};
 pub use secrets::{Destruction, Paged, PutRequest, Target};
-pub use setup::{Automatic, Born, InitRequest, SealChoice};
+pub use setup::{Born, ConfirmInitRequest, InitRequest};
 pub use status::{Inside, SealStatus, Status};
 
 use audit::Audit;
@@ -95,7 +100,7 @@ pub struct App {
     proposer: Proposer,
     freshness: Arc<Freshness>,
     /// One at a time: init, unseal, seal, rekey, rotation.
-    ceremony: tokio::sync::Mutex<sealing::Ceremony>,
+    ceremony: tokio::sync::Mutex<ceremony::Ceremonies>,
     rotation: Arc<keyring::Progress>,
     restart: tokio::sync::Notify,
     /// Backups that are made or checked.
@@ -131,7 +136,7 @@ impl App {
             keys,
             proposer,
             freshness,
-            ceremony: tokio::sync::Mutex::new(sealing::Ceremony::default()),
+            ceremony: tokio::sync::Mutex::default(),
             rotation: Arc::default(),
             restart: tokio::sync::Notify::new(),
             backups: Arc::new(tokio::sync::Semaphore::new(backup::STREAMS)),
@@ -144,6 +149,7 @@ impl App {
             app.write_setup_code().map_err(StartError::SetupCode)?;
         }
         jobs::start(&app);
+        ceremony::start(&app);
         Ok(app)
     }
 
@@ -151,6 +157,7 @@ impl App {
     pub async fn shut_down(&self) {
         self.freshness.stop();
         drop(self.keys.clear());
+        self.ceremony.lock().await.wipe();
         if let Err(error) = self.audit.flush().await {
             tracing::error!(%error, "the audit log could not be flushed");
         }

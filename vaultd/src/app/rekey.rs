@@ -1,7 +1,7 @@
 //! Replacing the root key and its seal: present holders authorise, new shares are re-entered, then it counts.
 //!
 //! Until the new shares have been re-entered the old seal stays, so that a lost screen loses nothing. The
-//! state is in memory: a restart cancels.
+//! state is in memory: a restart cancels, and so does leaving it alone.
 
 use bytes::Bytes;
 use vault_core::access::Action;
@@ -13,12 +13,11 @@ use vault_proto::v1::Reason;
 
 use super::App;
 use super::call::{Answer, Call};
+use super::ceremony::{CeremonyId, Held};
 use super::error::{Error, Result};
 use super::operate::Unrecorded;
 use super::sealing::{KeyInput, wrong_share};
-use super::setup::{Made, SealChoice, keyring_key, seal_key};
-use super::transact::{Terms, Verdict};
-use super::unsealed::Unsealed;
+use super::seals::{Made, Opener, SealChoice, seal_key};
 use crate::clock::OsEntropy;
 
 /// Where a rekey stands.
@@ -37,6 +36,8 @@ pub enum RekeyPhase {
 /// What a step came to.
 #[derive(Debug)]
 pub struct RekeyState {
+    /// Names the rekey in every later step.
+    pub ceremony: CeremonyId,
     /// Where it stands now.
     pub phase: RekeyPhase,
     /// Shares that the phase needs.
@@ -58,11 +59,16 @@ pub(super) enum Rekey {
         choice: Option<SealChoice>,
         unsealing: Unsealing,
     },
-    Verify {
-        header: SealHeader,
-        root: RootKey,
-        confirming: Confirming,
-    },
+    Verify(Box<Verifying>),
+}
+
+/// A new seal that waits until its holders have shown that they have it.
+#[derive(Debug)]
+pub(super) struct Verifying {
+    header: SealHeader,
+    root: RootKey,
+    opening: Opener,
+    confirming: Confirming,
 }
 
 impl App {
@@ -74,63 +80,33 @@ impl App {
         self.rekeying(call, self.begin_rekey(choice)).await
     }
 
-    async fn begin_rekey(&self, choice: SealChoice) -> Result<RekeyState> {
-        let header = self.seal_header()?;
-        let mut ceremony = self.ceremony.lock().await;
-        if ceremony.rekey.is_some() {
-            return Err(Error::new(
-                Reason::RekeyInProgress,
-                "a rekey is under way; finish it, or cancel it first",
-            ));
-        }
-        ceremony.rekey = Some(Rekey::Authorise {
-            choice: Some(choice),
-            unsealing: Unsealing::new(header.clone()),
-        });
-        Ok(state(RekeyPhase::Authorise, header.threshold(), Vec::new()))
-    }
-
     /// Enters a share or passphrase of the present seal, or re-enters a new share.
     ///
     /// # Errors
-    /// `REKEY_NOT_STARTED`; each wrong share is named.
-    pub async fn submit_rekey(&self, call: &Call, input: KeyInput) -> Result<Answer<RekeyState>> {
-        self.rekeying(call, self.step_rekey(input)).await
-    }
-
-    async fn step_rekey(&self, input: KeyInput) -> Result<RekeyState> {
-        let mut ceremony = self.ceremony.lock().await;
-        let rekey = ceremony.rekey.take().ok_or_else(|| {
-            Error::new(
-                Reason::RekeyNotStarted,
-                "no rekey is under way; start one: vaultctl rekey",
-            )
-        })?;
-        let (rest, result) = match rekey {
-            Rekey::Authorise { choice, unsealing } => {
-                self.authorise_rekey(choice, unsealing, input).await
-            }
-            Rekey::Verify {
-                header,
-                root,
-                confirming,
-            } => self.verify_rekey(header, root, confirming, input).await,
-        };
-        // A node that was sealed meanwhile keeps nothing of it.
-        ceremony.rekey = rest.filter(|_| self.keys.load().is_some());
-        result
+    /// `REKEY_NOT_STARTED`, `CEREMONY_STALE`; each wrong share is named.
+    pub async fn submit_rekey(
+        &self,
+        call: &Call,
+        ceremony: &str,
+        input: KeyInput,
+    ) -> Result<Answer<RekeyState>> {
+        self.rekeying(call, self.step_rekey(ceremony, input)).await
     }
 
     /// Gives a rekey up; the present seal stays.
     ///
     /// # Errors
-    /// As of any read.
-    pub async fn cancel_rekey(&self, call: &Call) -> Result<Answer<RekeyState>> {
-        self.rekeying(call, async {
-            self.ceremony.lock().await.rekey = None;
-            Ok(state(RekeyPhase::Cancelled, 0, Vec::new()))
-        })
-        .await
+    /// `REKEY_NOT_STARTED`, `CEREMONY_STALE`, or as of any read.
+    pub async fn cancel_rekey(&self, call: &Call, ceremony: &str) -> Result<Answer<RekeyState>> {
+        let cancel = async {
+            let mut all = self.ceremony.lock().await;
+            let held = all.rekey.as_ref().ok_or_else(not_started)?;
+            held.check(ceremony)?;
+            let id = held.id;
+            all.rekey = None;
+            Ok(state(id, RekeyPhase::Cancelled, 0, Vec::new()))
+        };
+        self.rekeying(call, cancel).await
     }
 
     async fn rekeying(
@@ -142,53 +118,101 @@ impl App {
             .await
     }
 
+    async fn begin_rekey(&self, choice: SealChoice) -> Result<RekeyState> {
+        let header = self.seal_header()?;
+        let mut all = self.ceremony.lock().await;
+        // A node that was sealed meanwhile begins nothing.
+        self.unsealed()?;
+        if let Some(held) = &all.rekey {
+            return Err(Error::new(
+                Reason::RekeyInProgress,
+                format!(
+                    "a rekey is under way, with the id {}; finish it, or cancel it first",
+                    held.id
+                ),
+            )
+            .fact("ceremony", held.id));
+        }
+        let threshold = header.threshold();
+        let begun = Rekey::Authorise {
+            choice: Some(choice),
+            unsealing: Unsealing::new(header),
+        };
+        let held = all.rekey.insert(Held::begin(begun, self.clock.boottime()));
+        Ok(state(held.id, RekeyPhase::Authorise, threshold, Vec::new()))
+    }
+
+    async fn step_rekey(&self, ceremony: &str, input: KeyInput) -> Result<RekeyState> {
+        let mut all = self.ceremony.lock().await;
+        let held = all.rekey.as_mut().ok_or_else(not_started)?;
+        held.check(ceremony)?;
+        let stepped = match &mut held.work {
+            Rekey::Authorise { choice, unsealing } => {
+                self.authorise_rekey(held.id, choice, unsealing, input)
+                    .await
+            }
+            Rekey::Verify(verifying) => self
+                .verify_rekey(held.id, verifying, input)
+                .await
+                .map(|state| (state, None)),
+        };
+        let ended = match stepped {
+            Ok((answer, next)) => {
+                held.touch(self.clock.boottime());
+                if let Some(next) = next {
+                    held.work = Rekey::Verify(next);
+                }
+                (answer.phase == RekeyPhase::Done, Ok(answer))
+            }
+            // What was to be made could not be: its holders have authorised nothing that can go on.
+            Err(error) => (
+                matches!(held.work, Rekey::Authorise { choice: None, .. }),
+                Err(error),
+            ),
+        };
+        // A node that was sealed meanwhile keeps nothing of it.
+        if ended.0 || self.keys.load().is_none() {
+            all.rekey = None;
+        }
+        ended.1
+    }
+
     async fn authorise_rekey(
         &self,
-        mut choice: Option<SealChoice>,
-        mut unsealing: Unsealing,
+        id: CeremonyId,
+        choice: &mut Option<SealChoice>,
+        unsealing: &mut Unsealing,
         input: KeyInput,
-    ) -> (Option<Rekey>, Result<RekeyState>) {
-        let authorised = match self.present_holder(&mut unsealing, input).await {
-            Ok(authorised) => authorised,
-            Err(error) => return (Some(Rekey::Authorise { choice, unsealing }), Err(error)),
-        };
-        if !authorised {
+    ) -> Result<(RekeyState, Option<Box<Verifying>>)> {
+        if !self.present_holder(unsealing, input).await? {
             let progress = unsealing.progress();
-            let answer = state(RekeyPhase::Authorise, progress.threshold, progress.entered);
-            return (Some(Rekey::Authorise { choice, unsealing }), Ok(answer));
+            let phase = RekeyPhase::Authorise;
+            let answer = state(id, phase, progress.threshold, progress.entered);
+            return Ok((answer, None));
         }
-        let Some(choice) = choice.take() else {
-            return (None, Err(Error::internal("a rekey lost its choice")));
+        let choice = choice
+            .take()
+            .ok_or_else(|| Error::internal("a rekey lost its choice"))?;
+        let cluster = *self.seal_header()?.cluster();
+        let Made {
+            seal,
+            recovery,
+            passphrase,
+            opening,
+        } = self.make_seal(cluster, choice).await?;
+        let answer = RekeyState {
+            shares: seal.shares,
+            recovery,
+            passphrase,
+            ..state(id, RekeyPhase::Verify, seal.header.threshold(), Vec::new())
         };
-        let cluster = match self.seal_header() {
-            Ok(header) => *header.cluster(),
-            Err(error) => return (None, Err(error)),
+        let verifying = Verifying {
+            confirming: Confirming::new(seal.header.clone()),
+            header: seal.header,
+            root: seal.root,
+            opening,
         };
-        match self.make_seal(cluster, choice).await {
-            Ok(Made {
-                seal,
-                recovery,
-                passphrase,
-                ..
-            }) => {
-                let answer = RekeyState {
-                    shares: seal.shares,
-                    recovery,
-                    passphrase,
-                    ..state(RekeyPhase::Verify, seal.header.threshold(), Vec::new())
-                };
-                let confirming = Confirming::new(seal.header.clone());
-                (
-                    Some(Rekey::Verify {
-                        header: seal.header,
-                        root: seal.root,
-                        confirming,
-                    }),
-                    Ok(answer),
-                )
-            }
-            Err(error) => (None, Err(error)),
-        }
+        Ok((answer, Some(Box::new(verifying))))
     }
 
     /// Whether the present seal's holders have shown enough.
@@ -207,101 +231,59 @@ impl App {
 
     async fn verify_rekey(
         &self,
-        header: SealHeader,
-        root: RootKey,
-        mut confirming: Confirming,
+        id: CeremonyId,
+        verifying: &mut Verifying,
         input: KeyInput,
-    ) -> (Option<Rekey>, Result<RekeyState>) {
+    ) -> Result<RekeyState> {
         let KeyInput::Share(share) = input else {
-            let error = Error::new(
+            return Err(Error::new(
                 Reason::RequestInvalid,
                 "re-enter the new shares, not a passphrase",
-            );
-            return (
-                Some(Rekey::Verify {
-                    header,
-                    root,
-                    confirming,
-                }),
-                Err(error),
-            );
+            ));
         };
-        match confirming.enter(&share) {
-            Err(error) => (
-                Some(Rekey::Verify {
-                    header,
-                    root,
-                    confirming,
-                }),
-                Err(wrong_share(error)),
-            ),
-            Ok(progress) if !progress.complete() => {
-                let answer = state(RekeyPhase::Verify, progress.threshold, progress.entered);
-                (
-                    Some(Rekey::Verify {
-                        header,
-                        root,
-                        confirming,
-                    }),
-                    Ok(answer),
-                )
+        let progress = verifying.confirming.enter(&share).map_err(wrong_share)?;
+        let phase = if progress.complete() {
+            if let Err(error) = self.put_seal(verifying).await {
+                // Whoever tries again enters them again.
+                verifying.confirming = Confirming::new(verifying.header.clone());
+                return Err(error);
             }
-            Ok(progress) => match self.put_seal(&header, &root).await {
-                Ok(()) => (
-                    None,
-                    Ok(state(
-                        RekeyPhase::Done,
-                        progress.threshold,
-                        progress.entered,
-                    )),
-                ),
-                Err(error) => (
-                    Some(Rekey::Verify {
-                        header,
-                        root,
-                        confirming,
-                    }),
-                    Err(error),
-                ),
-            },
-        }
+            RekeyPhase::Done
+        } else {
+            RekeyPhase::Verify
+        };
+        Ok(state(id, phase, progress.threshold, progress.entered))
     }
 
     /// Puts the new header and the keyring under its new wrapping key, in one transaction.
-    async fn put_seal(&self, header: &SealHeader, root: &RootKey) -> Result<()> {
-        let unsealed = self.unsealed()?;
-        let keyring = unsealed.keyring().rekey(root, &mut OsEntropy);
-        let (header, sealed) = (
-            Bytes::from(header.to_record()),
-            Bytes::from(keyring.to_record(&mut OsEntropy)),
-        );
-        let (keys, from) = (self.keys.clone(), unsealed);
-        let generation = from.keyring().generation();
-        let then = Box::new(move || keys.advance(&from, Unsealed::new(keyring, from.since())));
+    async fn put_seal(&self, verifying: &Verifying) -> Result<()> {
+        if self.seal_header()? == verifying.header {
+            return Ok(()); // the last attempt was applied after all
+        }
+        self.write_key(&verifying.opening)?;
+        let from = self.unsealed()?;
+        let next = from.keyring().rekey(&verifying.root, &mut OsEntropy);
+        let header = Bytes::from(verifying.header.to_record());
         let put = move |tx: &mut Tx<'_>| {
-            if let Err(error) = super::keyring::derived_from(tx, generation) {
-                return (Verdict::Discard, Err(error));
-            }
             tx.put_stored(seal_key(), header.clone());
-            tx.put_stored(keyring_key(), sealed.clone());
-            (Verdict::Commit, Ok(()))
+            Ok(())
         };
-        self.proposer
-            .run(
-                Terms {
-                    then: Some(then),
-                    ..Terms::default()
-                },
-                put,
-            )
-            .await?;
+        self.put_keyring(&from, next, put).await?;
         tracing::info!("rekeyed");
         Ok(())
     }
 }
 
-fn state(phase: RekeyPhase, threshold: u8, entered: Vec<u8>) -> RekeyState {
+fn not_started() -> Error {
+    Error::new(
+        Reason::RekeyNotStarted,
+        "no rekey is under way, or it was left alone for ten minutes; start one: vaultctl rekey",
+    )
+}
+
+fn state(id: CeremonyId, phase: RekeyPhase, threshold: u8, entered: Vec<u8>) -> RekeyState {
     RekeyState {
+        ceremony: id,
         phase,
         threshold,
         entered,

@@ -12,14 +12,12 @@ use vault_core::record::View;
 use vault_proto::v1::Reason;
 
 use super::call::{Answer, Call};
+use super::ceremony::{Ceremonies, Held};
 use super::error::{Error, Result};
 use super::operate::Unrecorded;
-use super::rekey::Rekey;
 use super::unsealed::Unsealed;
-use super::{App, setup};
+use super::{App, seals};
 
-/// Shares that were entered are forgotten after this long without another.
-const FORGET: Duration = Duration::from_mins(10);
 /// How long sealing waits for requests that still hold the keys.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
@@ -41,15 +39,6 @@ pub struct UnsealState {
     pub threshold: u8,
     /// Indices of those that were accepted.
     pub entered: Vec<u8>,
-}
-
-/// Multi-step work of key holders on this node: one at a time, in memory only.
-#[derive(Debug, Default)]
-pub(super) struct Ceremony {
-    pub(super) unsealing: Option<Unsealing>,
-    pub(super) rekey: Option<Rekey>,
-    /// Boot time of the last entry.
-    pub(super) last_entry: Duration,
 }
 
 impl App {
@@ -100,9 +89,9 @@ impl App {
         let Some(keys) = self.keys.clear() else {
             return;
         };
-        if let Ok(mut ceremony) = self.ceremony.try_lock() {
-            *ceremony = Ceremony::default();
-        }
+        // A step of a rekey that is still at work drops what it holds when it finds the node sealed.
+        let wiped = async { self.ceremony.lock().await.wipe() };
+        let _at_work = tokio::time::timeout(LAST_REQUESTS, wiped).await;
         let unused = async {
             while Arc::strong_count(&keys) > 1 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -150,19 +139,16 @@ impl App {
 
     fn enter_share(
         &self,
-        ceremony: &mut Ceremony,
+        ceremony: &mut Ceremonies,
         header: &SealHeader,
         share: &Share,
     ) -> Result<Option<RootKey>> {
         let now = self.clock.boottime();
-        if now.saturating_sub(ceremony.last_entry) > FORGET {
-            ceremony.unsealing = None;
-        }
-        let unsealing = ceremony
+        let held = ceremony
             .unsealing
-            .get_or_insert_with(|| Unsealing::new(header.clone()));
-        let step = unsealing.enter(share).map_err(wrong_share)?;
-        ceremony.last_entry = now;
+            .get_or_insert_with(|| Held::begin(Unsealing::new(header.clone()), now));
+        let step = held.work.enter(share).map_err(wrong_share)?;
+        held.touch(now);
         match step {
             Step::More(_) => Ok(None),
             Step::Open(root) => Ok(Some(root)),
@@ -172,26 +158,21 @@ impl App {
     async fn cancel(&self, share: &Share) -> Result<UnsealState> {
         let header = self.seal_header()?;
         let mut ceremony = self.ceremony.lock().await;
-        let mut unsealing = ceremony
-            .unsealing
-            .take()
-            .unwrap_or_else(|| Unsealing::new(header.clone()));
-        let cancelled = unsealing.cancel(share).map_err(wrong_share);
-        if cancelled.is_err() {
-            ceremony.unsealing = Some(unsealing);
-        }
-        cancelled?;
+        Unsealing::new(header.clone())
+            .cancel(share)
+            .map_err(wrong_share)?;
+        ceremony.unsealing = None;
         Ok(self.unseal_state(&header, &ceremony))
     }
 
-    fn unseal_state(&self, header: &SealHeader, ceremony: &Ceremony) -> UnsealState {
+    fn unseal_state(&self, header: &SealHeader, ceremony: &Ceremonies) -> UnsealState {
         UnsealState {
             unsealed: self.keys.load().is_some(),
             threshold: header.threshold(),
             entered: ceremony
                 .unsealing
                 .as_ref()
-                .map(|unsealing| unsealing.progress().entered)
+                .map(|held| held.work.progress().entered)
                 .unwrap_or_default(),
         }
     }
@@ -202,8 +183,8 @@ impl App {
             return;
         };
         let key = match header.main_kind() {
-            SealKind::KeyFile => setup::key_file(&self.settings.automatic),
-            SealKind::Credential => setup::credential(&self.settings.automatic),
+            SealKind::KeyFile => seals::key_file(&self.settings.automatic),
+            SealKind::Credential => seals::credential(&self.settings.automatic),
             SealKind::Shamir | SealKind::Passphrase => return,
         };
         let _ceremony = self.ceremony.lock().await;
@@ -225,7 +206,7 @@ impl App {
         let header = self.seal_header()?;
         let record = self
             .store
-            .get(&setup::keyring_key())
+            .get(&seals::keyring_key())
             .map_err(Error::internal)?;
         let record = record
             .ok_or_else(|| Error::new(Reason::RecordDamaged, "the keyring record is missing"))?;
@@ -262,7 +243,7 @@ impl App {
     pub(super) fn seal_header(&self) -> Result<SealHeader> {
         let record = self
             .store
-            .get(&setup::seal_key())
+            .get(&seals::seal_key())
             .map_err(Error::internal)?;
         let record = record.ok_or_else(|| {
             Error::new(

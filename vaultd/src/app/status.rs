@@ -112,7 +112,7 @@ impl App {
                 .as_ref()
                 .ok()
                 .and_then(|ceremony| ceremony.unsealing.as_ref())
-                .map(|unsealing| unsealing.progress().entered)
+                .map(|held| held.work.progress().entered)
                 .unwrap_or_default(),
             inside,
         }

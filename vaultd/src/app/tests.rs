@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use vault_core::access::TokenHash;
-use vault_core::crypto::secret::{Plaintext, Share, TokenText};
+use vault_core::crypto::secret::{Plaintext, SetupCode, Share, TokenText};
 use vault_core::crypto::shamir::Split;
 use vault_core::crypto::token;
 use vault_core::engine::secrets::{Delete, Fields, Get, Operation, Put, Selector};
@@ -17,6 +17,7 @@ use crate::raft::{Node, NodeOptions, Timing};
 use crate::store::{Fatal, Options, Store};
 
 mod backup;
+mod ceremonies;
 mod narrowing;
 mod operations;
 mod strangers;
@@ -63,7 +64,10 @@ async fn start(dir: &Path, options: &Options, audit: impl FnOnce() -> Audit) -> 
         node_id: 1,
         region: "home".to_owned(),
         data_dir: dir.to_path_buf(),
-        automatic: Automatic::default(),
+        automatic: Automatic {
+            key_file: Some(dir.join("seal.key")),
+            credential: None,
+        },
         dev: false,
     };
     App::start(settings, store, node, audit(), Clock)
@@ -94,9 +98,16 @@ async fn born(dir: &Path) -> World {
 async fn born_in(app: Arc<App>) -> World {
     let request = InitRequest {
         seal: SealChoice::Shamir(Split::new(2, 3).unwrap()),
-        setup_code: String::new(),
+        setup_code: SetupCode::copy_of(""),
     };
-    let born = app.init(&call("Init", None), request).await.unwrap().reply;
+    let born = app.init(&call("/Init", None), request).await.unwrap().reply;
+    let confirm = ConfirmInitRequest {
+        ceremony: born.ceremony.to_string(),
+        setup_code: SetupCode::copy_of(""),
+    };
+    app.confirm_init(&call("ConfirmInit", None), confirm)
+        .await
+        .unwrap();
     World {
         app,
         shares: born.shares,
@@ -216,25 +227,6 @@ async fn a_vault_is_born_sealed_and_keeps_what_it_is_given_through_seal_and_rest
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_init_is_refused_and_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let world = born(dir.path()).await;
-    let request = InitRequest {
-        seal: SealChoice::Shamir(Split::DEFAULT),
-        setup_code: String::new(),
-    };
-    let refused = world
-        .app
-        .init(&call("Init", None), request)
-        .await
-        .unwrap_err();
-    assert_eq!(refused.reason(), Reason::AlreadyInitialised);
-    unseal(&world).await;
-    assert_eq!(world.app.seal_status(), SealStatus::Unsealed);
-    world.app.shut_down().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn many_writers_at_once_each_get_a_version_of_their_own() {
     let dir = tempfile::tempdir().unwrap();
     let world = born(dir.path()).await;
@@ -328,11 +320,9 @@ async fn a_rekey_counts_only_when_the_new_shares_were_entered_again() {
         call("StartRekey", Some(&world.token)),
         call("SubmitRekey", Some(&world.token)),
     );
-    world
-        .app
-        .start_rekey(&start, SealChoice::Shamir(Split::new(2, 2).unwrap()))
-        .await
-        .unwrap();
+    let choice = SealChoice::Shamir(Split::new(2, 2).unwrap());
+    let started = world.app.start_rekey(&start, choice).await.unwrap();
+    let id = started.reply.ceremony.to_string();
     let again = world
         .app
         .start_rekey(&start, SealChoice::Shamir(Split::DEFAULT))
@@ -342,30 +332,34 @@ async fn a_rekey_counts_only_when_the_new_shares_were_entered_again() {
     let share = |share: &Share| KeyInput::Share(Share::copy_of(share.expose()));
     world
         .app
-        .submit_rekey(&submit, share(&world.shares[0]))
+        .submit_rekey(&submit, &id, share(&world.shares[0]))
         .await
         .unwrap();
     let twice = world
         .app
-        .submit_rekey(&submit, share(&world.shares[0]))
+        .submit_rekey(&submit, &id, share(&world.shares[0]))
         .await
         .unwrap_err();
     assert_eq!(twice.reason(), Reason::ShareDuplicate);
     let verify = world
         .app
-        .submit_rekey(&submit, share(&world.shares[2]))
+        .submit_rekey(&submit, &id, share(&world.shares[2]))
         .await
         .unwrap()
         .reply;
     assert_eq!(verify.phase, RekeyPhase::Verify);
     let old = world
         .app
-        .submit_rekey(&submit, share(&world.shares[0]))
+        .submit_rekey(&submit, &id, share(&world.shares[0]))
         .await
         .unwrap_err();
     assert_eq!(old.reason(), Reason::ShareForeign);
     for new in &verify.shares {
-        world.app.submit_rekey(&submit, share(new)).await.unwrap();
+        world
+            .app
+            .submit_rekey(&submit, &id, share(new))
+            .await
+            .unwrap();
     }
     world
         .app

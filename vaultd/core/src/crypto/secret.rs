@@ -162,6 +162,8 @@ texts! {
     Share
     /// A bearer token as its holder sees it.
     TokenText
+    /// The one-time code that lets a vault be initialised over the network.
+    SetupCode
 }
 
 /// An opened value or record.
@@ -272,7 +274,7 @@ mod tests {
 
     lacks! {
         RootKey WrappingKey RecordKey IndexKey Kek Dek AuditKey LogSigningKey SealKey TokenSecret
-        Passphrase Share TokenText Plaintext
+        Passphrase Share TokenText SetupCode Plaintext
     }
 
     #[test]

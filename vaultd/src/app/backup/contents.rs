@@ -5,7 +5,7 @@ use vault_core::record::{Key, Kind};
 use vault_proto::v1::Reason;
 
 use crate::app::error::{Error, Result};
-use crate::app::{setup, transact};
+use crate::app::{seals, setup, transact};
 use crate::store::SnapshotInfo;
 
 /// What a backup was found to hold.
@@ -53,9 +53,9 @@ impl Contents {
         self.sessions += is(Kind::Session);
         self.bytes += super::size(key.as_bytes()) + super::size(sealed);
         self.dev |= *key == setup::dev_key();
-        self.keyring |= *key == setup::keyring_key();
+        self.keyring |= *key == seals::keyring_key();
         self.signer |= *key == transact::signer_key();
-        if *key == setup::seal_key() {
+        if *key == seals::seal_key() {
             self.seal = SealHeader::from_record(sealed).ok();
         }
     }

@@ -158,7 +158,7 @@ async fn one_init_or_restore_is_under_way_at_a_time() {
     let app = open(other.path()).await;
     let init = || InitRequest {
         seal: SealChoice::Shamir(Split::new(2, 3).unwrap()),
-        setup_code: String::new(),
+        setup_code: SetupCode::copy_of(""),
     };
     let restoring = begin(&app).await.unwrap();
     let refused = app.init(&call("Init", None), init()).await.unwrap_err();
@@ -210,9 +210,17 @@ async fn a_restore_that_fails_leaves_nothing_and_the_node_can_still_be_initialis
     assert_eq!(names(&other), before);
     let request = InitRequest {
         seal: SealChoice::Shamir(Split::new(2, 3).unwrap()),
-        setup_code: String::new(),
+        setup_code: SetupCode::copy_of(""),
     };
-    app.init(&call("Init", None), request).await.unwrap();
+    let prepared = app.init(&call("Init", None), request).await.unwrap().reply;
+    // What was only prepared keeps no restore out.
+    app.rehearse_restore(&mut backup.as_slice()).unwrap();
+    let confirm = ConfirmInitRequest {
+        ceremony: prepared.ceremony.to_string(),
+        setup_code: SetupCode::copy_of(""),
+    };
+    let confirmed = app.confirm_init(&call("ConfirmInit", None), confirm).await;
+    confirmed.unwrap();
     let refused = restore(&app, &backup).await.unwrap_err();
     assert_eq!(refused.reason(), Reason::AlreadyInitialised);
     world.app.shut_down().await;

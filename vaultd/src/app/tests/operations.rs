@@ -48,14 +48,19 @@ async fn a_step_of_a_rekey_that_is_refused_is_recorded_as_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (world, fake) = watched(dir.path()).await;
     let submit = call("SubmitRekey", Some(&world.token));
-    let none = world.app.submit_rekey(&submit, share(&world.shares[0]));
+    let none = world.app.submit_rekey(&submit, "", share(&world.shares[0]));
     assert_eq!(none.await.unwrap_err().reason(), Reason::RekeyNotStarted);
     let start = call("StartRekey", Some(&world.token));
     let choice = || SealChoice::Shamir(Split::new(2, 2).unwrap());
-    world.app.start_rekey(&start, choice()).await.unwrap();
+    let started = world.app.start_rekey(&start, choice()).await.unwrap();
+    let id = started.reply.ceremony.to_string();
     world.app.start_rekey(&start, choice()).await.unwrap_err();
     let junk = KeyInput::Share(Share::copy_of("vault-share-junk"));
-    world.app.submit_rekey(&submit, junk).await.unwrap_err();
+    world
+        .app
+        .submit_rekey(&submit, &id, junk)
+        .await
+        .unwrap_err();
     assert_eq!(
         lines(&fake, "/StartRekey"),
         [line("ok", ""), line("precondition", "REKEY_IN_PROGRESS")]

@@ -8,16 +8,16 @@
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
-use vault_core::crypto::secret::{Passphrase, Share};
+use vault_core::crypto::secret::{Passphrase, SetupCode, Share};
 use vault_core::crypto::shamir::Split;
 use vault_core::crypto::slots::{SealHeader, SealKind};
 use vault_proto::v1::system_server::System;
 use vault_proto::v1::{
-    self as wire, CancelRekeyRequest, CancelUnsealRequest, GetKeyringStatusRequest,
-    GetStatusRequest, GetStatusResponse, InitRequest, InitResponse, KeyringStatus, Reason,
-    RekeyStatus, RotateKeyringRequest, SealConfig, SealRequest, SealResponse, SealState,
-    StartRekeyRequest, SubmitRekeyRequest, UnsealRequest, UnsealResponse, rekey_status,
-    seal_config, submit_rekey_request, unseal_request,
+    self as wire, CancelRekeyRequest, CancelUnsealRequest, ConfirmInitRequest, ConfirmInitResponse,
+    GetKeyringStatusRequest, GetStatusRequest, GetStatusResponse, InitRequest, InitResponse,
+    KeyringStatus, Reason, RekeyStatus, RotateKeyringRequest, SealConfig, SealRequest,
+    SealResponse, SealState, StartRekeyRequest, SubmitRekeyRequest, UnsealRequest, UnsealResponse,
+    rekey_status, seal_config, submit_rekey_request, unseal_request,
 };
 
 use super::Door;
@@ -52,7 +52,7 @@ impl System for Door {
         let init = match choice(request.seal) {
             Ok(seal) => app::InitRequest {
                 seal,
-                setup_code: request.setup_code,
+                setup_code: SetupCode::from(request.setup_code),
             },
             Err(error) => return Err(refuse(self, &call, error).await),
         };
@@ -63,6 +63,25 @@ impl System for Door {
         })
         .await?;
         respond(&call, answer, format_born)
+    }
+
+    async fn confirm_init(
+        &self,
+        request: Request<ConfirmInitRequest>,
+    ) -> Reply<ConfirmInitResponse> {
+        let call = call("/vault.v1.System/ConfirmInit", &request)?;
+        let request = request.into_inner();
+        let confirm = app::ConfirmInitRequest {
+            ceremony: request.ceremony,
+            setup_code: SetupCode::from(request.setup_code),
+        };
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = app.confirm_init(&call, confirm).await;
+            (call, answer)
+        })
+        .await?;
+        respond(&call, answer, |()| ConfirmInitResponse {})
     }
 
     async fn unseal(&self, request: Request<UnsealRequest>) -> Reply<UnsealResponse> {
@@ -115,7 +134,8 @@ impl System for Door {
 
     async fn submit_rekey(&self, request: Request<SubmitRekeyRequest>) -> Reply<RekeyStatus> {
         let call = call("/vault.v1.System/SubmitRekey", &request)?;
-        let input = match request.into_inner().key {
+        let request = request.into_inner();
+        let input = match request.key {
             Some(submit_rekey_request::Key::Share(share)) => KeyInput::Share(Share::from(share)),
             Some(submit_rekey_request::Key::Passphrase(text)) => {
                 KeyInput::Passphrase(Passphrase::from(text))
@@ -124,7 +144,7 @@ impl System for Door {
         };
         let app = Arc::clone(&self.app);
         let (call, answer) = to_the_end(async move {
-            let answer = app.submit_rekey(&call, input).await;
+            let answer = app.submit_rekey(&call, &request.ceremony, input).await;
             (call, answer)
         })
         .await?;
@@ -133,9 +153,10 @@ impl System for Door {
 
     async fn cancel_rekey(&self, request: Request<CancelRekeyRequest>) -> Reply<RekeyStatus> {
         let call = call("/vault.v1.System/CancelRekey", &request)?;
+        let ceremony = request.into_inner().ceremony;
         let app = Arc::clone(&self.app);
         let (call, answer) = to_the_end(async move {
-            let answer = app.cancel_rekey(&call).await;
+            let answer = app.cancel_rekey(&call, &ceremony).await;
             (call, answer)
         })
         .await?;
@@ -276,6 +297,7 @@ fn format_unseal(state: &UnsealState) -> UnsealResponse {
 fn format_born(born: Born) -> InitResponse {
     let (shares, recovery_shares) = by_use(&born.shares, born.recovery);
     InitResponse {
+        ceremony: born.ceremony.to_string(),
         cluster_id: hex::encode(born.cluster),
         shares,
         recovery_shares,
@@ -294,6 +316,7 @@ fn format_rekey(state: RekeyState) -> RekeyStatus {
         RekeyPhase::Cancelled => rekey_status::Phase::Cancelled,
     };
     RekeyStatus {
+        ceremony: state.ceremony.to_string(),
         phase: phase.into(),
         progress: Some(progress(state.threshold.into(), &state.entered)),
         shares,
