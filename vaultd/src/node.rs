@@ -156,6 +156,7 @@ pub(crate) async fn assemble(
         data_dir: config.node.data_dir.clone(),
         automatic: automatic(config, environment, purpose),
         dev: purpose == Purpose::Dev,
+        rotate_after: config.rotate_after,
     };
     let app = App::start(settings, store.clone(), node.clone(), audit, Clock).await?;
     if app.is_dev() && purpose != Purpose::Dev {

@@ -111,6 +111,7 @@ impl Serving {
                 credential: None,
             },
             dev: false,
+            rotate_after: None,
         };
         let app = App::start(settings, store.clone(), node, audit, Clock).await?;
         let token = init(&app).await?;

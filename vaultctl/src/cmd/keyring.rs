@@ -42,7 +42,7 @@ impl Command {
                 term.region.clone(),
                 term.term.to_string(),
                 show(term.created_at.as_ref()),
-                if term.active { "active" } else { "old" }.to_owned(),
+                state_of(term),
                 term.failed_opens.to_string(),
             ];
             lister.push(cells, || Value::Null)?;
@@ -54,7 +54,21 @@ impl Command {
             ctl.output
                 .note(&format!("re-wrapping: {done} done, {left} to go"));
         }
+        if rewrap.unreadable > 0 {
+            ctl.output.warn(&format!(
+                "{} records do not say which term they need: no older term is destroyed",
+                rewrap.unreadable
+            ));
+        }
         Ok(Exit::Ok)
+    }
+}
+
+fn state_of(term: &KeyTerm) -> String {
+    match (term.active, term.records) {
+        (true, _) => "active".to_owned(),
+        (false, 0) => "old".to_owned(),
+        (false, kept) => format!("old, kept by {kept} that do not open"),
     }
 }
 
@@ -67,6 +81,7 @@ fn to_json(status: &KeyringStatus) -> Value {
             "created_at": time::rfc3339(term.created_at.as_ref()),
             "active": term.active,
             "failed_opens": term.failed_opens,
+            "records": term.records,
         })
     };
     let rewrap = status.rewrap.unwrap_or_default();
@@ -77,6 +92,7 @@ fn to_json(status: &KeyringStatus) -> Value {
             "running": rewrap.running,
             "done": rewrap.done,
             "remaining": rewrap.remaining,
+            "unreadable": rewrap.unreadable,
         },
     })
 }

@@ -1,4 +1,5 @@
-//! What runs on the leader by itself: due deletions, ended sessions, old outcomes, unfinished re-wraps.
+//! What runs on the leader by itself: due deletions, ended sessions, old outcomes, unfinished re-wraps, keys that
+//! are old; and on every node: taking up a keyring that was changed elsewhere.
 //!
 //! Each step is a small idempotent transaction through the proposer, which proves leadership by being
 //! committed in its term; a paused leader fires nothing that it cannot commit.
@@ -6,7 +7,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use vault_core::access;
+use vault_core::access::{self, Action};
 use vault_core::engine::secrets;
 use vault_core::record::Tx;
 
@@ -38,8 +39,14 @@ async fn round(app: &Weak<App>) -> bool {
     let Some(app) = app.upgrade() else {
         return false;
     };
+    app.keys.follow(&app.store);
+    app.tell_fall().await;
     if app.keys.load().is_some() && app.node.leader_term().is_some() {
         app.resume_rewrap();
+        if let Err(error) = app.rotate_by_age().await {
+            let reason = error.reason().as_str_name();
+            tracing::debug!(reason, "keys that are old were not rotated yet");
+        }
         for (what, step) in [
             ("deletions", Step::Deletions),
             ("sessions", Step::Sessions),
@@ -73,6 +80,19 @@ impl App {
     pub(super) fn was_just_restored(&self) -> bool {
         let began = self.store.stamp().incarnation.saturating_mul(1000);
         self.now() < began.saturating_add(RESPITE)
+    }
+
+    /// Records that the node sealed itself, and wipes what was going on.
+    pub(super) async fn tell_fall(&self) {
+        if self.keys.fell_untold().is_none() {
+            return;
+        }
+        self.ceremony.lock().await.wipe();
+        let entry = self.begin_inside(Action::SEAL.name());
+        if let Err(error) = self.finish(entry, Ok(())).await {
+            let reason = error.reason().as_str_name();
+            tracing::error!(reason, "that the node sealed itself could not be recorded");
+        }
     }
 
     async fn sweep(&self, step: Step) -> Result<()> {

@@ -1,64 +1,29 @@
-//! New terms of the keys inside the keyring, and the background job that moves records to them.
+//! New terms of the keys inside the keyring.
 //!
-//! A rotation is one transaction: the keyring's next generation, the log signer's public key, and the job's
-//! cursor. Old terms stay readable; the job re-wraps data keys and re-seals documents in small
-//! transactions, keeps its cursor in the state, and so resumes after a crash or a restart.
+//! A rotation is one transaction: the keyring's next generation, the log signer's public key, and the start of the
+//! job that moves records to the new terms ([`super::rewrap`]). It is asked for, or due by the age of the keys.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use minicbor::{Decode, Encode};
 use vault_core::access::{Action, Resource};
-use vault_core::crypto::envelope::Class;
-use vault_core::crypto::keyring::{Keyring, Rotate, record_generation};
+use vault_core::crypto::entropy::Entropy as _;
+use vault_core::crypto::keyring::{HOME_REGION, Keyring, Role, Rotate, record_generation};
 use vault_core::crypto::ring::{Ring, Term};
 use vault_core::crypto::sign;
-use vault_core::record::{self, Document, Key, Kind, RecordError, Tx, View};
+use vault_core::record::Tx;
 use vault_proto::v1::Reason;
 
+use super::audit::{Entry, Event, Source};
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
 use super::operate::Unrecorded;
+use super::rewrap::Job;
 use super::seals::keyring_key;
 use super::transact::{Terms, Verdict, signer_key};
 use super::unsealed::Unsealed;
 use super::{App, refusal};
 use crate::clock::OsEntropy;
-
-/// Records in one transaction of the job.
-const STEP: usize = 64;
-
-/// The job's place, kept in the state.
-#[derive(Clone, Debug, Encode, Decode)]
-struct Job {
-    #[n(0)]
-    running: bool,
-    /// Position in [`Kind::UNDER_TERMS`].
-    #[n(1)]
-    kind: u32,
-    /// The last key that was done; empty at the start of a kind.
-    #[n(2)]
-    #[cbor(with = "minicbor::bytes")]
-    after: Vec<u8>,
-    #[n(3)]
-    done: u64,
-}
-
-impl Document for Job {
-    const CLASS: Class = Class::Shared;
-}
-
-/// What the job has done, for status.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// The job's task is there.
-    busy: AtomicBool,
-    /// The state says that there is work.
-    running: AtomicBool,
-    done: AtomicU64,
-    remaining: AtomicU64,
-}
 
 /// The keyring as operators see it.
 #[derive(Clone, Debug)]
@@ -73,6 +38,8 @@ pub struct KeyringState {
     pub done: u64,
     /// An upper bound of those that are left.
     pub remaining: u64,
+    /// Records that do not say which term they need; while there are any, no term is destroyed.
+    pub unreadable: u64,
 }
 
 /// One term of one key.
@@ -90,6 +57,8 @@ pub struct TermState {
     pub active: bool,
     /// Envelopes that did not open under it since the start.
     pub failed_opens: u64,
+    /// Records that were found under it after it was replaced, and keep it: they do not open.
+    pub records: u64,
 }
 
 impl App {
@@ -109,28 +78,63 @@ impl App {
 
     async fn rotate_terms(self: &Arc<Self>) -> Result<KeyringState> {
         let _ceremony = self.ceremony.lock().await;
-        if self.rotation.running.load(Ordering::Acquire) {
-            return Err(Error::new(
-                Reason::RotationInProgress,
-                "records are still being moved to the last rotation's terms",
-            ));
-        }
+        self.keys.follow(&self.store);
         let unsealed = self.unsealed()?;
         let next = unsealed
             .keyring()
             .rotate(Rotate::All, &mut OsEntropy, self.now())
             .map_err(Error::internal)?;
-        let job = Job {
-            running: true,
-            kind: 0,
-            after: Vec::new(),
-            done: 0,
+        let begin = move |tx: &mut Tx<'_>| {
+            if Job::of(tx)?.running {
+                return Err(Error::new(
+                    Reason::RotationInProgress,
+                    "records are still being moved to the last rotation's terms",
+                ));
+            }
+            Job::begin().put(tx)
         };
-        let begin = move |tx: &mut Tx<'_>| tx.put(job_key(), &job).map_err(refusal::record);
         self.put_keyring(&unsealed, next, begin).await?;
-        self.rotation.advance(0, self.store.rows());
         self.resume_rewrap();
-        self.keyring_state()
+        self.keyring_state(&Job::begin())
+    }
+
+    /// Rotates where the keys are old enough; records it as any rotation.
+    pub(super) async fn rotate_by_age(self: &Arc<Self>) -> Result<()> {
+        let Some(limit) = self.settings.rotate_after else {
+            return Ok(());
+        };
+        let unsealed = self.unsealed()?;
+        let age = unsealed.keyring().kek(HOME_REGION).map_or(0, |ring| {
+            self.now().saturating_sub(ring.active().created_at())
+        });
+        drop(unsealed);
+        if u128::from(age) < limit.as_millis() {
+            return Ok(());
+        }
+        self.audit_ready()?;
+        let entry = self.begin_inside(Action::KEYRING_ROTATE.name());
+        let rotated = self.rotate_terms().await.map(drop);
+        if rotated.is_ok() {
+            tracing::info!("the keys were old enough for new terms");
+        }
+        self.finish(entry, rotated).await
+    }
+
+    /// Opens the audit entry of what the daemon does to its keys by itself.
+    pub(super) fn begin_inside(&self, action: &'static str) -> Entry {
+        let mut request = [0; 16];
+        OsEntropy.fill(&mut request);
+        let method = if action == Action::SEAL.name() {
+            "/vault.v1.System/Seal"
+        } else {
+            "/vault.v1.System/RotateKeyring"
+        };
+        self.audit.begin(Event {
+            request,
+            method,
+            action,
+            source: Source::Inside,
+        })
     }
 
     /// The keyring's terms and the job's progress.
@@ -138,25 +142,31 @@ impl App {
     /// # Errors
     /// As of any read.
     pub async fn keyring_status(&self, call: &Call) -> Result<Answer<KeyringState>> {
-        let granted = self
-            .read(call, |visit, _| {
-                visit
-                    .grant(Action::KEYRING_DESCRIBE, Resource::System)
-                    .map(drop)
-            })
-            .await?;
-        let state = self.keyring_state()?;
-        Ok(granted.map(|()| state))
+        self.read(call, |visit, tx| {
+            visit.grant(Action::KEYRING_DESCRIBE, Resource::System)?;
+            let job = Job::of(tx)?;
+            // A job that has just ended took terms away: the keys are not shown older than the job.
+            self.keys.follow(&self.store);
+            self.keyring_state(&job)
+        })
+        .await
     }
 
-    fn keyring_state(&self) -> Result<KeyringState> {
+    fn keyring_state(&self, job: &Job) -> Result<KeyringState> {
         let unsealed = self.unsealed()?;
+        // Two passes over all records.
+        let all = 2 * self.store.rows();
         Ok(KeyringState {
             generation: unsealed.keyring().generation(),
-            terms: terms(unsealed.keyring()),
-            rewrapping: self.rotation.running.load(Ordering::Acquire),
-            done: self.rotation.done.load(Ordering::Relaxed),
-            remaining: self.rotation.remaining.load(Ordering::Relaxed),
+            terms: terms(unsealed.keyring(), job),
+            rewrapping: job.running,
+            done: job.done,
+            remaining: if job.running {
+                all.saturating_sub(job.done)
+            } else {
+                0
+            },
+            unreadable: job.unreadable,
         })
     }
 
@@ -170,8 +180,9 @@ impl App {
         let sealed = Bytes::from(next.to_record(&mut OsEntropy));
         let signer = Bytes::copy_from_slice(&sign::public(next.log_signing().active().key()));
         let generation = from.keyring().generation();
-        let (keys, from) = (self.keys.clone(), Arc::clone(from));
-        let then = Box::new(move || keys.advance(&from, Unsealed::new(next, from.since())));
+        self.keys.offer(sealed.clone(), next);
+        let (keys, stored) = (self.keys.clone(), sealed.clone());
+        let then = Box::new(move || keys.follow_record(&stored));
         let put = move |tx: &mut Tx<'_>| {
             let mut write = || {
                 derived_from(tx, generation)?;
@@ -188,110 +199,26 @@ impl App {
             then: Some(then),
             ..Terms::default()
         };
-        self.proposer.run(terms, put).await.map(drop)
-    }
-
-    /// Goes on with a re-wrap that the state says is unfinished. Returns at once.
-    pub(super) fn resume_rewrap(self: &Arc<Self>) {
-        if self.rotation.busy.swap(true, Ordering::AcqRel) {
-            return;
+        let ran = self.proposer.run(terms, put).await.map(drop);
+        // Where the outcome is not known, whoever finds the record stored takes up what was offered.
+        if matches!(&ran, Err(error) if error.reason() != Reason::OutcomeUnknown) {
+            self.keys.withdraw();
         }
-        let app = Arc::clone(self);
-        tokio::spawn(async move {
-            loop {
-                match app.rewrap_step().await {
-                    Ok(Some(done)) => app.rotation.advance(done, app.store.rows()),
-                    Ok(None) => break app.rotation.ended(),
-                    Err(error) => {
-                        let reason = error.reason().as_str_name();
-                        tracing::warn!(
-                            reason,
-                            "moving records to the active terms stopped; it goes on later"
-                        );
-                        break;
-                    }
-                }
-            }
-            app.rotation.busy.store(false, Ordering::Release);
-        });
-    }
-
-    /// One transaction of the job: `None` when there is nothing left to do.
-    async fn rewrap_step(&self) -> Result<Option<u64>> {
-        let store = self.store.clone();
-        let step = move |tx: &mut Tx<'_>| match step(tx, &store) {
-            Ok(Some(done)) => (Verdict::Commit, Ok(Some(done))),
-            Ok(None) => (Verdict::Discard, Ok(None)),
-            Err(error) => (Verdict::Discard, Err(refusal::record(error))),
-        };
-        Ok(self.proposer.run(Terms::default(), step).await?.0)
+        ran
     }
 }
 
-impl Progress {
-    fn advance(&self, done: u64, rows: u64) {
-        self.running.store(true, Ordering::Release);
-        self.done.store(done, Ordering::Relaxed);
-        self.remaining
-            .store(rows.saturating_sub(done), Ordering::Relaxed);
-    }
-
-    fn ended(&self) {
-        self.remaining.store(0, Ordering::Relaxed);
-        self.running.store(false, Ordering::Release);
-    }
-}
-
-/// Looks at the next page of records and moves those that are under older terms.
-fn step(tx: &mut Tx<'_>, store: &dyn View) -> std::result::Result<Option<u64>, RecordError> {
-    let Some(mut job) = tx.get::<Job>(&job_key())?.filter(|job| job.running) else {
-        return Ok(None);
-    };
-    let kind = usize::try_from(job.kind)
-        .ok()
-        .and_then(|at| Kind::UNDER_TERMS.get(at))
-        .copied();
-    let Some(kind) = kind else {
-        job.running = false;
-        tx.put(job_key(), &job)?;
-        return Ok(Some(job.done));
-    };
-    let after = Key::from_bytes(Bytes::from(job.after.clone())).ok();
-    let page = store.scan(&[kind as u8], after.as_ref(), STEP)?;
-    match page.last() {
-        Some((key, _)) if page.len() == STEP => job.after = key.as_bytes().to_vec(),
-        _ => {
-            job.kind += 1;
-            job.after.clear();
-        }
-    }
-    for (key, _) in &page {
-        // Read again through the transaction: a write in flight may have moved it.
-        let Some(now) = tx.get_stored(key)?.filter(|_| *key != job_key()) else {
-            continue;
-        };
-        let keys = tx.keys();
-        let moved = if kind == Kind::Wrap {
-            record::rewrap(keys, key, &now, &mut OsEntropy)
-        } else {
-            record::reseal(keys, key, &now, &mut OsEntropy)
-        };
-        // One that does not open is quarantined by whoever reads it; it does not hold up the others.
-        if let Err(error) = &moved {
-            tracing::warn!(%error, "a record stays under an older term");
-        }
-        if let Ok(Some(bytes)) = moved {
-            tx.put_stored(key.clone(), bytes);
-        }
-    }
-    job.done += u64::try_from(page.len()).unwrap_or_default();
-    tx.put(job_key(), &job)?;
-    Ok(Some(job.done))
-}
-
-fn terms(keyring: &Keyring) -> Vec<TermState> {
-    fn of<K>(key: &'static str, region: Option<u16>, ring: &Ring<K>) -> Vec<TermState> {
+fn terms(keyring: &Keyring, job: &Job) -> Vec<TermState> {
+    fn of<K>(job: &Job, role: Role, ring: &Ring<K>) -> Vec<TermState> {
         let active = ring.active().number();
+        let (key, region) = match role {
+            Role::Voter => ("voter", None),
+            Role::Shared => ("shared", None),
+            Role::Index => ("index", None),
+            Role::Kek(region) => ("kek", Some(region)),
+            Role::LogSigning => ("log-signing", None),
+            Role::Audit => ("audit", None),
+        };
         let state = |term: &Term<K>| TermState {
             key,
             region,
@@ -299,19 +226,17 @@ fn terms(keyring: &Keyring) -> Vec<TermState> {
             created_at: term.created_at(),
             active: term.number() == active,
             failed_opens: term.failed_opens(),
+            records: job.records(role, term.number()),
         };
         ring.iter().map(state).collect()
     }
-    let mut terms = of("voter", None, keyring.voter());
-    terms.extend(of("shared", None, keyring.shared()));
-    terms.extend(of("index", None, keyring.index()));
-    terms.extend(
-        keyring
-            .keks()
-            .flat_map(|(region, ring)| of("kek", Some(region), ring)),
-    );
-    terms.extend(of("log-signing", None, keyring.log_signing()));
-    terms.extend(of("audit", None, keyring.audit()));
+    let mut terms = of(job, Role::Voter, keyring.voter());
+    terms.extend(of(job, Role::Shared, keyring.shared()));
+    terms.extend(of(job, Role::Index, keyring.index()));
+    let keks = keyring.keks();
+    terms.extend(keks.flat_map(|(region, ring)| of(job, Role::Kek(region), ring)));
+    terms.extend(of(job, Role::LogSigning, keyring.log_signing()));
+    terms.extend(of(job, Role::Audit, keyring.audit()));
     terms
 }
 
@@ -326,8 +251,4 @@ fn derived_from(tx: &mut Tx<'_>, generation: u64) -> Result<()> {
         Reason::Contention,
         "the keyring was changed meanwhile; nothing was written, try again",
     ))
-}
-
-fn job_key() -> Key {
-    Key::new(Kind::Job, &[b"rewrap"])
 }

@@ -6,7 +6,7 @@
 //! | [`operate`] | the same for what is granted and neither reads nor writes records |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
 //! | [`audit`] | the audit log |
-//! | [`setup`], [`seals`], [`sealing`], [`rekey`], [`keyring`] | birth, seals and keys of a node |
+//! | [`setup`], [`seals`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
 //! | [`auth`], [`secrets`], [`backup`] | one file per service |
 //! | [`jobs`] | what runs on the leader by itself |
@@ -27,6 +27,7 @@ mod operate;
 mod pipeline;
 mod refusal;
 mod rekey;
+mod rewrap;
 mod sealing;
 mod seals;
 mod secrets;
@@ -40,6 +41,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use vault_proto::v1::Reason;
@@ -86,6 +88,8 @@ pub struct Settings {
     pub automatic: Automatic,
     /// `vaultd dev`: for ever marked in the state.
     pub dev: bool,
+    /// Age at which keys get new terms by themselves; `None` for never.
+    pub rotate_after: Option<Duration>,
 }
 
 /// The application: everything behind the doors.
@@ -101,7 +105,8 @@ pub struct App {
     freshness: Arc<Freshness>,
     /// One at a time: init, unseal, seal, rekey, rotation.
     ceremony: tokio::sync::Mutex<ceremony::Ceremonies>,
-    rotation: Arc<keyring::Progress>,
+    /// The task that moves records to the active terms is there.
+    rewrapping: AtomicBool,
     restart: tokio::sync::Notify,
     /// Backups that are made or checked.
     backups: Arc<tokio::sync::Semaphore>,
@@ -137,7 +142,7 @@ impl App {
             proposer,
             freshness,
             ceremony: tokio::sync::Mutex::default(),
-            rotation: Arc::default(),
+            rewrapping: AtomicBool::new(false),
             restart: tokio::sync::Notify::new(),
             backups: Arc::new(tokio::sync::Semaphore::new(backup::STREAMS)),
             birth: Arc::new(tokio::sync::Semaphore::new(1)),
@@ -182,7 +187,12 @@ impl App {
     /// The keys, or why there are none.
     fn unsealed(&self) -> Result<Arc<Unsealed>> {
         self.keys.load().ok_or_else(|| {
-            if self.initialised() {
+            if let Some(why) = self.keys.fell() {
+                Error::new(
+                    Reason::Sealed,
+                    format!("the node sealed itself, because {why}; unseal it: vaultctl unseal"),
+                )
+            } else if self.initialised() {
                 sealed()
             } else {
                 Error::new(

@@ -285,6 +285,9 @@ impl App {
                 .with_opened(keys.opened());
             let result = visit(call.token.as_ref(), &mut tx, notes, act);
             // Keys that rotated since may be what it takes: look again with the present ones.
+            if matches!(&result, Err(error) if error.reason() == Reason::RecordDamaged) {
+                self.keys.follow(&self.store);
+            }
             let rotated = self
                 .keys
                 .load()

@@ -21,6 +21,7 @@ mod ceremonies;
 mod narrowing;
 mod operations;
 mod strangers;
+mod terms;
 
 struct World {
     app: Arc<App>,
@@ -42,14 +43,19 @@ async fn open(dir: &Path) -> Arc<App> {
 async fn open_on(dir: &Path, options: Options) -> Arc<App> {
     let config = AuditConfig::in_directory(dir.join("audit"));
     let audit = || Audit::open(&config, 1, Arc::new(Clock)).unwrap();
-    start(dir, &options, audit).await
+    start(dir, &options, audit, None).await
 }
 
 async fn open_with(dir: &Path, audit: impl FnOnce() -> Audit) -> Arc<App> {
-    start(dir, &options(), audit).await
+    start(dir, &options(), audit, None).await
 }
 
-async fn start(dir: &Path, options: &Options, audit: impl FnOnce() -> Audit) -> Arc<App> {
+async fn start(
+    dir: &Path,
+    options: &Options,
+    audit: impl FnOnce() -> Audit,
+    rotate_after: Option<Duration>,
+) -> Arc<App> {
     let store = Store::open(&dir.join("store"), options).unwrap();
     let node = Node::start(
         store.clone(),
@@ -69,6 +75,7 @@ async fn start(dir: &Path, options: &Options, audit: impl FnOnce() -> Audit) -> 
             credential: None,
         },
         dev: false,
+        rotate_after,
     };
     App::start(settings, store, node, audit(), Clock)
         .await

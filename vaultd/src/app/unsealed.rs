@@ -1,13 +1,16 @@
 //! What a node holds while it is unsealed, and only then: the keyring and what was opened with it.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use vault_core::crypto::keyring::Keyring;
-use vault_core::record::{Key, Opened, Revision};
+use vault_core::crypto::keyring::{Keyring, KeyringError, record_generation};
+use vault_core::record::{Key, Opened, Revision, View};
+
+use super::seals::keyring_key;
 
 /// Bytes of opened documents (entries, heads, sessions; never values) that are kept.
 const OPENED_BYTES: u64 = 8 << 20;
@@ -59,35 +62,125 @@ impl std::fmt::Debug for Unsealed {
 }
 
 /// The one place where the keys are, shared by all requests. Empty: sealed.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Keys(Arc<ArcSwapOption<Unsealed>>);
+#[derive(Clone, Default)]
+pub(super) struct Keys(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    current: ArcSwapOption<Unsealed>,
+    /// The next generation while it is being stored; kept while it is not known whether it was.
+    offered: Mutex<Option<Offered>>,
+    /// Why the node sealed itself, and whether that was told.
+    fell: Mutex<Option<(KeyringError, bool)>>,
+}
+
+struct Offered {
+    record: Bytes,
+    keyring: Keyring,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys(..)")
+    }
+}
 
 impl Keys {
     /// The keys, for the time of one request.
     pub(super) fn load(&self) -> Option<Arc<Unsealed>> {
-        self.0.load_full()
+        self.0.current.load_full()
     }
 
-    /// Unseals, or moves on to a new generation.
+    /// Unseals.
     pub(super) fn set(&self, unsealed: Unsealed) {
-        self.0.store(Some(Arc::new(unsealed)));
+        self.share(Arc::new(unsealed));
     }
 
     /// Unseals with keys that are in use already.
     pub(super) fn share(&self, unsealed: Arc<Unsealed>) {
-        self.0.store(Some(unsealed));
-    }
-
-    /// Moves on from one generation to the next. A node that was sealed meanwhile stays sealed.
-    pub(super) fn advance(&self, from: &Arc<Unsealed>, next: Unsealed) {
-        self.0
-            .compare_and_swap(&Some(Arc::clone(from)), Some(Arc::new(next)));
+        *lock(&self.0.fell) = None;
+        self.0.current.store(Some(unsealed));
     }
 
     /// Seals: hands out the last keys, which are wiped when the requests that still use them end.
     pub(super) fn clear(&self) -> Option<Arc<Unsealed>> {
-        self.0.swap(None)
+        let last = self.0.current.swap(None);
+        *lock(&self.0.offered) = None;
+        last
     }
+
+    /// Holds the next generation ready, under the record that is about to be stored.
+    pub(super) fn offer(&self, record: Bytes, keyring: Keyring) {
+        *lock(&self.0.offered) = Some(Offered { record, keyring });
+    }
+
+    /// What was offered was surely not stored.
+    pub(super) fn withdraw(&self) {
+        *lock(&self.0.offered) = None;
+    }
+
+    /// Takes up the stored keyring where it is newer than the one in memory: that it was stored may not have been
+    /// known, or another node did it. A node that cannot open it seals itself, because it would go on under
+    /// keys that are no longer those of the cluster.
+    pub(super) fn follow(&self, state: &dyn View) {
+        if let Ok(Some(record)) = state.get(&keyring_key()) {
+            self.follow_record(&record.sealed);
+        }
+    }
+
+    /// The same with the record in hand.
+    pub(super) fn follow_record(&self, stored: &Bytes) {
+        // INVARIANT: generations change under this lock only, so that two who follow do not mistake one another.
+        let mut offered = lock(&self.0.offered);
+        let Some(now) = self.load() else {
+            return;
+        };
+        let newer = record_generation(stored)
+            .is_ok_and(|generation| generation > now.keyring().generation());
+        if !newer {
+            return;
+        }
+        let ready = offered.take_if(|offered| offered.record == *stored);
+        let next = match ready {
+            Some(offered) => Ok(offered.keyring),
+            None => now.keyring().reload(stored),
+        };
+        match next {
+            Ok(next) => {
+                let next = Arc::new(Unsealed::new(next, now.since()));
+                // One that was sealed meanwhile stays sealed.
+                self.0.current.compare_and_swap(&Some(now), Some(next));
+            }
+            Err(error) => {
+                let was = self
+                    .0
+                    .current
+                    .compare_and_swap(&Some(Arc::clone(&now)), None);
+                if was.as_ref().is_some_and(|was| Arc::ptr_eq(was, &now)) {
+                    tracing::error!(%error, "the stored keyring cannot be taken up: the node seals itself");
+                    *lock(&self.0.fell) = Some((error, false));
+                }
+            }
+        }
+    }
+
+    /// Why the node sealed itself, if it did.
+    pub(super) fn fell(&self) -> Option<KeyringError> {
+        lock(&self.0.fell).map(|(why, _)| why)
+    }
+
+    /// The same, to the first who asks.
+    pub(super) fn fell_untold(&self) -> Option<KeyringError> {
+        let mut fell = lock(&self.0.fell);
+        let (why, told) = fell.as_mut().filter(|(_, told)| !told)?;
+        *told = true;
+        Some(*why)
+    }
+}
+
+/// What these guard is whole whenever it can be seen.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Clone)]

@@ -26,6 +26,7 @@ impl Config {
             tls: tls(&values)?,
             limits: limits(&values)?,
             cache_bytes: values.size("cache.bytes", 1 << 20, 1 << 40)?,
+            rotate_after: rotate_after(&values)?,
             seal: Seal {
                 key_file: values.path("seal.key_file")?,
                 credential: credential(&values)?,
@@ -90,6 +91,14 @@ fn listen(values: &Values<'_>, node: &Node) -> Result<Listen, ConfigError> {
         address,
         unix_socket,
     })
+}
+
+fn rotate_after(values: &Values<'_>) -> Result<Option<Duration>, ConfigError> {
+    let (key, day) = ("keyring.rotate_after", Duration::from_hours(24));
+    if values.text(key)?.as_deref() == Some(OFF) {
+        return Ok(None);
+    }
+    values.duration(key, day, 3650 * day).map(Some)
 }
 
 fn health(values: &Values<'_>) -> Result<Option<std::net::SocketAddr>, ConfigError> {

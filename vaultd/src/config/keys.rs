@@ -172,6 +172,11 @@ pub const KEYS: &[Key] = &[
         "name of the systemd credential of that seal",
     ),
     key(
+        "keyring.rotate_after",
+        "90d",
+        "age at which keys get new terms by themselves; `off` for never",
+    ),
+    key(
         "audit.directory",
         "",
         "local audit files; default: audit in node.data_dir",

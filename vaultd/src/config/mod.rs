@@ -100,6 +100,8 @@ pub struct Config {
     pub limits: Limits,
     /// Bytes for cached sealed records.
     pub cache_bytes: u64,
+    /// Age at which keys get new terms by themselves.
+    pub rotate_after: Option<Duration>,
     /// Where automatic seals find their key.
     pub seal: Seal,
     /// The local audit files.

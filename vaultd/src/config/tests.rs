@@ -181,6 +181,12 @@ const BAD_VALUES: &[(&str, &str)] = &[
     ("limits.request_timeout = \"9999999999999999999d\"", "unit"),
     ("cache.bytes = \"64MB\"", "64MiB"),
     ("cache.bytes = \"1KiB\"", "expected a size from"),
+    ("keyring.rotate_after = \"1h\"", "expected a time from"),
+    (
+        "keyring.rotate_after = \"never\"",
+        "expected a time with its unit",
+    ),
+    ("keyring.rotate_after = 90", "expected text"),
     ("audit.sync = \"never\"", "`batched` or `always`"),
     ("audit.keep_files = 0", "from 2"),
     ("log.format = \"xml\"", "`text` or `json`"),

@@ -214,13 +214,15 @@ impl Keyring {
         Ok(self.next(keys))
     }
 
-    /// The next generation, without one older term. Whether anything still names it, the caller knows.
+    /// The next generation, without some older terms. Whether anything still names them, the caller knows.
     ///
     /// # Errors
-    /// When the term is active, or not there.
-    pub fn destroy_term(&self, role: Role, term: u32) -> Result<Self, TermError> {
+    /// When one of them is active, or not there; nothing is destroyed then.
+    pub fn destroy_terms(&self, terms: &[(Role, u32)]) -> Result<Self, TermError> {
         let mut keys = self.keys.share();
-        keys.destroy(role, term)?;
+        for (role, term) in terms {
+            keys.destroy(*role, *term)?;
+        }
         Ok(self.next(keys))
     }
 

@@ -12,7 +12,7 @@ use super::tx::Pending;
 use super::{Check, Key, Kind, ReadSet, Record, RecordError, Transaction, Write};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::envelope::{self, Class, Place};
-use crate::crypto::keyring::Keyring;
+use crate::crypto::keyring::{Keyring, Role};
 use crate::crypto::ring::Ring;
 use crate::crypto::secret::{Dek, Plaintext, RecordKey};
 use crate::crypto::wrap::{self, WrapPlace};
@@ -226,6 +226,29 @@ pub fn opens(keys: &Keyring, key: &Key, sealed: &[u8]) -> Option<bool> {
         ring.open(&place(keys, key, header.class), sealed).ok()
     });
     Some(opened.is_some())
+}
+
+/// Which terms of which keys a record needs to be opened, by what it says in clear.
+///
+/// # Errors
+/// [`RecordError::Open`] when it does not say: it is damaged, or is under no term.
+pub fn terms_of(key: &Key, sealed: &[u8]) -> Result<Vec<(Role, u32)>, RecordError> {
+    let unreadable = || RecordError::Open(key.clone());
+    if key.kind_byte() == Kind::Wrap as u8 {
+        let terms = wrap::terms(sealed).map_err(|_| unreadable())?;
+        return Ok(terms
+            .into_iter()
+            .map(|(region, term)| (Role::Kek(region), term))
+            .collect());
+    }
+    let header = envelope::header(sealed).map_err(|_| unreadable())?;
+    match header.class {
+        Class::Voter => Ok(vec![(Role::Voter, header.term)]),
+        Class::Shared => Ok(vec![(Role::Shared, header.term)]),
+        Class::Clear | Class::Value | Class::Wrap | Class::Keyring | Class::Root => {
+            Err(unreadable())
+        }
+    }
 }
 
 /// Seals a document record again under the active term of its class: `None` when it already is.

@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use super::*;
 use crate::crypto::entropy::Seeded;
 use crate::crypto::envelope::Class;
-use crate::crypto::keyring::{Keyring, Rotate};
+use crate::crypto::keyring::{Keyring, Role, Rotate};
 use crate::crypto::secret::{Plaintext, RootKey};
 
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -249,4 +249,43 @@ fn too_much_for_one_transaction_is_refused_and_ids_run_out_loudly() {
     let mut tx = Tx::new(&world.state, &world.keys, 0, &mut few);
     assert_eq!((tx.next_id().unwrap(), tx.next_id().unwrap()), (7, 8));
     assert!(matches!(tx.next_id(), Err(RecordError::OutOfIds)));
+}
+
+#[test]
+fn a_record_says_in_clear_which_terms_it_needs() {
+    let mut world = World::new();
+    let old = world
+        .keys
+        .rotate(Rotate::All, &mut world.entropy, 1)
+        .unwrap();
+    let document = key(7);
+    world.keys = old;
+    world.write(|tx| {
+        let note = Note {
+            text: String::new(),
+        };
+        tx.put(document.clone(), &note).unwrap();
+        tx.put_value(1, 1, Plaintext::copy_of(b"value"));
+    });
+    let of = |key: &Key| world.state.get(key).unwrap().unwrap().sealed;
+    let terms = terms_of(&document, &of(&document)).unwrap();
+    assert_eq!(terms, [(Role::Shared, 2)]);
+    let page = world.state.scan(&[Kind::Wrap as u8], None, 9).unwrap();
+    let (wrap, record) = page.first().unwrap();
+    assert_eq!(terms_of(wrap, &record.sealed).unwrap(), [(Role::Kek(1), 2)]);
+}
+
+#[test]
+fn what_does_not_say_its_terms_is_named_as_such() {
+    let (document, wrap) = (key(7), Key::new(Kind::Wrap, &[&[0; 16]]));
+    let mut of_value = vec![0; 200];
+    of_value[..3].copy_from_slice(&[1, 1, Class::Value as u8]);
+    let mut later_format = of_value.clone();
+    later_format[0] = 2;
+    for bytes in [&[][..], &[1; 8], &[0xff; 200], &of_value, &later_format] {
+        for key in [&document, &wrap] {
+            let error = terms_of(key, bytes).unwrap_err();
+            assert!(matches!(error, RecordError::Open(_)), "{bytes:?}");
+        }
+    }
 }

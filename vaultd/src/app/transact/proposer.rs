@@ -244,6 +244,7 @@ impl Loop {
             }
             let stamp = self.store.stamp();
             self.in_flight.clear();
+            self.keys.follow(&self.store);
             if let Some(keys) = self.keys.load() {
                 keys.forget();
             }

@@ -356,6 +356,7 @@ fn format_keyring(state: KeyringState) -> KeyringStatus {
         created_at: Some(timestamp(term.created_at)),
         active: term.active,
         failed_opens: term.failed_opens,
+        records: term.records,
     };
     KeyringStatus {
         generation: state.generation,
@@ -364,6 +365,7 @@ fn format_keyring(state: KeyringState) -> KeyringStatus {
             running: state.rewrapping,
             done: state.done,
             remaining: state.remaining,
+            unreadable: state.unreadable,
         }),
     }
 }

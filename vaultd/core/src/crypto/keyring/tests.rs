@@ -175,13 +175,19 @@ fn old_terms_are_destroyed_and_active_ones_never() {
         let new = keyring()
             .rotate(Rotate::One(role), &mut Seeded::new(4), NOW)
             .unwrap();
-        assert_eq!(new.destroy_term(role, 2).unwrap_err(), TermError::Active);
-        assert_eq!(new.destroy_term(role, 3).unwrap_err(), TermError::Unknown);
-        let without = new.destroy_term(role, 1).unwrap();
+        assert_eq!(
+            new.destroy_terms(&[(role, 2)]).unwrap_err(),
+            TermError::Active
+        );
+        assert_eq!(
+            new.destroy_terms(&[(role, 3)]).unwrap_err(),
+            TermError::Unknown
+        );
+        let without = new.destroy_terms(&[(role, 1)]).unwrap();
         assert_eq!(without.generation(), 3);
         assert!(!contents(&without).iter().any(|c| (c.0, c.1) == (role, 1)));
         assert_eq!(
-            without.destroy_term(role, 1).unwrap_err(),
+            without.destroy_terms(&[(role, 1)]).unwrap_err(),
             TermError::Unknown
         );
         // its number is never given out again
@@ -194,12 +200,28 @@ fn old_terms_are_destroyed_and_active_ones_never() {
 }
 
 #[test]
+fn several_terms_are_destroyed_together_or_none() {
+    let new = keyring()
+        .rotate(Rotate::All, &mut Seeded::new(4), NOW)
+        .unwrap();
+    let both = [(Role::Voter, 1), (Role::Shared, 1)];
+    for bad in [(Role::Shared, 2), (Role::Shared, 9), (Role::Voter, 1)] {
+        let three = [both[0], both[1], bad];
+        assert!(new.destroy_terms(&three).is_err(), "{bad:?}");
+    }
+    let without = new.destroy_terms(&both).unwrap();
+    assert_eq!(without.generation(), new.generation() + 1);
+    assert!(without.voter().get(1).is_none() && without.shared().get(1).is_none());
+    assert!(without.kek(1).unwrap().get(1).is_some());
+}
+
+#[test]
 fn a_region_without_a_kek_is_unknown() {
     let keyring = keyring();
     let rotated = keyring.rotate(Rotate::One(Role::Kek(9)), &mut Seeded::new(4), NOW);
     assert_eq!(rotated.unwrap_err(), TermError::Unknown);
     assert_eq!(
-        keyring.destroy_term(Role::Kek(9), 1).unwrap_err(),
+        keyring.destroy_terms(&[(Role::Kek(9), 1)]).unwrap_err(),
         TermError::Unknown
     );
 }

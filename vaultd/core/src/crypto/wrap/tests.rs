@@ -114,7 +114,7 @@ fn rewrap_moves_to_the_active_term_and_then_has_nothing_to_do() {
         .unwrap()
         .unwrap();
     assert_eq!(terms(&moved), Ok(vec![(HOME_REGION, 2)]));
-    let alone = new.destroy_term(Role::Kek(HOME_REGION), 1).unwrap();
+    let alone = new.destroy_terms(&[(Role::Kek(HOME_REGION), 1)]).unwrap();
     assert!(unwrap(&alone, &PLACE, &moved).unwrap().ct_eq(&dek()));
     assert_eq!(
         unwrap(&alone, &PLACE, &record).unwrap_err(),
