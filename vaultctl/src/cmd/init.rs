@@ -102,29 +102,29 @@ fn unprinted(failure: &Failure) -> Failure {
 
 /// After a confirmation that was not answered well: whether the vault exists all the same.
 async fn find_out(vault: &Vault, made: &Initialised, error: Error) -> Result<(), Failure> {
-    let told = !matches!(error.kind(), Kind::Unknown | Kind::Internal | Kind::Exists);
-    if !told && let Ok(status) = vault.system().status().await {
-        if status.cluster_id == made.cluster_id {
-            return Ok(());
-        }
-        if !status.cluster_id.is_empty() {
-            return Err(not_created(error));
-        }
+    if !matches!(error.kind(), Kind::Unknown | Kind::Internal | Kind::Exists) {
+        return Err(not_created(error));
     }
-    if told {
+    // A stranger over TCP is not told which cluster it is.
+    let status = vault.system().status().await;
+    let cluster = status.map(|status| status.cluster_id).unwrap_or_default();
+    if cluster == made.cluster_id {
+        return Ok(());
+    }
+    if !cluster.is_empty() {
         return Err(not_created(error));
     }
     let what = format!(
         "it is not known whether the vault was created: {}",
         error.message()
     );
-    let id = &made.cluster_id;
     Err(Failure::from(error)
         .saying(what)
+        .hint("look in a minute: vaultctl status; if it is not initialised, what was printed is worthless")
         .hint(format!(
-            "look in a minute: vaultctl status; if its cluster is {id}, what was printed is good"
-        ))
-        .hint("if it is not initialised, what was printed is worthless: run vaultctl init again"))
+            "if it is, its own shares alone are accepted, and on its machine it says which it is: {}",
+            made.cluster_id
+        )))
 }
 
 fn not_created(error: Error) -> Failure {
