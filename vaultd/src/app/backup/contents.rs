@@ -25,7 +25,7 @@ pub struct Verified {
     pub bytes: u64,
     /// Made by `vaultd dev`.
     pub dev: bool,
-    /// Every document and every wrapped data key opened under this node's keyring.
+    /// Every document and every wrapped data key opened, under this node's keyring or the backup's own.
     pub opened: bool,
 }
 

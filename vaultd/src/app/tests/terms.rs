@@ -298,3 +298,42 @@ async fn an_older_or_damaged_keyring_record_changes_nothing_in_memory() {
     }
     world.app.shut_down().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_before_a_rotation_is_verified_by_its_own_keyring_and_damage_in_it_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = filled(dir.path()).await;
+    let take = || {
+        let chunks = world.app.store.snapshot().unwrap();
+        chunks
+            .map(|chunk| chunk.unwrap().to_vec())
+            .collect::<Vec<_>>()
+            .concat()
+    };
+    let whole = take();
+    let page = world.app.store.scan(&[Kind::Wrap as u8], None, 1).unwrap();
+    let (key, record) = page.first().unwrap();
+    let mut changed = record.sealed.to_vec();
+    *changed.last_mut().unwrap() ^= 1;
+    store(&world.app, vec![(key.clone(), changed.into())]).await;
+    let damaged = take();
+    store(&world.app, vec![(key.clone(), record.sealed.clone())]).await;
+    rotate(&world).await.unwrap();
+    assert_eq!(numbers(&settled(&world).await, "kek"), [2]);
+    let verified = world.app.verify_backup(&mut whole.as_slice()).unwrap();
+    assert!(verified.opened);
+    let refused = world.app.verify_backup(&mut damaged.as_slice());
+    assert_eq!(refused.unwrap_err().reason(), Reason::BackupDamaged);
+
+    // Under another seal since, its records can be counted, not opened.
+    let root = RootKey::make(&mut OsEntropy);
+    let now = world.app.unsealed().unwrap();
+    let next = now.keyring().rekey(&root, &mut OsEntropy);
+    drop(now);
+    let record = store_keyring(&world.app, &next).await;
+    world.app.keys.offer(record, next);
+    world.app.keys.follow(&world.app.store);
+    let verified = world.app.verify_backup(&mut whole.as_slice()).unwrap();
+    assert!(!verified.opened);
+    world.app.shut_down().await;
+}
