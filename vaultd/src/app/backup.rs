@@ -18,6 +18,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use vault_core::access::Action;
 use vault_core::crypto::keyring::{Keyring, KeyringError};
+use vault_core::crypto::secret::SetupCode;
 use vault_core::record::{Key, opens};
 use vault_proto::v1::Reason;
 
@@ -42,10 +43,10 @@ const LOOK: u64 = 16 << 20;
 const BUFFER: usize = 256 << 10;
 
 /// How to restore.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct RestoreOptions {
     /// Needed except on the Unix socket.
-    pub setup_code: String,
+    pub setup_code: SetupCode,
     /// Check everything, change nothing.
     pub dry_run: bool,
 }
@@ -181,7 +182,8 @@ impl App {
         let entry = self.begin(call);
         let claimed = self
             .audit_ready()
-            .and_then(|()| self.may_init(call, &options.setup_code))
+            // EXPOSE: for comparison
+            .and_then(|()| self.may_init(call, options.setup_code.expose()))
             .and_then(|()| self.claim_birth());
         match claimed {
             Ok(claim) => Ok(Restoring {

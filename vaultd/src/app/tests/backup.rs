@@ -39,8 +39,14 @@ fn names(dir: &TempDir) -> Vec<String> {
 }
 
 async fn begin(app: &Arc<App>) -> Result<Restoring> {
-    app.begin_restore(&call("RestoreBackup", None), &RestoreOptions::default())
-        .await
+    app.begin_restore(
+        &call("RestoreBackup", None),
+        &RestoreOptions {
+            setup_code: SetupCode::copy_of(""),
+            dry_run: false,
+        },
+    )
+    .await
 }
 
 async fn restore(app: &Arc<App>, mut bytes: &[u8]) -> Result<Verified> {

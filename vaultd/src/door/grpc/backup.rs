@@ -12,6 +12,7 @@ use futures::Stream;
 use tokio::io::AsyncReadExt as _;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Response, Status, Streaming};
+use vault_core::crypto::secret::SetupCode;
 use vault_proto::v1::backup_server::Backup;
 use vault_proto::v1::{BackupChunk, BackupReport, CreateBackupRequest, RestoreBackupRequest};
 
@@ -78,7 +79,7 @@ impl Backup for Door {
             Err(error) => return Err(refuse(self, &call, error).await),
         };
         let options = RestoreOptions {
-            setup_code: first.setup_code,
+            setup_code: SetupCode::from(first.setup_code),
             dry_run: first.dry_run,
         };
         let rest = stream.map(|chunk| chunk.map(|chunk| chunk.data));

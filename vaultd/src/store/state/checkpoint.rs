@@ -16,6 +16,9 @@ use super::{Shared, State};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a connection waits for another, as rusqlite sets it.
+const BUSY: Duration = Duration::from_secs(5);
+
 /// Pages of write-ahead log from which the writer finishes it: 16 MiB.
 const LONG: i64 = 4096;
 
@@ -82,11 +85,14 @@ pub(super) fn backfill(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Copies all back and cuts the write-ahead log to nothing, so that no old page is left in it; `false` while a
-/// reader holds it.
+/// reader holds it, at once: the connection is the applier's, and no write waits for a backup to be read.
 pub(super) fn empty(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+    connection.busy_timeout(Duration::ZERO)?;
+    let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
         row.get::<_, i64>(0).map(|busy| busy == 0)
-    })
+    });
+    connection.busy_timeout(BUSY)?;
+    emptied
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
