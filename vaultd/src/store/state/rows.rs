@@ -156,6 +156,24 @@ fn drop_payload(connection: &Connection, old: Option<&Old>) -> rusqlite::Result<
         .map(|_| ())
 }
 
+/// Puts sealed bytes where the record's old ones lie, which most often have the same length, or at the end.
+fn put_payload(
+    connection: &Connection,
+    place: Option<i64>,
+    sealed: &[u8],
+) -> rusqlite::Result<i64> {
+    if let Some(id) = place {
+        connection
+            .prepare_cached("UPDATE payloads SET sealed = ?2 WHERE id = ?1")?
+            .execute(params![id, sealed])?;
+        return Ok(id);
+    }
+    connection
+        .prepare_cached("INSERT INTO payloads (sealed) VALUES (?1)")?
+        .execute([sealed])?;
+    Ok(connection.last_insert_rowid())
+}
+
 /// Writes a record and returns what it replaced.
 pub(crate) fn put(
     connection: &Connection,
@@ -165,14 +183,12 @@ pub(crate) fn put(
     digest: &[u8; 32],
 ) -> rusqlite::Result<Option<Old>> {
     let old = old(connection, key)?;
-    drop_payload(connection, old.as_ref())?;
     let (inline, payload) = if sealed.len() <= INLINE {
+        drop_payload(connection, old.as_ref())?;
         (Some(sealed), None)
     } else {
-        connection
-            .prepare_cached("INSERT INTO payloads (sealed) VALUES (?1)")?
-            .execute([sealed])?;
-        (None, Some(connection.last_insert_rowid()))
+        let place = old.as_ref().and_then(|old| old.payload);
+        (None, Some(put_payload(connection, place, sealed)?))
     };
     connection
         .prepare_cached("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
@@ -222,5 +238,41 @@ mod tests {
             assert_eq!(statement.get_status(StatementStatus::Run), 3);
             assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
         }
+    }
+
+    #[test]
+    fn long_bytes_are_replaced_in_their_place_and_leave_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = schema::create(&dir.path().join("state.db")).unwrap();
+        let key = Key::new(Kind::Entry, &[b"a"]);
+        let payloads = || -> Vec<(i64, i64)> {
+            let mut all = connection
+                .prepare("SELECT id, length(sealed) FROM payloads ORDER BY id")
+                .unwrap();
+            let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+            rows.unwrap().map(Result::unwrap).collect()
+        };
+        let mut write = |sequence: u64, length: usize| {
+            let revision = Revision { term: 1, sequence };
+            let sealed = vec![u8::try_from(sequence).unwrap(); length];
+            let row = digest(&key, revision, &sealed);
+            let old = put(&connection, &key, revision, &sealed, &row).unwrap();
+            let found = get(&connection, &key).unwrap().unwrap();
+            assert_eq!((found.revision, &found.sealed[..]), (revision, &sealed[..]));
+            old.map(|old| old.digest)
+        };
+        assert!(write(1, INLINE + 1).is_none());
+        let other = Key::new(Kind::Entry, &[b"b"]);
+        put(&connection, &other, Revision::ZERO, &[0; 300], &[0; 32]).unwrap();
+        for (sequence, length) in [(2, INLINE + 1), (3, 9000), (4, INLINE + 2)] {
+            assert!(write(sequence, length).is_some());
+            assert_eq!(payloads(), [(1, length as i64), (2, 300)]);
+        }
+        write(5, INLINE);
+        assert_eq!(payloads(), [(2, 300)]);
+        write(6, INLINE + 1);
+        assert_eq!(payloads(), [(2, 300), (3, INLINE as i64 + 1)]);
+        delete(&connection, &key).unwrap();
+        assert_eq!(payloads(), [(2, 300)]);
     }
 }
