@@ -68,16 +68,17 @@ pub enum BatchError {
 impl Batch {
     /// The entry's bytes, signed by `sign` over the digest.
     pub fn encode(&self, sign: impl FnOnce(&[u8; 32]) -> [u8; SIGNATURE]) -> Bytes {
-        let mut body = BytesMut::with_capacity(BODY_HEADER + 128 * self.transactions.len());
+        let room: usize = self.transactions.iter().map(room_of).sum();
+        let mut body = BytesMut::with_capacity(4 + BODY_HEADER + room + SIGNATURE);
         let mut hasher = digest();
+        // The length, which is known at the end.
+        put_len(&mut body, 0);
+        let mut covered = body.len();
         self.put_header(&mut body);
-        let mut covered = 0;
         for transaction in &self.transactions {
             put_len(&mut body, transaction.checks.len());
-            transaction
-                .checks
-                .iter()
-                .for_each(|check| put_check(&mut body, check));
+            let checks = transaction.checks.iter();
+            checks.for_each(|check| put_check(&mut body, check));
             put_len(&mut body, transaction.writes.len());
             for write in &transaction.writes {
                 match write {
@@ -99,11 +100,12 @@ impl Batch {
         }
         hasher.update(body.get(covered..).unwrap_or_default());
         let signature = sign(hasher.finalize().as_bytes());
-        let mut entry = BytesMut::with_capacity(4 + body.len() + SIGNATURE);
-        put_len(&mut entry, body.len());
-        entry.put_slice(&body);
-        entry.put_slice(&signature);
-        entry.freeze()
+        let length = length_of(body.len() - 4);
+        if let Some(head) = body.first_chunk_mut() {
+            *head = length;
+        }
+        body.put_slice(&signature);
+        body.freeze()
     }
 
     /// Reads an entry; returns it with its digest and signature, which the caller verifies.
@@ -230,9 +232,18 @@ fn digest() -> blake3::Hasher {
     hasher
 }
 
+/// About what a transaction takes; a buffer that is too short grows.
+fn room_of(transaction: &Transaction) -> usize {
+    transaction.size() + 8 + 64 * transaction.checks.len() + 6 * transaction.writes.len()
+}
+
+/// Lengths are bounded by [`Transaction::MAX_BYTES`] and the batch budget, far below 4 GiB.
+fn length_of(length: usize) -> [u8; 4] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()
+}
+
 fn put_len(out: &mut BytesMut, length: usize) {
-    // Lengths are bounded by Transaction::MAX_BYTES and the batch budget, far below 4 GiB.
-    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    out.put_slice(&length_of(length));
 }
 
 fn put_key(out: &mut BytesMut, key: &Key) {
