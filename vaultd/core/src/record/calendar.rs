@@ -1,7 +1,7 @@
 //! What is due when: an index of ids by stretches of time, for the leader's background jobs.
 //!
 //! ```text
-//! entry  = Due ‖ calendar u8 ‖ tag(calendar, stretch) ‖ id     → nothing
+//! entry  = Due ‖ calendar u8 ‖ tag(calendar, stretch) ‖ id     → nothing, or a document that goes with its time
 //! cursor = Job ‖ 1 ‖ calendar u8                               → the first stretch that may hold entries
 //! ```
 //! The stretch is blinded like every name. INVARIANT: the cursor never passes the present stretch, and
@@ -10,7 +10,7 @@
 use minicbor::{Decode, Encode};
 
 use super::{Document, Key, Kind, RecordError, Tx};
-use crate::crypto::{envelope::Class, tag};
+use crate::crypto::{envelope::Class, ring::Term, secret::IndexKey, tag};
 
 /// Stretches that one look goes through at most.
 const MAX_STRETCHES: usize = 1024;
@@ -18,6 +18,7 @@ const MAX_STRETCHES: usize = 1024;
 /// One such index.
 #[derive(Clone, Copy, Debug)]
 pub struct Calendar {
+    kind: Kind,
     number: u8,
     width: u64,
 }
@@ -62,7 +63,16 @@ impl Document for Marker {
 impl Calendar {
     /// Calendar `number`, with stretches of `width` milliseconds: the delay that it adds at most.
     pub const fn new(number: u8, width: u64) -> Self {
-        Self { number, width }
+        Self::of(Kind::Due, number, width)
+    }
+
+    /// The same, of documents that lie in the calendar itself, under a kind of their own.
+    pub const fn of(kind: Kind, number: u8, width: u64) -> Self {
+        Self {
+            kind,
+            number,
+            width,
+        }
     }
 
     /// Files an id under a time, which is not in the past.
@@ -70,23 +80,40 @@ impl Calendar {
     /// # Errors
     /// When the store fails.
     pub fn file(&self, tx: &mut Tx<'_>, at: u64, id: &[u8]) -> Result<(), RecordError> {
+        self.keep(tx, at, id, &Marker {})
+    }
+
+    /// Keeps a document until that time, which is not in the past.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn keep<D: Document>(
+        &self,
+        tx: &mut Tx<'_>,
+        until: u64,
+        id: &[u8],
+        document: &D,
+    ) -> Result<(), RecordError> {
         let cursor = self.cursor();
         if tx.read::<Cursor>(&cursor)?.is_none() {
             let stretch = tx.now() / self.width;
             tx.put(cursor, &Cursor { stretch })?;
         }
-        let prefix = self.prefix(tag::index_tag(
-            tx.keys().index().active(),
-            "due",
-            &self.stretch(at / self.width),
-        ));
-        tx.put(join(&prefix, id), &Marker {})
+        let term = tx.keys().index().active();
+        tx.put(self.place(term, until / self.width, id), document)
+    }
+
+    /// Where documents lie that are kept until a time between these two, with ids as one term makes them.
+    pub fn places(&self, term: &Term<IndexKey>, from: u64, until: u64, id: &[u8]) -> Vec<Key> {
+        (from / self.width..=until / self.width)
+            .map(|stretch| self.place(term, stretch, id))
+            .collect()
     }
 
     /// Takes out an id that was filed under that time.
     pub fn unfile(&self, tx: &mut Tx<'_>, at: u64, id: &[u8]) {
-        for prefix in self.prefixes(tx, at / self.width) {
-            tx.delete(join(&prefix, id));
+        for term in tx.keys().index().iter() {
+            tx.delete(self.place(term, at / self.width, id));
         }
     }
 
@@ -135,15 +162,13 @@ impl Calendar {
 
     /// One for each term of the index key.
     fn prefixes(&self, tx: &Tx<'_>, stretch: u64) -> Vec<Key> {
-        let stretch = self.stretch(stretch);
         let terms = tx.keys().index().iter();
-        terms
-            .map(|term| self.prefix(tag::index_tag(term, "due", &stretch)))
-            .collect()
+        terms.map(|term| self.place(term, stretch, &[])).collect()
     }
 
-    fn prefix(&self, tag: tag::Tag) -> Key {
-        Key::new(Kind::Due, &[&[self.number], &tag])
+    fn place(&self, term: &Term<IndexKey>, stretch: u64, id: &[u8]) -> Key {
+        let tag = tag::index_tag(term, "due", &self.stretch(stretch));
+        Key::new(self.kind, &[&[self.number], &tag, id])
     }
 
     fn stretch(&self, number: u64) -> [u8; 9] {
@@ -157,8 +182,4 @@ impl Calendar {
     fn cursor(&self) -> Key {
         Key::new(Kind::Job, &[&[1, self.number]])
     }
-}
-
-fn join(prefix: &Key, id: &[u8]) -> Key {
-    Key::new(Kind::Due, &[prefix.ids(), id])
 }

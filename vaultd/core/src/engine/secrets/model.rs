@@ -72,9 +72,12 @@ pub(super) struct Head {
     pub(super) deletion: Option<Deletion>,
     #[n(13)]
     pub(super) outcomes: Vec<Remembered>,
-    /// Until then, outcomes that did not fit here may lie in records of their own.
+    /// Outcomes that did not fit here may lie in records of their own that are kept until a time between
+    /// `spilled_from` and this.
     #[n(14)]
     pub(super) spilled_until: u64,
+    #[n(15)]
+    pub(super) spilled_from: u64,
 }
 
 /// What is known of a deleted secret.
@@ -194,6 +197,7 @@ impl Head {
             deletion: None,
             outcomes: Vec::new(),
             spilled_until: 0,
+            spilled_from: 0,
         }
     }
 

@@ -1,8 +1,9 @@
 //! Idempotency: a write that comes again is answered with its first outcome.
 //!
 //! The last outcomes lie in the head of the secret that was written. Those that no longer fit, and those
-//! of operations after which no head can be found, lie in records of their own: `Outcome ‖
-//! tag(principal, request id)`, filed to be dropped. Kept ten minutes at least; nothing secret is in them.
+//! of operations after which no head can be found, lie in records of their own, by the ten minutes in which
+//! they are to be dropped: `Outcome ‖ 3 ‖ tag(stretch) ‖ tag(principal, request id)`. Kept ten minutes at
+//! least; nothing secret is in them.
 
 use minicbor::{Decode, Encode};
 
@@ -19,7 +20,8 @@ const KEEP: u64 = 10 * MINUTE;
 /// Outcomes in a head at most.
 const IN_HEAD: usize = 16;
 
-const DROP: Calendar = Calendar::new(3, KEEP);
+/// The records of their own.
+const APART: Calendar = Calendar::of(Kind::Outcome, 3, KEEP);
 
 /// The identity of a request.
 #[derive(Clone, Copy)]
@@ -71,10 +73,14 @@ pub(super) fn replay<R: for<'b> Decode<'b, ()>>(
     {
         return found.answer(once).map(Some);
     }
-    if head.is_some_and(|head| head.spilled_until <= tx.now()) {
+    let now = tx.now();
+    let (from, until) = head.map_or((now, now.saturating_add(KEEP)), |head| {
+        (head.spilled_from.max(now), head.spilled_until)
+    });
+    if until <= now {
         return Ok(None);
     }
-    for key in keys(tx, principal, &once.request_id) {
+    for key in places(tx, (from, until), &place(principal, &once.request_id)) {
         if let Some(found) = tx.get::<Remembered>(&key)? {
             return found.answer(once).map(Some);
         }
@@ -96,8 +102,7 @@ pub(super) fn remember<R: Encode<()>>(
         .retain(|old| now.saturating_sub(old.at) < KEEP);
     while head.outcomes.len() >= IN_HEAD {
         let oldest = head.outcomes.remove(0);
-        head.spilled_until = head.spilled_until.max(oldest.at.saturating_add(KEEP));
-        spill(tx, &oldest)?;
+        spill_from(tx, head, &oldest)?;
     }
     head.outcomes.push(Remembered::new(grant, once, now, reply));
     Ok(())
@@ -120,9 +125,8 @@ pub(super) fn spill_all(tx: &mut Tx<'_>, head: &mut Head) -> Result<usize, Recor
     let mut rows = 0;
     for outcome in std::mem::take(&mut head.outcomes) {
         if now.saturating_sub(outcome.at) < KEEP {
-            head.spilled_until = head.spilled_until.max(outcome.at.saturating_add(KEEP));
-            spill(tx, &outcome)?;
-            rows += 2;
+            spill_from(tx, head, &outcome)?;
+            rows += 1;
         }
     }
     Ok(rows)
@@ -133,26 +137,37 @@ pub(super) fn spill_all(tx: &mut Tx<'_>, head: &mut Head) -> Result<usize, Recor
 /// # Errors
 /// When the store fails.
 pub fn sweep_outcomes(tx: &mut Tx<'_>, limit: usize) -> Result<bool, RecordError> {
-    let due = DROP.due(tx, limit)?;
+    let due = APART.due(tx, limit)?;
     for item in due.items {
-        tx.delete(Key::new(Kind::Outcome, &[&item.id]));
         tx.delete(item.key);
     }
     Ok(due.more)
 }
 
-fn spill(tx: &mut Tx<'_>, outcome: &Remembered) -> Result<(), RecordError> {
-    let tag = tag::index_tag(tx.keys().index().active(), "outcome", &outcome.place());
-    tx.put(Key::new(Kind::Outcome, &[&tag]), outcome)?;
-    let until = outcome.at.saturating_add(KEEP).max(tx.now());
-    DROP.file(tx, until, &tag)
+/// Moves an outcome out of a head, which says from when to when such ones are kept.
+fn spill_from(tx: &mut Tx<'_>, head: &mut Head, outcome: &Remembered) -> Result<(), RecordError> {
+    let until = outcome.until(tx.now());
+    if head.spilled_until <= tx.now() {
+        head.spilled_from = until;
+    }
+    head.spilled_from = head.spilled_from.min(until);
+    head.spilled_until = head.spilled_until.max(until);
+    spill(tx, outcome)
 }
 
-fn keys(tx: &Tx<'_>, principal: u64, request_id: &[u8; 16]) -> Vec<Key> {
-    let place = place(principal, request_id);
+fn spill(tx: &mut Tx<'_>, outcome: &Remembered) -> Result<(), RecordError> {
+    let tag = tag::index_tag(tx.keys().index().active(), "outcome", &outcome.place());
+    APART.keep(tx, outcome.until(tx.now()), &tag, outcome)
+}
+
+/// Where an outcome may lie that is kept until a time between these two.
+fn places(tx: &Tx<'_>, (from, until): (u64, u64), place: &[u8]) -> Vec<Key> {
     let terms = tx.keys().index().iter();
     terms
-        .map(|term| Key::new(Kind::Outcome, &[&tag::index_tag(term, "outcome", &place)]))
+        .flat_map(|term| {
+            let tag = tag::index_tag(term, "outcome", place);
+            APART.places(term, from, until, &tag)
+        })
         .collect()
 }
 
@@ -181,6 +196,11 @@ impl Remembered {
         } else {
             Err(Refusal::RequestIdReused)
         }
+    }
+
+    /// Until when it is kept, seen from `now`.
+    fn until(&self, now: u64) -> u64 {
+        self.at.saturating_add(KEEP).max(now)
     }
 
     fn place(&self) -> Vec<u8> {
