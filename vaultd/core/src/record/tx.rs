@@ -222,6 +222,22 @@ impl<'a> Tx<'a> {
             .collect()
     }
 
+    /// One document like [`Tx::peek`]: for what cannot change without another record that is remembered.
+    /// Sees this transaction's own writes.
+    ///
+    /// # Errors
+    /// As [`Tx::get`].
+    pub fn look<D: Document>(&self, key: &Key) -> Result<Option<D>, RecordError> {
+        match self.writes.get(key) {
+            Some(Pending::Sealed(_, plain)) => decode(key, plain).map(Some),
+            Some(Pending::Raw(_) | Pending::Delete | Pending::Value(_)) => Ok(None),
+            None => match self.view.get(key)? {
+                Some(record) => self.open(key, &record).map(Some),
+                None => Ok(None),
+            },
+        }
+    }
+
     /// Binds the transaction to a guarded collection: it fails if anything is put there or deleted first.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     access::{Action, Grant},
     name::{Description, FieldName, Label, Note, TagKey, TagValue},
-    record::Tx,
+    record::{RecordError, Tx},
 };
 
 /// A new version.
@@ -135,7 +135,9 @@ fn merge(tx: &mut Tx<'_>, id: u64, head: &Head, request: &Put) -> Result<Fields,
     }
     let current = head.labels.get(&Label::current()).copied();
     let mut merged = match current {
-        Some(version) if !request.replace => get::open(tx, id, head, version)?.1,
+        Some(version) if !request.replace && !covers(tx, id, version, request)? => {
+            get::open(tx, id, head, version)?.1
+        }
         Some(_) | None => Fields::new(),
     };
     for name in &request.remove_fields {
@@ -149,4 +151,16 @@ fn merge(tx: &mut Tx<'_>, id: u64, head: &Head, request: &Put) -> Result<Fields,
     } else {
         Ok(merged)
     }
+}
+
+/// Whether a request sets every field of a version: then its value need not be opened.
+fn covers(tx: &Tx<'_>, id: u64, version: u64, request: &Put) -> Result<bool, RecordError> {
+    // Not remembered: whatever changes a version writes its head, which is.
+    let Some(meta) = tx.look::<Version>(&Version::key(id, version))? else {
+        return Ok(false);
+    };
+    let mut names = meta.field_names.iter();
+    Ok(!meta.destroyed
+        && request.remove_fields.is_empty()
+        && names.all(|name| request.fields.get(name).is_some()))
 }
