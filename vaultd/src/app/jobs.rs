@@ -42,10 +42,13 @@ async fn round(app: &Weak<App>) -> bool {
     app.keys.follow(&app.store);
     app.tell_fall().await;
     if app.keys.load().is_some() && app.node.leader_term().is_some() {
-        app.resume_rewrap();
-        if let Err(error) = app.rotate_by_age().await {
-            let reason = error.reason().as_str_name();
-            tracing::debug!(reason, "keys that are old were not rotated yet");
+        // What is left of a nearly full disk is for deletion and revocation.
+        if app.store.can_grow() {
+            app.resume_rewrap();
+            if let Err(error) = app.rotate_by_age().await {
+                let reason = error.reason().as_str_name();
+                tracing::debug!(reason, "keys that are old were not rotated yet");
+            }
         }
         for (what, step) in [
             ("deletions", Step::Deletions),

@@ -112,8 +112,7 @@ pub struct App {
     backups: Arc<tokio::sync::Semaphore>,
     /// The one init or restore that may make a vault of this node.
     birth: Arc<tokio::sync::Semaphore>,
-    /// One passphrase is hashed at a time, whoever asks and goes away.
-    hashing: Arc<tokio::sync::Semaphore>,
+    hashing: sealing::Hashing,
 }
 
 impl App {
@@ -146,7 +145,7 @@ impl App {
             restart: tokio::sync::Notify::new(),
             backups: Arc::new(tokio::sync::Semaphore::new(backup::STREAMS)),
             birth: Arc::new(tokio::sync::Semaphore::new(1)),
-            hashing: Arc::new(tokio::sync::Semaphore::new(1)),
+            hashing: sealing::Hashing::default(),
         });
         if app.initialised() {
             app.unseal_automatically().await;

@@ -220,7 +220,9 @@ impl App {
         let header = self.seal_header()?;
         match input {
             KeyInput::Passphrase(passphrase) => {
-                self.open_passphrase(header, passphrase).await.map(|_| true)
+                let place = &self.hashing.known;
+                let opened = self.open_passphrase(place, header, passphrase).await;
+                opened.map(|_| true)
             }
             KeyInput::Share(share) => match unsealing.enter(&share).map_err(wrong_share)? {
                 Step::More(_) => Ok(false),

@@ -24,6 +24,9 @@ use crate::clock::OsEntropy;
 
 /// Records in one transaction of the first pass.
 const STEP: usize = 64;
+/// Sealed bytes in one transaction of the first pass, beyond one record of any size: well below what a
+/// transaction holds.
+const STEP_BYTES: usize = 512 << 10;
 /// Records in one transaction of the second pass, which writes its cursor only.
 const SCAN: usize = 512;
 /// How long records that keep an older term are left alone before they are tried again.
@@ -34,7 +37,7 @@ const RETRY_MS: u64 = 24 * 3600 * 1000;
 pub(super) struct Job {
     #[n(0)]
     pub(super) running: bool,
-    /// Position in [`Kind::UNDER_TERMS`].
+    /// Position in [`Kind::under_terms`].
     #[n(1)]
     kind: u32,
     /// The last key that was done; empty at the start of a kind.
@@ -259,7 +262,7 @@ impl App {
 impl Job {
     fn current(&self) -> Option<Kind> {
         let at = usize::try_from(self.kind).ok()?;
-        Kind::UNDER_TERMS.get(at).copied()
+        Kind::under_terms().nth(at)
     }
 }
 
@@ -287,11 +290,13 @@ fn step(tx: &mut Tx<'_>, store: &dyn View) -> Result<Next> {
     };
     let after = Key::from_bytes(job.after.clone().into()).ok();
     let limit = if job.scanning { SCAN } else { STEP };
-    let page = store
+    let mut page = store
         .scan(&[kind as u8], after.as_ref(), limit)
         .map_err(|error| refusal::record(error.into()))?;
+    let full = page.len() == limit;
+    let cut = !job.scanning && cut_to(&mut page, STEP_BYTES);
     match page.last() {
-        Some((key, _)) if page.len() == limit => job.after = key.as_bytes().to_vec(),
+        Some((key, _)) if full || cut => job.after = key.as_bytes().to_vec(),
         _ => {
             job.kind += 1;
             job.after.clear();
@@ -305,6 +310,19 @@ fn step(tx: &mut Tx<'_>, store: &dyn View) -> Result<Next> {
     job.done += u64::try_from(page.len()).unwrap_or_default();
     job.put(tx)?;
     Ok(Next::Step)
+}
+
+/// Leaves as many records as have no more bytes, and one at least; whether any went.
+fn cut_to(page: &mut Page, bytes: usize) -> bool {
+    let mut sum = 0_usize;
+    let fits = page.iter().take_while(|(_, record)| {
+        sum = sum.saturating_add(record.sealed.len());
+        sum <= bytes
+    });
+    let keep = fits.count().max(1);
+    let cut = keep < page.len();
+    page.truncate(keep);
+    cut
 }
 
 fn move_to_active(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use vault_core::access::Action;
 use vault_core::crypto::keyring::Keyring;
 use vault_core::crypto::secret::{Passphrase, RootKey, Share};
@@ -11,12 +12,31 @@ use vault_core::crypto::unseal::{ShareError, Step, Unsealing};
 use vault_core::record::View;
 use vault_proto::v1::Reason;
 
+use super::audit::Source;
 use super::call::{Answer, Call};
 use super::ceremony::{Ceremonies, Held};
 use super::error::{Error, Result};
 use super::operate::Unrecorded;
 use super::unsealed::Unsealed;
 use super::{App, seals};
+
+/// Passphrases that are hashed at once: one of those who are strangers, and one of those who are not. Held until
+/// the hash is done, whoever asks and goes away.
+#[derive(Debug)]
+pub(super) struct Hashing {
+    pub(super) strangers: Arc<Semaphore>,
+    pub(super) known: Arc<Semaphore>,
+}
+
+impl Default for Hashing {
+    fn default() -> Self {
+        let one = || Arc::new(Semaphore::new(1));
+        Self {
+            strangers: one(),
+            known: one(),
+        }
+    }
+}
 
 /// How long sealing waits for requests that still hold the keys.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -49,7 +69,7 @@ impl App {
     pub async fn unseal(&self, call: &Call, input: KeyInput) -> Result<Answer<UnsealState>> {
         let entry = self.begin(call);
         let result = match self.audit_ready() {
-            Ok(()) => self.enter(input).await,
+            Ok(()) => self.enter(call.source, input).await,
             Err(error) => Err(error),
         };
         let state = self.finish(entry, result).await?;
@@ -103,7 +123,7 @@ impl App {
         tracing::info!("sealed");
     }
 
-    async fn enter(&self, input: KeyInput) -> Result<UnsealState> {
+    async fn enter(&self, source: Source, input: KeyInput) -> Result<UnsealState> {
         let header = self.seal_header()?;
         if self.keys.load().is_some() {
             return Err(Error::new(
@@ -111,10 +131,17 @@ impl App {
                 "the node is unsealed already",
             ));
         }
+        let place = match source {
+            Source::Tcp(_) => &self.hashing.strangers,
+            Source::Unix { .. } | Source::Inside => &self.hashing.known,
+        };
         // The hash comes before the lock: a slow guess keeps no holder of shares waiting.
         let (opened, share) = match input {
             KeyInput::Passphrase(passphrase) => (
-                Some(self.open_passphrase(header.clone(), passphrase).await?),
+                Some(
+                    self.open_passphrase(place, header.clone(), passphrase)
+                        .await?,
+                ),
                 None,
             ),
             KeyInput::Share(share) => (None, Some(share)),
@@ -219,16 +246,19 @@ impl App {
         Ok(())
     }
 
-    /// Opens the root key by a passphrase: slow, so away from the request threads, and one at a time.
+    /// Opens the root key by a passphrase: slow, so away from the request threads, and one at a time. Who
+    /// calls over the network without a session has another place than the rest, so that no stranger's guesses
+    /// keep an operator at the Unix socket out.
     pub(super) async fn open_passphrase(
         &self,
+        place: &Arc<Semaphore>,
         header: SealHeader,
         passphrase: Passphrase,
     ) -> Result<RootKey> {
-        let permit = Arc::clone(&self.hashing).try_acquire_owned().map_err(|_| {
+        let permit = Arc::clone(place).try_acquire_owned().map_err(|_| {
             Error::new(
                 Reason::Overloaded,
-                "another passphrase is being tried; try again in a moment",
+                "another passphrase is being tried; try again in a moment, or over the node's Unix socket",
             )
         })?;
         let opened = tokio::task::spawn_blocking(move || {

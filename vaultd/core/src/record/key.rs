@@ -11,62 +11,85 @@ pub const MAX_KEY_BYTES: usize = 255;
 /// Bytes before the ids: kind, tenant (u32), scope (u16).
 const HEADER: usize = 1 + 4 + 2;
 
-/// What sort of record a key names. Numbers are on disk: never reuse or change one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Kind {
+/// What seals the records of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SealedBy {
+    /// Nothing: every reader of the disk may know it.
+    Clear,
+    /// A wrapping key of its own.
+    Own,
+    /// A data key, which a record of another kind wraps.
+    DataKey,
+    /// A term of the keyring: a document, or a wrapped data key.
+    Terms,
+}
+
+/// Declares the kinds, the list of all of them, and what seals each: no kind can be added without saying so,
+/// because a term is destroyed once no record of any kind names it.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $number:literal, $sealed:ident;)*) => {
+        /// What sort of record a key names. Numbers are on disk: never reuse or change one.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Kind {
+            $($(#[$doc])* $kind = $number,)*
+        }
+
+        impl Kind {
+            /// Every kind there is, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            fn sealed_by(self) -> SealedBy {
+                match self {
+                    $(Self::$kind => SealedBy::$sealed,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// Unsealed headers: seal slots, the log signer's public key, incarnation.
-    Header = 0x01,
+    Header = 0x01, Clear;
     /// The region's keyring, under its wrapping key.
-    Keyring = 0x02,
+    Keyring = 0x02, Own;
     /// The next unreserved id.
-    Ids = 0x03,
+    Ids = 0x03, Terms;
     /// Progress of the leader's background jobs.
-    Job = 0x04,
+    Job = 0x04, Terms;
     /// `parent id ‖ index generation ‖ tag` → name and child ids.
-    Entry = 0x10,
+    Entry = 0x10, Terms;
     /// A secret's head: labels, tags, retention.
-    Secret = 0x11,
+    Secret = 0x11, Terms;
     /// `secret id ‖ version` → what is known of a version, without its value.
-    Version = 0x12,
+    Version = 0x12, Terms;
     /// `secret id ‖ version` → the value.
-    Value = 0x13,
+    Value = 0x13, DataKey;
     /// `secret id ‖ version` → the version's data key, wrapped for its regions.
-    Wrap = 0x14,
+    Wrap = 0x14, Terms;
     /// Deleted secrets, by time of destruction.
-    Deleted = 0x15,
+    Deleted = 0x15, Terms;
     /// Index of secrets by tag.
-    Tag = 0x16,
+    Tag = 0x16, Terms;
     /// A folder's head: its parent and name.
-    Folder = 0x17,
+    Folder = 0x17, Terms;
     /// What is due when: calendar, blinded time bucket, id.
-    Due = 0x18,
+    Due = 0x18, Terms;
     /// Sessions, by hash of their token.
-    Session = 0x20,
+    Session = 0x20, Terms;
     /// Outcomes of writes that have no head record, by ten-minute bucket.
-    Outcome = 0x21,
+    Outcome = 0x21, Terms;
     /// Guarded: principals (users, groups, roles, policies, attachments share collection 8).
-    Principal = 0x80,
+    Principal = 0x80, Terms;
 }
 
 impl Kind {
     /// Kinds whose records are documents under the shared or the voter record key, or wrapped data keys: what a
-    /// new term of the keyring touches. Headers are clear, the keyring seals itself, values never change.
-    pub const UNDER_TERMS: [Self; 13] = [
-        Self::Ids,
-        Self::Job,
-        Self::Entry,
-        Self::Secret,
-        Self::Version,
-        Self::Wrap,
-        Self::Deleted,
-        Self::Tag,
-        Self::Folder,
-        Self::Due,
-        Self::Session,
-        Self::Outcome,
-        Self::Principal,
-    ];
+    /// new term of the keyring touches.
+    pub fn under_terms() -> impl Iterator<Item = Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|kind| kind.sealed_by() == SealedBy::Terms)
+    }
 }
 
 /// An ordered, opaque record key of 7 to [`MAX_KEY_BYTES`] bytes.

@@ -212,10 +212,7 @@ pub fn rewrap(
 /// Whether a record opens under the keyring: `None` for records that are not under its terms (clear headers,
 /// the keyring itself, and values, whose data keys are the wraps).
 pub fn opens(keys: &Keyring, key: &Key, sealed: &[u8]) -> Option<bool> {
-    if !Kind::UNDER_TERMS
-        .iter()
-        .any(|kind| *kind as u8 == key.kind_byte())
-    {
+    if !Kind::under_terms().any(|kind| kind as u8 == key.kind_byte()) {
         return None;
     }
     if key.kind_byte() == Kind::Wrap as u8 {

@@ -245,14 +245,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let connection = schema::create(&dir.path().join("state.db")).unwrap();
         let key = Key::new(Kind::Entry, &[b"a"]);
-        let payloads = || -> Vec<(i64, i64)> {
+        let payloads = || -> Vec<(u64, usize)> {
             let mut all = connection
                 .prepare("SELECT id, length(sealed) FROM payloads ORDER BY id")
                 .unwrap();
             let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
             rows.unwrap().map(Result::unwrap).collect()
         };
-        let mut write = |sequence: u64, length: usize| {
+        let write = |sequence: u64, length: usize| {
             let revision = Revision { term: 1, sequence };
             let sealed = vec![u8::try_from(sequence).unwrap(); length];
             let row = digest(&key, revision, &sealed);
@@ -266,12 +266,12 @@ mod tests {
         put(&connection, &other, Revision::ZERO, &[0; 300], &[0; 32]).unwrap();
         for (sequence, length) in [(2, INLINE + 1), (3, 9000), (4, INLINE + 2)] {
             assert!(write(sequence, length).is_some());
-            assert_eq!(payloads(), [(1, length as i64), (2, 300)]);
+            assert_eq!(payloads(), [(1, length), (2, 300)]);
         }
         write(5, INLINE);
         assert_eq!(payloads(), [(2, 300)]);
         write(6, INLINE + 1);
-        assert_eq!(payloads(), [(2, 300), (3, INLINE as i64 + 1)]);
+        assert_eq!(payloads(), [(2, 300), (3, INLINE + 1)]);
         delete(&connection, &key).unwrap();
         assert_eq!(payloads(), [(2, 300)]);
     }

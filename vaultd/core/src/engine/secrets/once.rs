@@ -74,9 +74,10 @@ pub(super) fn replay<R: for<'b> Decode<'b, ()>>(
         return found.answer(once).map(Some);
     }
     let now = tx.now();
-    let (from, until) = head.map_or((now, now.saturating_add(KEEP)), |head| {
-        (head.spilled_from.max(now), head.spilled_until)
-    });
+    let (from, until) = head.map_or_else(
+        || (now, now.saturating_add(KEEP)),
+        |head| (head.spilled_from.max(now), head.spilled_until),
+    );
     if until <= now {
         return Ok(None);
     }

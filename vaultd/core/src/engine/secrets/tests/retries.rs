@@ -126,7 +126,10 @@ fn a_steady_stream_of_puts_is_remembered_for_ten_minutes_and_no_more_than_twenty
     let mut puts = Vec::new();
     for n in 0..300u16 {
         world.now += 7_000;
-        let (id, digest) = (u8::try_from(n % 250).unwrap(), (n / 250) as u8);
+        let (id, digest) = (
+            u8::try_from(n % 250).unwrap(),
+            u8::try_from(n / 250).unwrap(),
+        );
         puts.push((
             world.now,
             id,
