@@ -8,6 +8,7 @@
 mod action;
 mod grant;
 mod login;
+pub mod policy;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Which characters never occur in a name: those that a reader cannot see, or that reorder what he sees.
 
 /// Whether a character is a control, a bidirectional control, a line separator or has no width.
-pub(super) fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'

@@ -8,6 +8,7 @@ mod glob;
 mod path;
 mod text;
 
+pub(crate) use character::is_hidden;
 pub use glob::{Glob, GlobError, Threads};
 pub use path::{
     FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES, MAX_SEGMENTS, PathError, SecretPath,

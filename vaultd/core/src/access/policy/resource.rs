@@ -1,0 +1,99 @@
+//! What policies call the things that requests are about: one canonical text for each.
+//!
+//! | resource | text |
+//! |---|---|
+//! | a secret | `secret:db/password` |
+//! | a folder | `secret:db/`, the root `secret:`: what all texts of its secrets and folders begin with |
+//! | the caller's own | `caller:self` |
+//! | node, cluster, keys, backups | `system:vault` |
+//!
+//! No secret's path ends in `/`, so the text of a folder is none of a secret; and `secret:db/*` means the
+//! folder `db` with all in it, listings included, without a second word.
+
+use super::{
+    super::Resource,
+    template::{Piece, Template, TemplateError, Variables, Wildcards},
+};
+use crate::name::is_hidden;
+
+/// The kinds of resources. A kind may be named by policies before anything of the kind exists.
+pub(super) const KINDS: [&str; 9] = [
+    "secret", "user", "group", "role", "service", "policy", "session", "caller", "system",
+];
+
+/// Longest pattern, in bytes.
+const MAX_BYTES: usize = 2048;
+
+/// The canonical text of a resource.
+pub fn resource_name(resource: &Resource) -> Box<str> {
+    match resource {
+        Resource::Secret(path) => format!("secret:{path}").into(),
+        Resource::Folder(path) if path.is_root() => "secret:".into(),
+        Resource::Folder(path) => format!("secret:{path}/").into(),
+        Resource::Own => "caller:self".into(),
+        Resource::System => "system:vault".into(),
+    }
+}
+
+/// Why a text is not a pattern for resources.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum ResourceError {
+    #[error("a resource is `kind:path`, or `*`")]
+    NoKind,
+    #[error("`{0}` is no kind of resource; there are {kinds}", kinds = KINDS.join(", "))]
+    Kind(String),
+    #[error("the kind of a resource is written out: only `*` alone is of every kind")]
+    WildKind,
+    #[error("a resource has at most {MAX_BYTES} bytes")]
+    TooLong,
+    #[error("a resource has no control, bidirectional or zero-width characters")]
+    Hidden,
+    #[error("a resource is in unicode normal form c")]
+    NotNormalised,
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
+/// The pattern that a document writes.
+pub(super) fn parse(text: &str, variables: Variables) -> Result<Template, ResourceError> {
+    if text.len() > MAX_BYTES {
+        return Err(ResourceError::TooLong);
+    }
+    if text.chars().any(is_hidden) {
+        return Err(ResourceError::Hidden);
+    }
+    if !unicode_normalization::is_nfc(text) {
+        return Err(ResourceError::NotNormalised);
+    }
+    if text != "*" {
+        let (kind, _) = text.split_once(':').ok_or(ResourceError::NoKind)?;
+        if kind.contains(['*', '?', '$']) {
+            return Err(ResourceError::WildKind);
+        }
+        if !KINDS.contains(&kind) {
+            return Err(ResourceError::Kind(kind.to_owned()));
+        }
+    }
+    Ok(Template::parse(text, Wildcards::On, variables)?)
+}
+
+/// Whether no resource can ever have a name that the pattern means, as far as its literal parts tell.
+pub(super) fn is_impossible(pattern: &Template) -> bool {
+    let Some(Piece::Text(beginning)) = pattern.pieces().first() else {
+        return false;
+    };
+    let path = beginning.split_once(':').map_or("", |(_, path)| path);
+    let dots = |segment: &str| segment == "." || segment == "..";
+    // The last segment of the beginning may go on; those before it may not.
+    let mut whole = path.split('/');
+    let last = whole.next_back();
+    let alone = pattern.pieces().len() == 1;
+    let texts = pattern.pieces().iter().filter_map(|piece| match piece {
+        Piece::Text(text) => Some(text),
+        Piece::One | Piece::Many | Piece::Variable(_) => None,
+    });
+    path.starts_with('/')
+        || texts.into_iter().any(|text| text.contains("//"))
+        || whole.any(dots)
+        || (alone && last.is_some_and(dots))
+}
