@@ -160,6 +160,17 @@ impl PrincipalKind {
     }
 }
 
+impl Statement {
+    /// Whether both say the same, whatever they are called.
+    pub(super) fn says_what(&self, other: &Self) -> bool {
+        self.effect == other.effect
+            && self.actions == other.actions
+            && self.resources == other.resources
+            && self.principals == other.principals
+            && self.conditions == other.conditions
+    }
+}
+
 impl ActionPattern {
     /// Whether the action is meant, case aside.
     pub(super) fn matches(&self, action: Action) -> bool {

@@ -75,15 +75,16 @@ impl Key {
                 .find(|(known, _)| known.eq_ignore_ascii_case(name));
             return known.map(|(_, key)| key.clone()).ok_or(KeyError::Unknown);
         };
-        let constructors: [(&str, fn(TagKey) -> Self); 3] = [
-            ("PrincipalTag", Self::PrincipalTag),
-            ("ResourceTag", Self::ResourceTag),
-            ("RequestTag", Self::RequestTag),
-        ];
-        let (_, make) = constructors
-            .into_iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(tagged))
-            .ok_or(KeyError::Unknown)?;
+        let is = |known: &str| tagged.eq_ignore_ascii_case(known);
+        let make: fn(TagKey) -> Self = if is("PrincipalTag") {
+            Self::PrincipalTag
+        } else if is("ResourceTag") {
+            Self::ResourceTag
+        } else if is("RequestTag") {
+            Self::RequestTag
+        } else {
+            return Err(KeyError::Unknown);
+        };
         TagKey::try_from(tag).map(make).map_err(|_| KeyError::Tag)
     }
 
@@ -166,14 +167,17 @@ impl Type {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("vault:")?;
-        match self {
-            Self::PrincipalTag(tag) => write!(f, "PrincipalTag/{tag}"),
-            Self::ResourceTag(tag) => write!(f, "ResourceTag/{tag}"),
-            Self::RequestTag(tag) => write!(f, "RequestTag/{tag}"),
-            plain => PLAIN
-                .iter()
-                .find(|(_, key)| key == plain)
-                .map_or(Ok(()), |(name, _)| f.write_str(name)),
+        let plain = PLAIN.iter().find(|(_, key)| key == self);
+        f.write_str(plain.map_or("", |(name, _)| name))?;
+        if let Self::PrincipalTag(tag) = self {
+            write!(f, "PrincipalTag/{tag}")?;
         }
+        if let Self::ResourceTag(tag) = self {
+            write!(f, "ResourceTag/{tag}")?;
+        }
+        if let Self::RequestTag(tag) = self {
+            write!(f, "RequestTag/{tag}")?;
+        }
+        Ok(())
     }
 }

@@ -8,13 +8,18 @@
 //! | `json`, `error` | text to tree, with the place of everything |
 //! | `document`, `parse`, `render` | tree to document and back |
 //! | `template`, `resource` | wildcards and variables; what resources are called |
+//! | `warning` | what a document says and its author may not mean |
+//! | `compiled`, `evaluate` | policies ready to decide, and the order of layers |
 //! | `key`, `operator`, `value`, `condition`, `request` | conditions, and what they ask |
 
+mod compiled;
 mod condition;
 mod document;
 mod error;
+mod evaluate;
 mod json;
 mod key;
+pub mod measure;
 mod operator;
 mod parse;
 mod render;
@@ -23,8 +28,15 @@ mod resource;
 mod template;
 mod value;
 mod verdict;
+mod warning;
 
+#[cfg(test)]
+mod tests;
+
+pub use compiled::Compiled;
 pub use document::{Document, Effect, Kind, PrincipalKind, Statement};
 pub use error::PolicyError;
+pub use evaluate::{Certainty, Deciding, Decision, Layer, Layers, ResourceLayer, evaluate};
 pub use request::{Context, Request, Tags, Who};
 pub use resource::resource_name;
+pub use warning::{Code, Warning};

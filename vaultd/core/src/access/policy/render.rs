@@ -137,8 +137,8 @@ fn texts(
     f: &mut fmt::Formatter<'_>,
     mut texts: impl ExactSizeIterator<Item = String>,
 ) -> fmt::Result {
-    let single = texts.len() == 1;
-    if let (true, Some(text)) = (single, texts.next()) {
+    let single = if texts.len() == 1 { texts.next() } else { None };
+    if let Some(text) = single {
         return write!(f, "{}", Quoted(&text));
     }
     f.write_char('[')?;

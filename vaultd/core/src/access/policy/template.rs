@@ -129,6 +129,17 @@ impl Template {
         }
     }
 
+    /// Whether the whole text is meant, by a template without variables.
+    pub(super) fn covers_text(&self, text: &str) -> bool {
+        struct Nothing;
+        impl Resolve for Nothing {
+            fn resolve(&self, _: &Key) -> Option<&str> {
+                None
+            }
+        }
+        self.matches(text, &Nothing) == Verdict::Yes
+    }
+
     /// Whether the whole text is meant, case aside. Wildcards are not looked for.
     pub(super) fn equals_ignore_case(&self, text: &str, values: &impl Resolve) -> Verdict {
         match usable(&self.pieces, values) {
@@ -166,11 +177,6 @@ impl Fields {
             text: text.into(),
             fields,
         })
-    }
-
-    /// As the document has it.
-    pub(super) fn as_str(&self) -> &str {
-        &self.text
     }
 
     pub(super) fn variables(&self) -> impl Iterator<Item = &Variable> {

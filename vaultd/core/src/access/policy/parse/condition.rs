@@ -1,6 +1,6 @@
 //! `Condition` blocks: known operators over known keys with values of the right form.
 
-use super::{Fault, Variables};
+use super::{Fault, Variables, short};
 use crate::access::policy::{
     condition::{Condition, Operand, Wanted},
     error::Spot,
@@ -18,7 +18,7 @@ pub(super) fn block(node: Node, variables: Variables) -> Result<Vec<Condition>, 
             .ok_or_else(|| Fault::new(word.spot, format!("`{}` is no operator", word.text)))?;
         let first = found.len();
         for (name, values) in object(keys, "an operator has an object of keys")? {
-            let condition = self::condition(operator, &name, &values, variables)?;
+            let condition = condition(operator, &name, &values, variables)?;
             // `aws:SourceIp` and `vault:SourceIp` are one key.
             let twice = found
                 .iter()
@@ -37,9 +37,14 @@ pub(super) fn block(node: Node, variables: Variables) -> Result<Vec<Condition>, 
 }
 
 fn object(node: Node, shape: &str) -> Result<Vec<(Word, Node)>, Fault> {
-    match node.value {
-        Value::Object(entries) if !entries.is_empty() => Ok(entries),
-        _ => Err(Fault::new(node.spot, format!("{shape}, and not empty"))),
+    let wrong = || Fault::new(node.spot, format!("{shape}, and not empty"));
+    let Value::Object(entries) = node.value else {
+        return Err(wrong());
+    };
+    if entries.is_empty() {
+        Err(wrong())
+    } else {
+        Ok(entries)
     }
 }
 
@@ -115,13 +120,14 @@ fn wanted(
     text: &str,
     variables: Variables,
 ) -> Result<Wanted, Fault> {
-    let wrong = |what: &str| Fault::new(spot, format!("`{text}` {what}"));
+    let wrong = |what: &str| Fault::new(spot, format!("`{}` {what}", short(text)));
     let template = |error: TemplateError| wrong(&format!(": {error}"));
     let operand = match operator.base.family {
         Family::Text => {
-            let wildcards = match operator.base.relation {
-                Relation::Like => Wildcards::On,
-                _ => Wildcards::Off,
+            let wildcards = if operator.base.relation == Relation::Like {
+                Wildcards::On
+            } else {
+                Wildcards::Off
             };
             Operand::Text(Template::parse(text, wildcards, variables).map_err(template)?)
         }

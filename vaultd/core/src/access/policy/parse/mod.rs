@@ -15,21 +15,26 @@ use super::{
     json::{self, Node, Value, Word},
     resource,
     template::Variables,
+    warning::{self, Warning},
 };
 use crate::{access::Action, name::is_hidden};
 
 /// Longest `Sid`, `Id` and pattern of actions.
 const MAX_WORD: usize = 128;
+/// Longest quotation in a message, in characters.
+const MAX_QUOTED: usize = 80;
 
 impl Document {
-    /// Reads a document.
+    /// Reads a document, and what of it its author may not mean.
     ///
     /// # Errors
     /// The first thing that is not a policy of this kind, with its line and column.
-    pub fn parse(text: &str, kind: Kind) -> Result<Self, PolicyError> {
+    pub fn parse(text: &str, kind: Kind) -> Result<(Self, Vec<Warning>), PolicyError> {
         let tree = json::read(text)?;
-        document(tree, kind)
-            .map_err(|fault| PolicyError::new(fault.spot.place(text), &fault.message))
+        let document = document(tree, kind)
+            .map_err(|fault| PolicyError::new(fault.spot.place(text), &fault.message))?;
+        let warnings = warning::of(&document, text);
+        Ok((document, warnings))
     }
 }
 
@@ -63,12 +68,14 @@ fn document(tree: Node, kind: Kind) -> Result<Document, Fault> {
             return Err(Fault::new(spot, "a policy has at least one statement"));
         }
         Value::List(nodes) => nodes,
-        _ => vec![node],
+        Value::Null | Value::Flag(_) | Value::Number(_) | Value::Text(_) | Value::Object(_) => {
+            vec![node]
+        }
     };
     let mut statements: Vec<Statement> = Vec::with_capacity(nodes.len());
     let mut sids = BTreeSet::new();
     for node in nodes {
-        let (statement, at) = self::statement(node, kind, version.variables())?;
+        let (statement, at) = statement(node, kind, version.variables())?;
         if let Some(sid) = &statement.sid
             && !sids.insert(sid.clone())
         {
@@ -247,7 +254,7 @@ fn action(spot: Spot, text: &str) -> Result<ActionPattern, Fault> {
         let near = Action::ALL.iter().map(|action| action.name());
         return Err(Fault::new(
             spot,
-            format!("`{text}` is no action{}", hint(text, near)),
+            format!("`{}` is no action{}", short(text), hint(text, near)),
         ));
     };
     if !text.contains(['*', '?']) {
@@ -259,7 +266,7 @@ fn action(spot: Spot, text: &str) -> Result<ActionPattern, Fault> {
 fn resource(spot: Spot, text: &str, variables: Variables) -> Result<ResourcePattern, Fault> {
     resource::parse(text, variables)
         .map(|template| ResourcePattern { spot, template })
-        .map_err(|error| Fault::new(spot, format!("`{text}`: {error}")))
+        .map_err(|error| Fault::new(spot, format!("`{}`: {error}", short(text))))
 }
 
 /// A list under `Thing` or `NotThing`.
@@ -288,9 +295,10 @@ fn sense(word: &Word) -> Sense {
 }
 
 fn text<'n>(node: &'n Node, what: &str) -> Result<&'n str, Fault> {
-    match &node.value {
-        Value::Text(text) => Ok(text),
-        _ => Err(Fault::new(node.spot, format!("{what} is a text"))),
+    if let Value::Text(text) = &node.value {
+        Ok(text)
+    } else {
+        Err(Fault::new(node.spot, format!("{what} is a text")))
     }
 }
 
@@ -305,7 +313,9 @@ fn texts<'n>(node: &'n Node, what: &str) -> Result<Vec<(Spot, &'n str)>, Fault> 
             ));
         }
         Value::List(nodes) => nodes,
-        _ => single,
+        Value::Null | Value::Flag(_) | Value::Number(_) | Value::Text(_) | Value::Object(_) => {
+            single
+        }
     };
     nodes
         .iter()
@@ -316,6 +326,14 @@ fn texts<'n>(node: &'n Node, what: &str) -> Result<Vec<(Spot, &'n str)>, Fault> 
 fn unknown(word: &Word, place: &str, known: &[&str]) -> Fault {
     let hint = hint(&word.text, known.iter().copied());
     Fault::new(word.spot, format!("{place} has no `{}`{hint}", word.text))
+}
+
+/// What is quoted from a document.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTED) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// What was probably meant: the same but for case or a plural.

@@ -1,6 +1,6 @@
 //! Whom a statement is about: `*`, or `{"Vault": ["user:alice", "role:deploy", "session:deploy/alice"]}`.
 
-use super::{sense, texts};
+use super::{sense, short, texts};
 use crate::{
     access::policy::{
         document::{Listed, Principal, PrincipalKind, PrincipalName},
@@ -43,7 +43,7 @@ fn one(spot: Spot, text: &str) -> Result<Principal, Fault> {
     if text == "*" {
         return Ok(Principal::Anyone);
     }
-    let wrong = |why: &str| Fault::new(spot, format!("`{text}` is no principal: {why}"));
+    let wrong = |why: &str| Fault::new(spot, format!("`{}` is no principal: {why}", short(text)));
     let (kind, rest) = text
         .split_once(':')
         .ok_or_else(|| wrong("write `user:…`, `service:…`, `role:…` or `session:role/name`"))?;
