@@ -10,8 +10,10 @@
 //! | `template`, `resource` | wildcards and variables; what resources are called |
 //! | `warning` | what a document says and its author may not mean |
 //! | `compiled`, `evaluate` | policies ready to decide, and the order of layers |
+//! | `analysis` | what a new document allows beyond an old one; what changed |
 //! | `key`, `operator`, `value`, `condition`, `request` | conditions, and what they ask |
 
+mod analysis;
 mod compiled;
 mod condition;
 mod document;
@@ -33,6 +35,7 @@ mod warning;
 #[cfg(test)]
 mod tests;
 
+pub use analysis::{Change, Example, NewAccess, check_no_new_access, diff};
 pub use compiled::Compiled;
 pub use document::{Document, Effect, Kind, PrincipalKind, Statement};
 pub use error::PolicyError;

@@ -1,6 +1,7 @@
 //! The language from its texts: documents, operators, layers, and agreement with a slow reference.
 
 mod agreement;
+mod comparison;
 mod documents;
 mod layers;
 mod operators;
