@@ -245,7 +245,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let connection = schema::create(&dir.path().join("state.db")).unwrap();
         let key = Key::new(Kind::Entry, &[b"a"]);
-        let payloads = || -> Vec<(u64, usize)> {
+        let bytes = |length: usize| i64::try_from(length).unwrap();
+        let payloads = || -> Vec<(i64, i64)> {
             let mut all = connection
                 .prepare("SELECT id, length(sealed) FROM payloads ORDER BY id")
                 .unwrap();
@@ -266,12 +267,12 @@ mod tests {
         put(&connection, &other, Revision::ZERO, &[0; 300], &[0; 32]).unwrap();
         for (sequence, length) in [(2, INLINE + 1), (3, 9000), (4, INLINE + 2)] {
             assert!(write(sequence, length).is_some());
-            assert_eq!(payloads(), [(1, length), (2, 300)]);
+            assert_eq!(payloads(), [(1, bytes(length)), (2, 300)]);
         }
         write(5, INLINE);
         assert_eq!(payloads(), [(2, 300)]);
         write(6, INLINE + 1);
-        assert_eq!(payloads(), [(2, 300), (3, INLINE + 1)]);
+        assert_eq!(payloads(), [(2, 300), (3, bytes(INLINE + 1))]);
         delete(&connection, &key).unwrap();
         assert_eq!(payloads(), [(2, 300)]);
     }
