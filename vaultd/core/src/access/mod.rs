@@ -12,6 +12,7 @@ pub mod policy;
 mod session;
 #[cfg(test)]
 mod tests;
+pub mod totp;
 
 pub use action::{Action, ActionGlob, ActionGlobError};
 pub use grant::{Denied, Grant, Resource, WrongGrant, authorise};

@@ -164,10 +164,44 @@ texts! {
     TokenText
     /// The one-time code that lets a vault be initialised over the network.
     SetupCode
+    /// An authenticator's seed with what an app needs beside it: shown once.
+    EnrolmentUri
+    /// What gets someone in who has lost his authenticator, as he sees it.
+    RecoveryCode
+    /// What an administrator hands to someone, for one purpose, as he sees it.
+    OneTimeCode
 }
 
 /// An opened value or record.
 pub struct Plaintext(Wiped);
+
+/// The seed of an authenticator: who has it computes every code.
+pub struct Seed(Wiped);
+
+impl Seed {
+    /// Draws a fresh one of `length` bytes.
+    pub(crate) fn make(length: usize, entropy: &mut dyn Entropy) -> Self {
+        let mut bytes = Wiped(vec![0; length].into_boxed_slice());
+        entropy.fill(&mut bytes.0);
+        Self(bytes)
+    }
+
+    /// Takes a copy of the bytes.
+    pub fn copy_of(bytes: &[u8]) -> Self {
+        Self(Wiped(bytes.into()))
+    }
+
+    /// The bytes; say in an `EXPOSE` line where they go.
+    pub fn expose(&self) -> &[u8] {
+        &self.0.0
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
 
 /// Bytes that are zeroed on drop. `Zeroizing<Box<[u8]>>` does the same a byte at a time, which takes
 /// longer than opening the envelope did.
@@ -274,7 +308,7 @@ mod tests {
 
     lacks! {
         RootKey WrappingKey RecordKey IndexKey Kek Dek AuditKey LogSigningKey SealKey TokenSecret
-        Passphrase Share TokenText SetupCode Plaintext
+        Passphrase Share TokenText SetupCode EnrolmentUri RecoveryCode OneTimeCode Plaintext Seed
     }
 
     #[test]
@@ -286,6 +320,7 @@ mod tests {
             "Plaintext(..)"
         );
         assert_eq!(format!("{:?}", Share::copy_of("canary")), "Share(..)");
+        assert_eq!(format!("{:?}", Seed::copy_of(b"canary")), "Seed(..)");
     }
 
     #[test]

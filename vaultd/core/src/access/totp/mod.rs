@@ -1,0 +1,7 @@
+//! Second factors: codes that change every thirty seconds (RFC 6238).
+
+mod code;
+mod generate;
+
+pub use code::{Code, CodeError, Digits};
+pub use generate::{Algorithm, Parameters, STEP_SECONDS};
