@@ -9,6 +9,9 @@ mod action;
 mod grant;
 mod login;
 pub mod policy;
+#[cfg(test)]
+mod model;
+pub mod onetime;
 mod session;
 #[cfg(test)]
 mod tests;

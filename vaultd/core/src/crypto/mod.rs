@@ -25,6 +25,7 @@ pub mod sign;
 pub mod slots;
 pub mod tag;
 pub mod token;
+pub mod typed;
 pub mod unseal;
 pub mod wrap;
 

@@ -79,6 +79,20 @@ kinds! {
     Session = 0x20, Terms;
     /// Outcomes of writes that have no head record, by ten-minute bucket.
     Outcome = 0x21, Terms;
+    /// A user's password hash. Not guarded: it is made anew at login.
+    Password = 0x22, Terms;
+    /// Failed logins: `0 ‖ bucket` of all names from new places, `1 ‖ user id` from places known of him.
+    Failures = 0x23, Terms;
+    /// Password policies: 0 the vault's, else the group's id.
+    PasswordPolicy = 0x24, Terms;
+    /// A user's authenticators: names and states, no seeds.
+    Factors = 0x30, Terms;
+    /// `user ‖ authenticator` → its seed and the last code that it was accepted with.
+    Authenticator = 0x31, Terms;
+    /// A user's recovery codes, hashed.
+    Recovery = 0x32, Terms;
+    /// `user ‖ purpose` → a one-time code, hashed.
+    OneTime = 0x33, Terms;
     /// Guarded: principals (users, groups, roles, policies, attachments share collection 8).
     Principal = 0x80, Terms;
 }
