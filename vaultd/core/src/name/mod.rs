@@ -14,5 +14,6 @@ pub use path::{
     FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES, MAX_SEGMENTS, PathError, SecretPath,
 };
 pub use text::{
-    Description, FieldName, Label, MetaKey, MetaValue, NameError, Note, TagKey, TagValue,
+    AuthenticatorName, Description, FieldName, Label, MetaKey, MetaValue, NameError, Note, TagKey,
+    TagValue,
 };

@@ -100,6 +100,11 @@ text!(
     }
 );
 text!(
+    /// What its owner calls an authenticator: 1 to 64 visible characters.
+    AuthenticatorName,
+    |text| visible(text, 1, 64)
+);
+text!(
     /// The key of a tag: 1 to 128 visible characters.
     TagKey,
     |text| visible(text, 1, 128)

@@ -71,12 +71,12 @@ pub struct Parameters {
 
 impl Parameters {
     /// Draws a seed for such codes.
-    pub fn make_seed(&self, entropy: &mut dyn Entropy) -> Seed {
+    pub fn make_seed(self, entropy: &mut dyn Entropy) -> Seed {
         Seed::make(self.algorithm.seed_bytes(), entropy)
     }
 
     /// Whether the seed is as long as the algorithm wants it. `totp-rs` would take an empty one.
-    pub(super) fn fit(&self, seed: &Seed) -> bool {
+    pub(super) fn fit(self, seed: &Seed) -> bool {
         // EXPOSE: its length only
         seed.expose().len() == self.algorithm.seed_bytes()
     }
@@ -84,7 +84,7 @@ impl Parameters {
     /// The steps of `range` at which the authenticator shows this code: none for a code of another length,
     /// or a seed of one.
     pub(super) fn steps(
-        &self,
+        self,
         seed: &Seed,
         code: &Code,
         range: std::ops::RangeInclusive<u64>,
@@ -101,7 +101,7 @@ impl Parameters {
         range.filter(shows).collect()
     }
 
-    fn totp(&self, seed: &Seed) -> Totp {
+    fn totp(self, seed: &Seed) -> Totp {
         Builder::new()
             .with_algorithm(self.algorithm.into())
             .with_digits(self.digits.count())
@@ -114,7 +114,7 @@ impl Parameters {
 
     /// The code that an authenticator shows at a step.
     #[cfg(test)]
-    pub(super) fn code(&self, seed: &Seed, step: u64) -> String {
+    pub(super) fn code(self, seed: &Seed, step: u64) -> String {
         self.totp(seed).generate(step * STEP_SECONDS).to_string()
     }
 }
@@ -161,27 +161,27 @@ mod tests {
             (59, 0x1, ["94287082", "46119246", "90693936"]),
             (
                 1_111_111_109,
-                0x23523EC,
+                0x0235_23EC,
                 ["07081804", "68084774", "25091201"],
             ),
             (
                 1_111_111_111,
-                0x23523ED,
+                0x0235_23ED,
                 ["14050471", "67062674", "99943326"],
             ),
             (
                 1_234_567_890,
-                0x273EF07,
+                0x0273_EF07,
                 ["89005924", "91819424", "93441116"],
             ),
             (
                 2_000_000_000,
-                0x3F940AA,
+                0x03F9_40AA,
                 ["69279037", "90698825", "38618901"],
             ),
             (
                 20_000_000_000,
-                0x27BC86AA,
+                0x27BC_86AA,
                 ["65353130", "77737706", "47863826"],
             ),
         ];
