@@ -12,6 +12,7 @@ pub mod policy;
 #[cfg(test)]
 mod model;
 pub mod onetime;
+pub mod recovery;
 mod session;
 #[cfg(test)]
 mod tests;
