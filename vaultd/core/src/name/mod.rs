@@ -1,12 +1,13 @@
 //! Names: paths, fields, labels, tags, globs, each with one canonical form.
 //!
 //! A name is built once, at the edge, and refused otherwise, never repaired: so policy, look-up, index
-//! and audit always speak of the same thing. Fields are private; whoever holds a value holds a valid one.
+//! and audit always speak of the same thing. Names of users and what belongs to them are lower-cased as RFC 8265 says. Fields are private; whoever holds a value holds a valid one.
 
 mod character;
 mod glob;
 mod path;
 mod text;
+mod user;
 
 pub(crate) use character::is_hidden;
 pub use glob::{Glob, GlobError, Threads};
@@ -16,4 +17,7 @@ pub use path::{
 pub use text::{
     AuthenticatorName, Description, FieldName, Label, MetaKey, MetaValue, NameError, Note, TagKey,
     TagValue,
+};
+pub use user::{
+    GroupName, MAX_NAME_CHARACTERS, PolicyName, RoleName, ServiceName, UserName, UserNameError,
 };
