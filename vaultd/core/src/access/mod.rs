@@ -13,6 +13,7 @@ pub mod policy;
 mod model;
 pub mod onetime;
 pub mod recovery;
+pub mod password;
 mod session;
 #[cfg(test)]
 mod tests;
