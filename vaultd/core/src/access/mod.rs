@@ -7,6 +7,7 @@
 
 mod action;
 mod grant;
+pub mod lockout;
 mod login;
 pub mod policy;
 #[cfg(test)]

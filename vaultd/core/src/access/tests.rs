@@ -17,17 +17,17 @@ use crate::{
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
-struct World {
-    state: Mem,
+pub(super) struct World {
+    pub(super) state: Mem,
     keys: Keyring,
     entropy: Seeded,
     ids: IdBlock,
-    now: u64,
+    pub(super) now: u64,
     sequence: u64,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut entropy = Seeded::new(3);
         let root = RootKey::make(&mut entropy);
         let keys = Keyring::make(&root, [5; 16], 1, &mut entropy, 1_000);
@@ -47,7 +47,7 @@ impl World {
     }
 
     /// Evaluates, and returns the transaction without applying it.
-    fn evaluate<R>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> R) -> (R, Transaction) {
+    pub(super) fn evaluate<R>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> R) -> (R, Transaction) {
         let mut tx = Tx::new(&self.state, &self.keys, self.now, &mut self.ids);
         let reply = f(&mut tx);
         (
@@ -58,7 +58,7 @@ impl World {
         )
     }
 
-    fn apply(&mut self, transaction: &Transaction) -> bool {
+    pub(super) fn apply(&mut self, transaction: &Transaction) -> bool {
         self.sequence += 1;
         self.state.apply(
             Revision {
@@ -69,7 +69,7 @@ impl World {
         )
     }
 
-    fn run<R>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> R) -> R {
+    pub(super) fn run<R>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> R) -> R {
         let (reply, transaction) = self.evaluate(f);
         assert!(self.apply(&transaction));
         reply
