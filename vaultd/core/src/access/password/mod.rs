@@ -1,11 +1,22 @@
-//! Passwords: what is one.
+//! Passwords: what is one, which are good enough, how they are hashed and kept.
 //!
 //! ```text
 //! text        what was typed, in the form that is hashed              RFC 8265 OpaqueString
+//! policy      what an administrator asks for                          SP 800-63B-4 by default
+//! check       a new password against it: every reason, never the text
 //! ```
+//! Order at login: the source's bucket in memory, a hashing slot, the counter ([`super::lockout::begin`]), the
+//! hash. Hashing is slow and happens between transactions, in a pool of its own.
 
+mod blocklist;
+mod check;
+mod policy;
+mod strength;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use blocklist::{Blocklist, TooManyWords};
+pub use check::{Context, Factors, Weakness, check};
+pub use policy::{Advice, Policy, PolicyError};
 pub use text::{MAX_BYTES, MAX_CHARACTERS, Password, PasswordError};

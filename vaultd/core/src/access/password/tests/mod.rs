@@ -1,3 +1,5 @@
 //! One file for each module.
 
+mod policy;
+mod quality;
 mod text;

@@ -1,0 +1,115 @@
+//! The fields of a password policy as documents and records have them, their defaults and their ranges.
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use super::PolicyError;
+
+/// SP 800-63B-4 §3.1.1.2: fewest characters when the password is all there is.
+const FLOOR_ALONE: u16 = 15;
+/// The same, when a second factor is asked for too.
+pub(in crate::access::password) const FLOOR_WITH_MFA: u16 = 8;
+const MAX_WORDS: usize = 1000;
+const MAX_WORD: usize = 128;
+
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are IAM's fields")]
+pub(super) struct Fields {
+    #[n(0)]
+    pub(super) minimum_password_length: u16,
+    #[n(1)]
+    pub(super) minimum_length_with_mfa: u16,
+    #[n(2)]
+    pub(super) minimum_strength: u8,
+    #[n(3)]
+    pub(super) minimum_strength_with_mfa: u8,
+    #[n(4)]
+    pub(super) require_symbols: bool,
+    #[n(5)]
+    pub(super) require_numbers: bool,
+    #[n(6)]
+    pub(super) require_uppercase_characters: bool,
+    #[n(7)]
+    pub(super) require_lowercase_characters: bool,
+    #[n(8)]
+    pub(super) allow_users_to_change_password: bool,
+    #[n(9)]
+    pub(super) max_password_age: u16,
+    #[n(10)]
+    pub(super) password_reuse_prevention: u8,
+    #[n(11)]
+    pub(super) hard_expiry: bool,
+    #[n(12)]
+    pub(super) blocked_passwords: Vec<String>,
+    #[n(13)]
+    pub(super) lockout_threshold: u16,
+    #[n(14)]
+    pub(super) lockout_delay_seconds: u32,
+    #[n(15)]
+    pub(super) lockout_delay_maximum_seconds: u32,
+    #[n(16)]
+    pub(super) lockout_forget_seconds: u32,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self {
+            minimum_password_length: FLOOR_ALONE,
+            minimum_length_with_mfa: FLOOR_WITH_MFA,
+            minimum_strength: 3,
+            // eight random characters are a 2, by zxcvbn's own scale
+            minimum_strength_with_mfa: 2,
+            require_symbols: false,
+            require_numbers: false,
+            require_uppercase_characters: false,
+            require_lowercase_characters: false,
+            allow_users_to_change_password: true,
+            max_password_age: 0,
+            password_reuse_prevention: 0,
+            hard_expiry: false,
+            blocked_passwords: Vec::new(),
+            lockout_threshold: 5,
+            lockout_delay_seconds: 30,
+            lockout_delay_maximum_seconds: 60 * 60,
+            lockout_forget_seconds: 24 * 60 * 60,
+        }
+    }
+}
+
+impl Fields {
+    /// Whether every number is in its range.
+    pub(super) fn ranges(&self) -> Result<(), PolicyError> {
+        let it = self;
+        let ceiling = it.lockout_delay_maximum_seconds;
+        #[rustfmt::skip]
+        let ranges: [(&'static str, u32, u32, u32); 10] = [
+            ("MinimumPasswordLength", it.minimum_password_length.into(), FLOOR_ALONE.into(), 128),
+            ("MinimumLengthWithMfa", it.minimum_length_with_mfa.into(), FLOOR_WITH_MFA.into(), 128),
+            ("MinimumStrength", it.minimum_strength.into(), 0, 4),
+            ("MinimumStrengthWithMfa", it.minimum_strength_with_mfa.into(), 0, 4),
+            ("MaxPasswordAge", it.max_password_age.into(), 0, 1095),
+            ("PasswordReusePrevention", it.password_reuse_prevention.into(), 0, 24),
+            // SP 800-63B-4 §3.2.2: at most 100 failures in a row
+            ("LockoutThreshold", it.lockout_threshold.into(), 1, 100),
+            ("LockoutDelaySeconds", it.lockout_delay_seconds, 1, 3600),
+            ("LockoutDelayMaximumSeconds", ceiling, it.lockout_delay_seconds.max(30), 24 * 3600),
+            ("LockoutForgetSeconds", it.lockout_forget_seconds, ceiling.max(3600), 30 * 24 * 3600),
+        ];
+        for (field, found, least, most) in ranges {
+            if !(least..=most).contains(&found) {
+                return Err(PolicyError::Range {
+                    field,
+                    least,
+                    most,
+                    found,
+                });
+            }
+        }
+        let long = |word: &String| word.is_empty() || word.chars().count() > MAX_WORD;
+        if self.blocked_passwords.len() > MAX_WORDS || self.blocked_passwords.iter().any(long) {
+            return Err(PolicyError::Words);
+        }
+        Ok(())
+    }
+}

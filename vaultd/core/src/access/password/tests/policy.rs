@@ -1,0 +1,182 @@
+//! Policies as documents: defaults, ranges, and what is refused.
+
+use super::super::*;
+use crate::access::lockout::Limits;
+
+fn policy(text: &str) -> Result<Policy, String> {
+    Policy::from_json(text).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_default_is_sp_800_63b_4() {
+    let policy = policy("{}").unwrap();
+    assert_eq!(policy, Policy::default());
+    assert_eq!(
+        (policy.minimum_length(), policy.minimum_length_with_mfa()),
+        (15, 8)
+    );
+    assert!(!policy.requires_symbols() && !policy.requires_numbers());
+    assert!(!policy.requires_uppercase() && !policy.requires_lowercase());
+    assert_eq!((policy.max_age_days(), policy.hard_expiry()), (None, false));
+    assert!(policy.allows_self_service());
+    let hour = 60 * 60 * 1000;
+    let limits = Limits {
+        threshold: 5,
+        first: 30_000,
+        longest: hour,
+        forget: 24 * hour,
+    };
+    assert_eq!(policy.limits(), limits);
+    assert_eq!(policy.advice(), []);
+}
+
+#[test]
+fn every_field_of_iam_is_understood() {
+    let policy = policy(
+        r#"{"MinimumPasswordLength": 20, "RequireSymbols": true, "RequireNumbers": true,
+            "RequireUppercaseCharacters": true, "RequireLowercaseCharacters": true,
+            "AllowUsersToChangePassword": false, "MaxPasswordAge": 90, "PasswordReusePrevention": 24,
+            "HardExpiry": true, "LockoutThreshold": 50, "MinimumStrength": 0}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        (
+            policy.minimum_length(),
+            policy.max_age_days(),
+            policy.reuse_prevention()
+        ),
+        (20, Some(90), 24)
+    );
+    assert!(policy.requires_symbols() && policy.requires_numbers() && policy.hard_expiry());
+    let said = policy.advice();
+    for advice in [
+        Advice::Composition,
+        Advice::Expiry,
+        Advice::HardExpiry,
+        Advice::Strength,
+        Advice::NoSelfService,
+        Advice::Lockout,
+    ] {
+        assert!(said.contains(&advice), "{advice:?}");
+    }
+    assert_eq!(Policy::from_json(&policy.to_json()).unwrap(), policy);
+}
+
+#[test]
+fn no_document_passes_the_floors() {
+    for (field, wrong) in [
+        ("MinimumPasswordLength", &[0_i64, 6, 8, 14, 129, 65535][..]),
+        ("MinimumLengthWithMfa", &[0, 6, 7, 129]),
+        ("MinimumStrength", &[5, 255]),
+        ("MinimumStrengthWithMfa", &[5]),
+        ("MaxPasswordAge", &[1096, 65535]),
+        ("PasswordReusePrevention", &[25, 255]),
+        ("LockoutThreshold", &[0, 101]),
+        ("LockoutDelaySeconds", &[0, 3601]),
+        ("LockoutDelayMaximumSeconds", &[0, 29, 86401]),
+        ("LockoutForgetSeconds", &[0, 3599, 2_592_001]),
+    ] {
+        for value in wrong {
+            let error = policy(&format!(r#"{{"{field}": {value}}}"#)).unwrap_err();
+            assert!(error.contains(field) && error.contains(" to "), "{error}");
+        }
+        for value in [
+            "-1",
+            "1.5",
+            "4294967296",
+            "\"20\"",
+            "null",
+            "true",
+            "[20]",
+            "{}",
+        ] {
+            assert!(
+                policy(&format!(r#"{{"{field}": {value}}}"#)).is_err(),
+                "{field} {value}"
+            );
+        }
+    }
+    assert!(policy(r#"{"LockoutDelaySeconds": 600, "LockoutDelayMaximumSeconds": 300}"#).is_err());
+    assert!(
+        policy(r#"{"LockoutDelayMaximumSeconds": 86400, "LockoutForgetSeconds": 3600}"#).is_err()
+    );
+}
+
+#[test]
+fn what_is_not_understood_is_refused_with_its_place() {
+    for text in [
+        "{",
+        "{}{}",
+        "{,}",
+        r#"{"minimumPasswordLength": 20}"#,
+        r#"{"MinimumPasswordLenght": 20}"#,
+        r#"{"ExpirePasswords": true}"#,
+        r#"{"RequireSymbols": 1}"#,
+        r#"{"RequireSymbols": "true"}"#,
+        r#"{"HardExpiry": null}"#,
+        r#"{"MaxPasswordAge": 1, "MaxPasswordAge": 0}"#,
+        r#"{"BlockedPasswords": "one"}"#,
+        r#"{"BlockedPasswords": [1]}"#,
+        "{\"HardExpiry\": true,}",
+    ] {
+        let error = policy(text).unwrap_err();
+        assert!(error.contains("line 1 column"), "{text}: {error}");
+    }
+    for text in [
+        "",
+        " ",
+        "null",
+        "[]",
+        "[20, 8]",
+        "15",
+        "not json",
+        &"[".repeat(100_000),
+    ] {
+        assert!(policy(text).unwrap_err().contains("JSON object"), "{text}");
+    }
+    assert!(
+        policy(&" ".repeat(256 * 1024 + 1))
+            .unwrap_err()
+            .contains("256 KiB")
+    );
+}
+
+#[test]
+fn blocked_passwords_are_bounded() {
+    let list = |words: Vec<String>| {
+        policy(&format!(
+            r#"{{"BlockedPasswords": {}}}"#,
+            serde_json::to_string(&words).unwrap()
+        ))
+    };
+    assert!(list(vec!["w".repeat(128); 1000]).is_ok());
+    assert!(list(vec!["w".to_owned(); 1001]).is_err());
+    assert!(list(vec!["w".repeat(129)]).is_err());
+    assert!(list(vec![String::new()]).is_err());
+}
+
+#[test]
+fn the_stricter_of_two_satisfies_both_in_either_order() {
+    let one = policy(r#"{"MinimumPasswordLength": 20, "MaxPasswordAge": 90, "BlockedPasswords": ["a", "b"], "AllowUsersToChangePassword": false}"#).unwrap();
+    let two = policy(r#"{"MinimumLengthWithMfa": 12, "MaxPasswordAge": 30, "RequireNumbers": true, "BlockedPasswords": ["b", "c"], "MinimumStrength": 4, "PasswordReusePrevention": 5, "LockoutThreshold": 50}"#).unwrap();
+    for both in [one.stricter(&two), two.stricter(&one)] {
+        assert_eq!(
+            (both.minimum_length(), both.minimum_length_with_mfa()),
+            (20, 12)
+        );
+        assert_eq!(
+            (both.max_age_days(), both.reuse_prevention()),
+            (Some(30), 5)
+        );
+        assert!(both.requires_numbers() && !both.allows_self_service());
+        assert_eq!((both.minimum_strength(), both.blocked().len()), (4, 3));
+    }
+    assert_eq!(
+        one.stricter(&two).limits().threshold,
+        5,
+        "lockout is the vault's"
+    );
+    let never = Policy::default();
+    assert_eq!(one.stricter(&never).max_age_days(), Some(90));
+    assert_eq!(never.stricter(&one).max_age_days(), Some(90));
+}

@@ -1,0 +1,258 @@
+//! Which new passwords pass: length in code points, lists, names, strength.
+
+use proptest::prelude::{any, prop_assert, proptest};
+
+use super::super::*;
+
+const STRONG: &str = "vq7 lantern Ozark plinth 40";
+
+struct Account<'a> {
+    factors: Factors,
+    words: &'a [&'a str],
+    list: Blocklist,
+}
+
+impl Account<'_> {
+    fn judge(&self, policy: &Policy, typed: &str) -> Vec<Weakness> {
+        let password = Password::try_from(typed).unwrap();
+        let context = Context {
+            factors: self.factors,
+            words: self.words,
+            blocklist: &self.list,
+        };
+        check(policy, &password, &context).err().unwrap_or_default()
+    }
+}
+
+fn account(factors: Factors) -> Account<'static> {
+    Account {
+        factors,
+        words: &["alice@example.com", "vaultd"],
+        list: Blocklist::default(),
+    }
+}
+
+fn judge(typed: &str) -> Vec<Weakness> {
+    account(Factors::Alone).judge(&Policy::default(), typed)
+}
+
+fn policy(text: &str) -> Policy {
+    Policy::from_json(text).unwrap()
+}
+
+#[test]
+fn good_passwords_pass() {
+    for typed in [
+        STRONG,
+        "grüne Tinte schwimmt oben",
+        "правильно лошадь скрепка",
+        "\u{1f600}x\u{2666}7kqz\u{e9}Wm2pLtv",
+        "qZ8#vLx2!mRt9&Kp",
+    ] {
+        assert_eq!(judge(typed), [], "{typed:?}");
+    }
+    let eight = account(Factors::WithMfa).judge(&Policy::default(), "xq7vkz2m");
+    assert_eq!(eight, [], "eight random characters beside a second factor");
+}
+
+#[test]
+fn fourteen_characters_are_too_few_alone_and_seven_with_a_second_factor() {
+    for (factors, least) in [(Factors::Alone, 15_u16), (Factors::WithMfa, 8)] {
+        let all = "xq7vkz2mjw4tbh9".chars().cycle();
+        for unit in ["", "\u{e9}", "\u{1f600}"] {
+            let typed: String = unit
+                .chars()
+                .chain(all.clone())
+                .take(usize::from(least) - 1)
+                .collect();
+            let found = account(factors).judge(&Policy::default(), &typed);
+            assert!(found.contains(&Weakness::TooShort { least }), "{typed:?}");
+            let found = account(factors).judge(&Policy::default(), &format!("{typed}u"));
+            assert_eq!(found, [], "{typed:?}");
+        }
+    }
+    // marks that compose do not make it longer
+    assert!(judge(&"e\u{301}".repeat(14)).contains(&Weakness::TooShort { least: 15 }));
+}
+
+#[test]
+fn listed_passwords_are_refused_in_every_spelling() {
+    let lax = policy(r#"{"MinimumStrength": 0, "MinimumStrengthWithMfa": 0}"#);
+    let account = account(Factors::WithMfa);
+    for typed in [
+        "password",
+        "PASSWORD",
+        "PassWord",
+        "ｐａｓｓｗｏｒｄ",
+        "12345678",
+        "qwertyuiop",
+        "baseball",
+        "iloveyou",
+        "unbelievable",
+        "drowssap",
+        "aaaaaaaa",
+        "abcdefghijk",
+    ] {
+        assert!(
+            account.judge(&lax, typed).contains(&Weakness::Common),
+            "{typed:?}"
+        );
+        assert!(
+            account
+                .judge(&Policy::default(), typed)
+                .contains(&Weakness::Common),
+            "{typed:?}"
+        );
+    }
+}
+
+#[test]
+fn the_administrators_lists_are_compared_whole_and_folded() {
+    let list =
+        Blocklist::from_lines("Winter Games Oslo 1952\n\n  Ünser Geheimnis ist groß \r\nx\n")
+            .unwrap();
+    assert_eq!(list.len(), 3);
+    let account = Account {
+        list,
+        ..account(Factors::Alone)
+    };
+    let policy = policy(r#"{"BlockedPasswords": ["Correct Horse Battery Staple"]}"#);
+    for typed in [
+        "winter games oslo 1952",
+        "WINTER GAMES OSLO 1952",
+        "u\u{308}nser geheimnis ist groß",
+        "correct horse battery staple",
+        "CORRECT HORSE BATTERY STAPLE",
+    ] {
+        assert_eq!(
+            account.judge(&policy, typed),
+            [Weakness::Blocked],
+            "{typed:?}"
+        );
+    }
+    for typed in [
+        "winter games oslo 1952 and more",
+        "my winter games oslo 1952",
+    ] {
+        assert_eq!(account.judge(&policy, typed), [], "{typed:?}");
+    }
+}
+
+#[test]
+fn names_do_not_count_towards_a_password() {
+    for typed in [
+        "alice alice alice",
+        "alice@example.com",
+        "Alice-Example-7421",
+        "vaultd!alice!2026",
+        "exampleALICEcom",
+    ] {
+        assert!(
+            judge(typed).contains(&Weakness::Context),
+            "{typed:?}: {:?}",
+            judge(typed)
+        );
+    }
+    for typed in ["malice towards none, ever", "alice likes 17 green kettles"] {
+        assert!(!judge(typed).contains(&Weakness::Context), "{typed:?}");
+    }
+    let nobody = Account {
+        words: &["", "x", "--", "ab"],
+        ..account(Factors::Alone)
+    };
+    assert_eq!(nobody.judge(&Policy::default(), STRONG), []);
+}
+
+#[test]
+fn guessable_passwords_are_refused_and_said_to_be() {
+    for typed in [
+        "passwordpassword",
+        "111111111111111111",
+        "qwertyuiopasdfghjkl",
+        "abcabcabcabcabcabc",
+        "januaryfebruary",
+    ] {
+        let found = judge(typed);
+        assert!(
+            found.contains(&Weakness::Guessable) || found.contains(&Weakness::Common),
+            "{typed:?}: {found:?}"
+        );
+    }
+    // a weak head does not spoil a strong tail
+    assert_eq!(judge(&format!("{}{STRONG}", "a".repeat(40))), []);
+    assert!(!judge(&"a".repeat(1024)).is_empty());
+}
+
+#[test]
+fn composition_rules_are_off_unless_asked_for_and_each_is_named() {
+    let strict = policy(
+        r#"{"RequireSymbols": true, "RequireNumbers": true, "RequireUppercaseCharacters": true,
+            "RequireLowercaseCharacters": true}"#,
+    );
+    let account = account(Factors::Alone);
+    for (typed, missing) in [
+        ("lantern ozark plinth 40!", Weakness::NoUppercase),
+        ("LANTERN OZARK PLINTH 40!", Weakness::NoLowercase),
+        ("Lantern Ozark Plinth vq!", Weakness::NoNumber),
+        ("Lantern Ozark Plinth 40", Weakness::NoSymbol),
+    ] {
+        assert_eq!(account.judge(&strict, typed), [missing], "{typed:?}");
+        assert_eq!(account.judge(&Policy::default(), typed), [], "{typed:?}");
+    }
+    assert_eq!(account.judge(&strict, "Lantern Ozark Plinth 40!"), []);
+}
+
+#[test]
+fn every_reason_is_given_and_none_shows_the_password() {
+    let strict = policy(
+        r#"{"RequireSymbols": true, "RequireNumbers": true, "RequireUppercaseCharacters": true, "BlockedPasswords": ["alice"]}"#,
+    );
+    let found = account(Factors::Alone).judge(&strict, "alice");
+    for reason in [
+        Weakness::TooShort { least: 15 },
+        Weakness::NoSymbol,
+        Weakness::NoNumber,
+        Weakness::NoUppercase,
+        Weakness::Common,
+        Weakness::Blocked,
+        Weakness::Context,
+    ] {
+        assert!(found.contains(&reason), "{reason:?}");
+    }
+    for reason in found {
+        assert!(!format!("{reason} {reason:?}").contains("alice"));
+    }
+}
+
+#[test]
+fn texts_that_keep_an_estimator_busy_are_judged() {
+    // without the window the first takes thirty times as long
+    let account = account(Factors::Alone);
+    for unit in [
+        "4@8({[<369!1|07$5+%2",
+        "a",
+        "ab",
+        "1",
+        "\u{1f600}",
+        "aA4@",
+        "19991231",
+        "$5+7",
+    ] {
+        let typed: String = unit.chars().cycle().take(1024).collect();
+        drop(account.judge(&Policy::default(), &typed));
+    }
+}
+
+proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+    #[test]
+    fn no_text_makes_the_judge_fall_over(typed in any::<String>(), word in any::<String>()) {
+        if let Ok(password) = Password::try_from(typed.as_str()) {
+            let list = Blocklist::from_lines(&word).unwrap();
+            let words = [word.as_str(), "\u{130}\u{df}\u{fb03}"];
+            let context = Context { factors: Factors::Alone, words: &words, blocklist: &list };
+            let judged = check(&Policy::default(), &password, &context);
+            prop_assert!(password.characters() >= 15 || judged.is_err());
+        }
+    }
+}
