@@ -23,6 +23,7 @@ pub mod shamir;
 pub mod share;
 pub mod sign;
 pub mod slots;
+pub(crate) mod stretch;
 pub mod tag;
 pub mod token;
 pub mod typed;

@@ -289,3 +289,13 @@ fn bucket_of(tx: &Tx<'_>, name: &UserName) -> u16 {
     let [_, high, low, ..] = index_tag(term, "login name", name.as_str().as_bytes());
     u16::from_be_bytes([high, low]) % BUCKETS
 }
+
+/// An attempt of nobody from nowhere, for tests of what comes after counting.
+#[cfg(test)]
+pub(in crate::access) fn counted_for_tests() -> Attempt {
+    Attempt {
+        counted: Counted::Place,
+        user: None,
+        source: Source::of_uid(0),
+    }
+}

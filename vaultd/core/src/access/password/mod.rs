@@ -4,12 +4,16 @@
 //! text        what was typed, in the form that is hashed              RFC 8265 OpaqueString
 //! policy      what an administrator asks for                          SP 800-63B-4 by default
 //! check       a new password against it: every reason, never the text
+//! hash        argon2id, compared in a time that tells nothing
+//! credential  the stored record
 //! ```
 //! Order at login: the source's bucket in memory, a hashing slot, the counter ([`super::lockout::begin`]), the
 //! hash. Hashing is slow and happens between transactions, in a pool of its own.
 
 mod blocklist;
 mod check;
+mod credential;
+mod hash;
 mod policy;
 mod strength;
 #[cfg(test)]
@@ -18,5 +22,7 @@ mod text;
 
 pub use blocklist::{Blocklist, TooManyWords};
 pub use check::{Context, Factors, Weakness, check};
+pub use credential::{Credential, Origin, Seen, Standing};
+pub use hash::{Cost, CostError, Hasher, NoMemory, PasswordHash, Verdict};
 pub use policy::{Advice, Policy, PolicyError};
 pub use text::{MAX_BYTES, MAX_CHARACTERS, Password, PasswordError};

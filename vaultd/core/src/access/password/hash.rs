@@ -1,0 +1,307 @@
+//! Password hashes: argon2id with the parameters beside each hash, so that they can rise.
+//!
+//! ```text
+//! hash = Argon2id (OpaqueString of the password, salt [16], memory, passes, lanes, version 0x13, 32 bytes)
+//! record = [1, memory in KiB, passes, lanes, salt, hash]                              RFC 9106
+//! ```
+//! A login of a name that nobody has, or that has no password, takes the same path as one of a name that has:
+//! the same hashes of the same cost, against a record of random bytes. Where costs changed, a hash of each cost
+//! in use is computed for everybody, or the time would tell whose hash is old.
+
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use super::Password;
+use crate::access::lockout::Attempt;
+use crate::crypto::{entropy::Entropy, stretch};
+
+const SALT_BYTES: usize = 16;
+const HASH_BYTES: usize = 32;
+/// Argon2id, version 0x13. Numbers are on disk: never reuse one.
+const ALGORITHM: u8 = 1;
+/// Most costs that a hasher computes for each login.
+const MAX_COSTS: usize = 4;
+
+/// What one guess costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+/// Parameters that no new hash is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("password hashing takes 19 MiB to 1 GiB of memory, 2 to 16 passes and 1 to 4 lanes")]
+pub struct CostError;
+
+/// There is not enough memory for the hash; nothing is known of the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is not enough memory to hash a password; try again")]
+pub struct NoMemory;
+
+impl Cost {
+    /// 64 MiB, three passes, one lane.
+    pub const DEFAULT: Self = Self {
+        memory_kib: 64 << 10,
+        passes: 3,
+        lanes: 1,
+    };
+
+    /// For tests of what happens around the hash.
+    #[cfg(test)]
+    pub(crate) const CHEAP: Self = Self {
+        memory_kib: 8,
+        passes: 1,
+        lanes: 1,
+    };
+
+    /// Parameters for new hashes.
+    ///
+    /// # Errors
+    /// When one is out of bounds.
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, CostError> {
+        let cost = Self {
+            memory_kib,
+            passes,
+            lanes,
+        };
+        if memory_kib >= 19 << 10 && passes >= 2 && cost.is_bounded() {
+            Ok(cost)
+        } else {
+            Err(CostError)
+        }
+    }
+
+    /// Whether it may be computed at all: a hash of before the floor rose may, an endless one may not.
+    fn is_bounded(self) -> bool {
+        (1..=4).contains(&self.lanes)
+            && (8 * self.lanes..=1 << 20).contains(&self.memory_kib)
+            && (1..=16).contains(&self.passes)
+    }
+
+    fn parts(self) -> [u32; 3] {
+        [self.memory_kib, self.passes, self.lanes]
+    }
+}
+
+/// A stored hash.
+pub struct PasswordHash {
+    cost: Cost,
+    salt: [u8; SALT_BYTES],
+    hash: Zeroizing<[u8; HASH_BYTES]>,
+}
+
+impl PasswordHash {
+    /// Hashes a password under a fresh salt; slow, and allocates the cost's memory.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn make(
+        password: &Password,
+        cost: Cost,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, NoMemory> {
+        let mut salt = [0; SALT_BYTES];
+        entropy.fill(&mut salt);
+        let hash = stretched(password, &salt, cost)?;
+        Ok(Self { cost, salt, hash })
+    }
+
+    /// A record like any other, which no password opens.
+    fn dummy(cost: Cost, entropy: &mut dyn Entropy) -> Self {
+        let (mut salt, mut hash) = ([0; SALT_BYTES], Zeroizing::new([0; HASH_BYTES]));
+        entropy.fill(&mut salt);
+        entropy.fill(hash.as_mut_slice());
+        Self { cost, salt, hash }
+    }
+
+    /// Whether this is the password's hash; slow.
+    pub(super) fn opens(&self, password: &Password) -> Result<Choice, NoMemory> {
+        let hash = stretched(password, &self.salt, self.cost)?;
+        Ok(hash.as_slice().ct_eq(self.hash.as_slice()))
+    }
+
+    /// A copy: transactions may be evaluated again.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            cost: self.cost,
+            salt: self.salt,
+            hash: self.hash.clone(),
+        }
+    }
+
+    /// Whether two are one record. Salts are random: no two records share one.
+    pub fn is(&self, other: &Self) -> bool {
+        let same = self.salt.ct_eq(&other.salt) & self.hash.as_slice().ct_eq(other.hash.as_slice());
+        same.into()
+    }
+}
+
+fn stretched(
+    password: &Password,
+    salt: &[u8],
+    cost: Cost,
+) -> Result<Zeroizing<[u8; HASH_BYTES]>, NoMemory> {
+    // EXPOSE: into Argon2, whose memory is wiped
+    let text = password.expose().as_bytes();
+    stretch::argon2id(text, salt, cost.parts()).map_err(|_| NoMemory)
+}
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+impl<C> Encode<C> for PasswordHash {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        let [memory, passes, lanes] = self.cost.parts();
+        e.array(6)?.u8(ALGORITHM)?;
+        e.u32(memory)?.u32(passes)?.u32(lanes)?;
+        e.bytes(&self.salt)?.bytes(self.hash.as_slice())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for PasswordHash {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        if d.array()? != Some(6) || d.u8()? != ALGORITHM {
+            return Err(decode::Error::message("a password hash of another form"));
+        }
+        let cost = Cost {
+            memory_kib: d.u32()?,
+            passes: d.u32()?,
+            lanes: d.u32()?,
+        };
+        let salt = d.bytes()?.try_into().ok();
+        let hash = d.bytes()?.try_into().ok();
+        match (salt, hash) {
+            // INVARIANT: bounded before anything is allocated for it
+            (Some(salt), Some(hash)) if cost.is_bounded() => Ok(Self {
+                cost,
+                salt,
+                hash: Zeroizing::new(hash),
+            }),
+            _ => Err(decode::Error::message("a password hash out of bounds")),
+        }
+    }
+}
+
+/// What came of comparing a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// It is the password, and its hash has the cost of new ones.
+    Right,
+    /// It is the password; its hash should be made again, at the cost of new ones.
+    RightButOld,
+    /// It is not, or there is none.
+    Wrong,
+}
+
+/// Hashes passwords, and compares them in a time that does not tell who exists. Made once, at start.
+pub struct Hasher {
+    /// One for each cost in use; the first is that of new hashes.
+    dummies: Vec<PasswordHash>,
+}
+
+impl Hasher {
+    /// A hasher for new hashes of `cost`, while hashes of `older` costs are still stored (at most three are
+    /// taken). Leaving one out that is stored makes its owners' logins slower, and tells that they exist.
+    pub fn make(cost: Cost, older: &[Cost], entropy: &mut dyn Entropy) -> Self {
+        let mut costs = vec![cost];
+        for older in older {
+            if !costs.contains(older) && costs.len() < MAX_COSTS {
+                costs.push(*older);
+            }
+        }
+        let dummies = costs.into_iter();
+        Self {
+            dummies: dummies
+                .map(|cost| PasswordHash::dummy(cost, entropy))
+                .collect(),
+        }
+    }
+
+    /// What new hashes cost.
+    pub fn cost(&self) -> Cost {
+        self.dummies
+            .first()
+            .map_or(Cost::DEFAULT, |dummy| dummy.cost)
+    }
+
+    /// A hash to store; slow.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn hash(
+        &self,
+        password: &Password,
+        entropy: &mut dyn Entropy,
+    ) -> Result<PasswordHash, NoMemory> {
+        PasswordHash::make(password, self.cost(), entropy)
+    }
+
+    /// Compares a password with what is stored, or with nothing in the same time; slow. The attempt is the
+    /// proof that it was counted first.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn verify(
+        &self,
+        _counted: &Attempt,
+        password: &Password,
+        stored: Option<&PasswordHash>,
+    ) -> Result<Verdict, NoMemory> {
+        let mut right = Choice::from(0);
+        for (hash, real) in self.plan(stored) {
+            right |= hash.opens(password)? & real;
+        }
+        Ok(match stored {
+            Some(stored) if bool::from(right) => {
+                if stored.cost == self.cost() {
+                    Verdict::Right
+                } else {
+                    Verdict::RightButOld
+                }
+            }
+            _ => Verdict::Wrong,
+        })
+    }
+
+    /// Which hashes are computed, and which of them counts: the same costs whatever is stored.
+    fn plan<'a>(&'a self, stored: Option<&'a PasswordHash>) -> Vec<(&'a PasswordHash, Choice)> {
+        let mut plan: Vec<_> = self
+            .dummies
+            .iter()
+            .map(|dummy| match stored {
+                Some(stored) if stored.cost == dummy.cost => (stored, Choice::from(1)),
+                _ => (dummy, Choice::from(0)),
+            })
+            .collect();
+        // a cost that nobody announced: slower, and still right
+        if let Some(stored) = stored
+            && self.dummies.iter().all(|dummy| dummy.cost != stored.cost)
+        {
+            plan.push((stored, Choice::from(1)));
+        }
+        plan
+    }
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hasher")
+            .field("cost", &self.cost())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/hash.rs"]
+mod tests;
