@@ -6,13 +6,13 @@
 //! Memory, passes and lanes enter the derivation by Argon2's own first hash, and again by the slot's
 //! associated data: lowered parameters give another key. They are bounded before anything is allocated.
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
 use unicode_normalization::UnicodeNormalization;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::entropy::Entropy;
 use super::secret::{Passphrase, SealKey};
 use super::slots::SealError;
+use super::stretch::argon2id;
 use super::text;
 
 /// Fewest characters of a passphrase: nothing else protects a stolen disk.
@@ -101,34 +101,8 @@ pub(super) fn derive(
     if text.len() > MAX_BYTES {
         return Err(SealError::Wrong);
     }
-    let [memory, passes, lanes] = cost.parts();
-    let params = Params::new(memory, passes, lanes, None).map_err(|_| SealError::Damaged)?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let mut memory = Memory::of(argon2.params().block_count()).ok_or(SealError::Memory)?;
-    let blocks = memory.0.as_mut_slice();
-    SealKey::fill_with(|key| {
-        argon2.hash_password_into_with_memory(text.as_bytes(), salt, key, blocks)
-    })
-    .map_err(|_| SealError::Memory)
-}
-
-/// Argon2's memory: its last blocks give the key away, so it is wiped.
-struct Memory(Vec<Block>);
-
-impl Memory {
-    /// `None` when there is not that much.
-    fn of(blocks: usize) -> Option<Self> {
-        let mut memory = Vec::new();
-        memory.try_reserve_exact(blocks).ok()?;
-        memory.resize(blocks, Block::new());
-        Some(Self(memory))
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        self.0.iter_mut().for_each(Zeroize::zeroize);
-    }
+    let stretched = argon2id(text.as_bytes(), salt, cost.parts()).map_err(|_| SealError::Memory)?;
+    SealKey::from_slice(stretched.as_slice()).map_err(|_| SealError::Damaged)
 }
 
 /// NFC (RFC 8265 §4.2.2), so that the same keys on another keyboard are the same passphrase.
