@@ -102,7 +102,7 @@ fn unprinted(failure: &Failure) -> Failure {
 
 /// After a confirmation that was not answered well: whether the vault exists all the same.
 async fn find_out(vault: &Vault, made: &Initialised, error: Error) -> Result<(), Failure> {
-    if !matches!(error.kind(), Kind::Unknown | Kind::Internal | Kind::Exists) {
+    if !may_exist(error.kind()) {
         return Err(not_created(error));
     }
     // A stranger over TCP is not told which cluster it is.
@@ -125,6 +125,15 @@ async fn find_out(vault: &Vault, made: &Initialised, error: Error) -> Result<(),
             "if it is, its own shares alone are accepted, and on its machine it says which it is: {}",
             made.cluster_id
         )))
+}
+
+/// Whether a confirmation that ended so may have created the vault. Only what is refused before anything is done
+/// certainly did not; whoever throws shares away on a guess may throw away the only ones.
+fn may_exist(kind: Kind) -> bool {
+    !matches!(
+        kind,
+        Kind::Invalid | Kind::Unauthenticated | Kind::Forbidden | Kind::Precondition
+    )
 }
 
 fn not_created(error: Error) -> Failure {
@@ -162,10 +171,13 @@ impl SealArgs {
             Seal::Passphrase => {
                 let passphrase = if self.ask_passphrase {
                     let instead = "without --ask-passphrase one is made";
-                    ctl.prompt
-                        .hidden_twice("New passphrase", instead)?
-                        .expose()
-                        .to_owned()
+                    let chosen = ctl.prompt.hidden_twice("New passphrase", instead)?;
+                    // To the node, none would mean that it is to make one.
+                    if chosen.is_empty() {
+                        return Err(Failure::usage("nothing was entered").hint(instead));
+                    }
+                    // EXPOSE: to the node, to be made a seal of
+                    chosen.expose().to_owned()
                 } else {
                     String::new()
                 };
@@ -262,3 +274,33 @@ pub(crate) fn show_lines(
 
 /// Deriving a key from a passphrase is slow by intent.
 pub(crate) const KEY_DERIVATION: std::time::Duration = std::time::Duration::from_mins(1);
+
+#[cfg(test)]
+mod tests {
+    use vault_sdk::Kind;
+
+    use super::may_exist;
+
+    #[test]
+    fn shares_are_called_worthless_only_after_a_refusal_from_before_the_act() {
+        for refused in [
+            Kind::Invalid,
+            Kind::Unauthenticated,
+            Kind::Forbidden,
+            Kind::Precondition,
+        ] {
+            assert!(!may_exist(refused), "{refused:?}");
+        }
+        for doubtful in [
+            Kind::Unknown,
+            Kind::Unavailable,
+            Kind::Internal,
+            Kind::Exists,
+            Kind::Limited,
+            Kind::Conflict,
+            Kind::NotFound,
+        ] {
+            assert!(may_exist(doubtful), "{doubtful:?}");
+        }
+    }
+}

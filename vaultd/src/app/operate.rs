@@ -6,13 +6,12 @@
 //! [`App::ended`]. An operation that is dropped is recorded as aborted, with its caller.
 
 use vault_core::access::{Action, Resource};
-use vault_proto::v1::Reason;
 
-use super::App;
 use super::audit::Entry;
 use super::call::{Answer, Call};
-use super::error::{Error, Result};
+use super::error::Result;
 use super::pipeline::Notes;
+use super::{App, refusal};
 
 /// What becomes of an operation that cannot be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,19 +77,28 @@ impl App {
     /// Records how an operation ended, and answers.
     ///
     /// # Errors
-    /// What `result` holds, or that it could not be recorded.
+    /// What `result` holds; `OUTCOME_UNKNOWN` when it was done and could not be recorded.
     pub async fn ended<R>(&self, operation: Operation, result: Result<R>) -> Result<Answer<R>> {
         let Operation { entry, action } = operation;
-        let done = result.is_ok();
+        let done = format!("`{action}` was done");
+        let finished = self.finish_act(entry, result, &done, "look before you repeat it");
+        let reply = finished.await?;
+        Ok(self.answer(reply))
+    }
+
+    /// Finishes the audit entry of an act that is no write. Where it happened and no line of it could be written,
+    /// the error says what is `done` and what to do `next`: nobody is told that it was refused.
+    pub(super) async fn finish_act<R>(
+        &self,
+        entry: Entry,
+        result: Result<R>,
+        done: &str,
+        next: &str,
+    ) -> Result<R> {
+        let happened = result.is_ok();
         match self.finish(entry, result).await {
-            Ok(reply) => Ok(self.answer(reply)),
-            Err(error) if done && error.reason() == Reason::AuditUnavailable => Err(Error::new(
-                Reason::OutcomeUnknown,
-                format!(
-                    "`{action}` was done, but could not be recorded; look before you repeat it"
-                ),
-            )),
-            Err(error) => Err(error),
+            Err(error) if happened => Err(refusal::unrecorded(error, done, next)),
+            finished => finished,
         }
     }
 }

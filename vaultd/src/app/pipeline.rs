@@ -163,13 +163,17 @@ impl App {
         };
         let notes = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
         let recorded = self.record(entry, notes, result).await;
-        recorded.map(|reply| self.answer(reply)).map_err(|error| match verdict {
-            Verdict::Commit if error.reason() == Reason::AuditUnavailable => Error::new(
-                Reason::OutcomeUnknown,
-                "the write is in force, but could not be recorded; repeat it with the same request id",
-            ),
-            Verdict::Commit | Verdict::Discard => error,
-        })
+        let reply = match verdict {
+            Verdict::Commit => recorded.map_err(|error| {
+                refusal::unrecorded(
+                    error,
+                    "the write is in force",
+                    "repeat it with the same request id",
+                )
+            }),
+            Verdict::Discard => recorded,
+        }?;
+        Ok(self.answer(reply))
     }
 
     /// A refusal counts only from a node that still leads (`store-and-raft` rule 6).
@@ -248,18 +252,18 @@ impl App {
         entry.parts(notes.parts.clone());
     }
 
-    /// Finishes an audit entry with a result.
+    /// Finishes an audit entry with a result. Of what may have happened it is never said that it was refused.
     pub(super) async fn finish<R>(&self, entry: Entry, result: Result<R>) -> Result<R> {
         if let Err(error) = &result
             && error.kind() == Kind::Internal
         {
             super::log_once(error);
         }
-        entry
-            .finish(outcome(&result))
-            .await
-            .map_err(audit_unavailable)?;
-        result
+        match (entry.finish(outcome(&result)).await, result) {
+            (Err(_), Err(unknown)) if unknown.kind() == Kind::Unknown => Err(unknown),
+            (Err(error), _) => Err(audit_unavailable(error)),
+            (Ok(()), result) => result,
+        }
     }
 
     pub(super) fn answer<R>(&self, reply: R) -> Answer<R> {

@@ -71,3 +71,12 @@ pub(super) fn token() -> Error {
         "the token is missing, unknown, ended or expired; log in again",
     )
 }
+
+/// What happened and could not be recorded is of unknown outcome, not refused.
+pub(super) fn unrecorded(error: Error, done: &str, next: &str) -> Error {
+    if error.reason() != Reason::AuditUnavailable {
+        return error;
+    }
+    let message = format!("{done}, but could not be recorded; {next}");
+    Error::new(Reason::OutcomeUnknown, message)
+}

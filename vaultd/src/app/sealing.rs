@@ -65,14 +65,17 @@ impl App {
     /// Enters a share or a passphrase.
     ///
     /// # Errors
-    /// Each wrong share is named for what it is; progress stays.
+    /// Each wrong share is named for what it is; progress stays. `OUTCOME_UNKNOWN` when it is taken and unrecorded.
     pub async fn unseal(&self, call: &Call, input: KeyInput) -> Result<Answer<UnsealState>> {
         let entry = self.begin(call);
         let result = match self.audit_ready() {
             Ok(()) => self.enter(call.source, input).await,
             Err(error) => Err(error),
         };
-        let state = self.finish(entry, result).await?;
+        let done = "what was entered is taken";
+        let state = self
+            .finish_act(entry, result, done, "look: vaultctl status")
+            .await?;
         Ok(self.answer(state))
     }
 
@@ -86,7 +89,10 @@ impl App {
             Ok(()) => self.cancel(&share).await,
             Err(error) => Err(error),
         };
-        let state = self.finish(entry, result).await?;
+        let done = "the shares entered so far are forgotten";
+        let state = self
+            .finish_act(entry, result, done, "look: vaultctl status")
+            .await?;
         Ok(self.answer(state))
     }
 

@@ -103,6 +103,7 @@ impl App {
     ///
     /// # Errors
     /// `CEREMONY_STALE` for another id than the last that `init` gave; as of `init`; or a node that cannot write.
+    /// `OUTCOME_UNKNOWN` when it is made and unrecorded.
     pub async fn confirm_init(
         &self,
         call: &Call,
@@ -114,7 +115,9 @@ impl App {
             Ok(()) => self.give_birth(&request.ceremony).await,
             Err(error) => Err(error),
         };
-        self.finish(entry, result).await?;
+        let done = "the vault is created";
+        self.finish_act(entry, result, done, "look: vaultctl status")
+            .await?;
         Ok(self.answer(()))
     }
 

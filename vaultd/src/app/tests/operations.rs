@@ -145,3 +145,72 @@ async fn without_an_audit_nothing_is_rotated_or_rekeyed_or_cancelled_but_the_nod
     assert_eq!(cancelled.unwrap_err().reason(), Reason::AuditUnavailable);
     world.app.shut_down().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_birth_that_could_not_be_recorded_is_not_called_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (audit, fake) = breakable();
+    let app = open_with(dir.path(), || audit).await;
+    let request = InitRequest {
+        seal: SealChoice::Shamir(Split::new(2, 3).unwrap()),
+        setup_code: SetupCode::copy_of(""),
+    };
+    let born = app.init(&call("/Init", None), request).await.unwrap().reply;
+    let confirm = async || {
+        let request = ConfirmInitRequest {
+            ceremony: born.ceremony.to_string(),
+            setup_code: SetupCode::copy_of(""),
+        };
+        let confirmed = app.confirm_init(&call("ConfirmInit", None), request).await;
+        confirmed.unwrap_err()
+    };
+    fake.set(Mood::Full);
+    let unrecorded = confirm().await;
+    assert_eq!(unrecorded.reason(), Reason::OutcomeUnknown);
+    let said = unrecorded.to_string();
+    assert!(said.contains("the vault is created"), "{said}");
+    assert!(app.initialised());
+    // By now it is known that nothing can be recorded: this is a refusal.
+    assert_eq!(confirm().await.reason(), Reason::AuditUnavailable);
+    app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_was_taken_and_not_recorded_is_not_called_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (audit, fake) = breakable();
+    let world = born_in(open_with(dir.path(), || audit).await).await;
+    let enter = call("Unseal", None);
+    let first = world.app.unseal(&enter, share(&world.shares[0])).await;
+    assert_eq!(first.unwrap().reply.entered, [1]);
+    fake.set(Mood::Full);
+    let last = world.app.unseal(&enter, share(&world.shares[1])).await;
+    assert_eq!(last.unwrap_err().reason(), Reason::OutcomeUnknown);
+    assert_eq!(world.app.seal_status(), SealStatus::Unsealed);
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_share_that_could_not_be_recorded_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (audit, fake) = breakable();
+    let world = born_in(open_with(dir.path(), || audit).await).await;
+    fake.set(Mood::Full);
+    let junk = KeyInput::Share(Share::copy_of("vault-share-junk"));
+    let entered = world.app.unseal(&call("Unseal", None), junk).await;
+    assert_eq!(entered.unwrap_err().reason(), Reason::AuditUnavailable);
+    assert_eq!(world.app.seal_status(), SealStatus::Sealed);
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_known_stays_so_when_it_cannot_be_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = watched(dir.path()).await;
+    fake.set(Mood::Full);
+    let entry = world.app.begin(&call("PutSecret", Some(&world.token)));
+    let unknown = Error::new(Reason::OutcomeUnknown, "proposed, and no more is known");
+    let told = world.app.finish::<()>(entry, Err(unknown)).await;
+    assert_eq!(told.unwrap_err().reason(), Reason::OutcomeUnknown);
+    world.app.shut_down().await;
+}
