@@ -41,7 +41,6 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use vault_proto::v1::Reason;
@@ -105,8 +104,8 @@ pub struct App {
     freshness: Arc<Freshness>,
     /// One at a time: init, unseal, seal, rekey, rotation.
     ceremony: tokio::sync::Mutex<ceremony::Ceremonies>,
-    /// The task that moves records to the active terms is there.
-    rewrapping: AtomicBool,
+    /// The one task that moves records to the active terms.
+    rewrapping: Arc<tokio::sync::Semaphore>,
     restart: tokio::sync::Notify,
     /// Backups that are made or checked.
     backups: Arc<tokio::sync::Semaphore>,
@@ -141,7 +140,7 @@ impl App {
             proposer,
             freshness,
             ceremony: tokio::sync::Mutex::default(),
-            rewrapping: AtomicBool::new(false),
+            rewrapping: Arc::new(tokio::sync::Semaphore::new(1)),
             restart: tokio::sync::Notify::new(),
             backups: Arc::new(tokio::sync::Semaphore::new(backup::STREAMS)),
             birth: Arc::new(tokio::sync::Semaphore::new(1)),

@@ -8,7 +8,6 @@
 //! under the active terms, so what the second one does not find there is not there.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use minicbor::{Decode, Encode};
 use vault_core::crypto::envelope::Class;
@@ -182,9 +181,10 @@ impl Held {
 impl App {
     /// Goes on with a job that the state says is unfinished, or is due again. Returns at once.
     pub(super) fn resume_rewrap(self: &Arc<Self>) {
-        if self.rewrapping.swap(true, Ordering::AcqRel) {
+        // Held by the task and given back however it ends: a job that panics keeps no later one away.
+        let Ok(only) = Arc::clone(&self.rewrapping).try_acquire_owned() else {
             return;
-        }
+        };
         let app = Arc::clone(self);
         tokio::spawn(async move {
             if let Err(error) = app.rewrap().await {
@@ -194,7 +194,7 @@ impl App {
                     "moving records to the active terms stopped; it goes on later"
                 );
             }
-            app.rewrapping.store(false, Ordering::Release);
+            drop(only);
         });
     }
 
