@@ -7,11 +7,12 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use vault_core::access::{self, Action};
+use vault_core::access;
 use vault_core::engine::secrets;
 use vault_core::record::Tx;
 
 use super::error::Result;
+use super::keyring::Deed;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 
@@ -91,7 +92,7 @@ impl App {
             return;
         }
         self.ceremony.lock().await.wipe();
-        let entry = self.begin_inside(Action::SEAL.name());
+        let entry = self.begin_inside(Deed::FALL);
         if let Err(error) = self.finish(entry, Ok(())).await {
             let reason = error.reason().as_str_name();
             tracing::error!(reason, "that the node sealed itself could not be recorded");

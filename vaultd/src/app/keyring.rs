@@ -25,6 +25,31 @@ use super::unsealed::Unsealed;
 use super::{App, refusal};
 use crate::clock::OsEntropy;
 
+/// What the daemon does to its keys by itself, as audit lines name it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deed {
+    method: &'static str,
+    action: &'static str,
+}
+
+impl Deed {
+    /// It seals itself; recorded as any sealing.
+    pub(super) const FALL: Self = Self {
+        method: "/vault.v1.System/Seal",
+        action: Action::SEAL.name(),
+    };
+    /// It rotates keys that are old; recorded as any rotation.
+    const ROTATE: Self = Self {
+        method: "/vault.v1.System/RotateKeyring",
+        action: Action::KEYRING_ROTATE.name(),
+    };
+    /// It destroys terms. Nobody can ask for that: there is no such method, and no right to it.
+    pub(super) const DESTROY_TERMS: Self = Self {
+        method: "inside/DestroyTerms",
+        action: "keyring:DestroyTerms",
+    };
+}
+
 /// The keyring as operators see it.
 #[derive(Clone, Debug)]
 pub struct KeyringState {
@@ -112,7 +137,7 @@ impl App {
             return Ok(());
         }
         self.audit_ready()?;
-        let entry = self.begin_inside(Action::KEYRING_ROTATE.name());
+        let entry = self.begin_inside(Deed::ROTATE);
         let rotated = self.rotate_terms().await.map(drop);
         if rotated.is_ok() {
             tracing::info!("the keys were old enough for new terms");
@@ -121,18 +146,13 @@ impl App {
     }
 
     /// Opens the audit entry of what the daemon does to its keys by itself.
-    pub(super) fn begin_inside(&self, action: &'static str) -> Entry {
+    pub(super) fn begin_inside(&self, deed: Deed) -> Entry {
         let mut request = [0; 16];
         OsEntropy.fill(&mut request);
-        let method = if action == Action::SEAL.name() {
-            "/vault.v1.System/Seal"
-        } else {
-            "/vault.v1.System/RotateKeyring"
-        };
         self.audit.begin(Event {
             request,
-            method,
-            action,
+            method: deed.method,
+            action: deed.action,
             source: Source::Inside,
         })
     }

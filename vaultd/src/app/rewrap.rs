@@ -17,6 +17,7 @@ use vault_core::record::{self, Document, Key, Kind, Page, RecordError, Tx, View}
 use vault_proto::v1::Reason;
 
 use super::error::{Error, Result};
+use super::keyring::Deed;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 use crate::clock::OsEntropy;
@@ -245,7 +246,7 @@ impl App {
             return self.proposer.run(Terms::default(), end).await.map(drop);
         }
         self.audit_ready()?;
-        let entry = self.begin_inside("keyring:DestroyTerms");
+        let entry = self.begin_inside(Deed::DESTROY_TERMS);
         let next = from.keyring().destroy_terms(&unneeded);
         let result = match next.map_err(Error::internal) {
             Ok(next) => self.put_keyring(&from, next, end).await,

@@ -192,6 +192,34 @@ async fn keys_rotate_by_age_and_the_line_says_that_the_daemon_did_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn destroying_terms_is_recorded_under_a_name_that_nobody_can_call() {
+    let dir = tempfile::tempdir().unwrap();
+    let (audit, fake) = breakable();
+    let world = born_in(open_with(dir.path(), || audit).await).await;
+    unseal(&world).await;
+    rotate(&world).await.unwrap();
+    assert_eq!(numbers(&settled(&world).await, "kek"), [2]);
+    // The answer comes from the state, which may be ahead of the line.
+    let line = loop {
+        let ours = |line: &serde_json::Value| line["action"] == "keyring:DestroyTerms";
+        if let Some(line) = fake.lines().into_iter().find(ours) {
+            break line;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(line["method"], "inside/DestroyTerms");
+    assert_eq!(line["source"], "inside");
+    assert_eq!(line["status"], "ok");
+    let callable = |method: &vault_proto::Method| line["method"] == method.path;
+    assert!(!vault_proto::METHODS.iter().any(callable));
+    assert_eq!(
+        vault_core::access::Action::from_name("keyring:DestroyTerms"),
+        None
+    );
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_whose_answer_was_lost_is_taken_up_before_the_next_write() {
     let dir = tempfile::tempdir().unwrap();
     let world = filled(dir.path()).await;
