@@ -17,6 +17,7 @@ mod readme;
 mod redaction;
 mod retries;
 mod rotation;
+mod seals;
 mod sessions;
 mod source;
 mod strangers;
