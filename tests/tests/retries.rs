@@ -29,17 +29,7 @@ fn version(reply: &[u8]) -> u64 {
 }
 
 fn id() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("randomness");
-    let hex = hex::encode(bytes);
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    parts.join("-")
+    uuid::Uuid::new_v4().to_string()
 }
 
 fn versions(daemon: &Daemon, path: &str) -> usize {
