@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use vault_tests::{Daemon, Terminal};
 
 use crate::BINARIES;
@@ -155,6 +155,36 @@ fn a_signal_ends_the_editor_and_leaves_no_file_behind() {
 }
 
 #[test]
+fn a_signal_while_it_is_written_ends_it_and_says_that_nobody_knows() {
+    let daemon = daemon();
+    let pid = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.expect("a process id");
+    let signals = [None, Some(Signal::TERM), Some(Signal::HUP)];
+    for (text, signal) in ["one", "two", "three"].into_iter().zip(signals) {
+        // The vault takes the write, and never answers.
+        let script = format!(
+            "sed -i 's/user = .*/user = \"{text}\"/' \"$file\"; kill -STOP {}",
+            daemon.id()
+        );
+        let editor = editor(&daemon, "vim", &script);
+        let mut terminal = edit(&daemon, &editor);
+        terminal.expect("~ user");
+        match signal {
+            None => terminal.interrupt(),
+            Some(signal) => terminal.signal(signal),
+        };
+        let said = terminal.end();
+        kill_process(pid, Signal::CONT).expect("it goes on");
+        assert_eq!(said.code, 6, "{said}");
+        for words in ["is not known", "vaultctl log a/b"] {
+            assert!(said.stdout.contains(words), "{said}");
+        }
+        assert!(!said.stdout.contains("nothing was written"), "{said}");
+        assert!(!directory(&daemon).exists());
+    }
+}
+
+#[test]
 fn an_interrupt_is_the_editors_own_affair() {
     let daemon = daemon();
     let editor = editor(
@@ -200,6 +230,14 @@ fn a_hidden_prompt_asks_twice_shows_nothing_and_gives_the_terminal_back() {
         "what is typed does not show any more"
     );
     assert_eq!(terminal.end().code, 128 + 2);
+
+    for (signal, number) in [(Signal::HUP, 1), (Signal::TERM, 15)] {
+        let mut terminal = set("typed/two");
+        terminal.expect(": ").wait_hidden();
+        terminal.signal(signal);
+        assert!(terminal.shows_again(), "{signal:?} leaves it hidden");
+        assert_eq!(terminal.end().code, 128 + number);
+    }
     daemon.place.ctl(&["get", "typed/two"]).fails(3, "");
 }
 

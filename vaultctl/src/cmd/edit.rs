@@ -50,7 +50,9 @@ impl Args {
         let vault = ctl.vault()?;
         let (secret, latest) = self.read(ctl, &vault).await?;
         let (shown, hidden) = split(secret);
-        let edited = edit(ctl, &self.path, &shown.fields).await?;
+        // For good: what holds a signal once never lets it end the process again.
+        let mut signals = Signals::hold()?;
+        let edited = edit(ctl, &self.path, &shown.fields, &mut signals).await?;
         let after = Secret {
             fields: edited,
             path: self.path.clone(),
@@ -82,7 +84,10 @@ impl Args {
                 .note(&format!("{} {}", change.sign(), change.field));
         }
         let fields = after.fields.iter().chain(&hidden);
-        let version = self.write(&vault, fields, latest).await?;
+        let version = tokio::select! {
+            written = self.write(&vault, fields, latest) => written?,
+            _ = signals.next() => return Err(self.cut_off()),
+        };
         let words = format!("{} is at version {version}", encode_path(&self.path));
         let value = || json!({ "path": self.path, "changed": true, "version": version });
         ctl.output.done(&words, value)?;
@@ -104,11 +109,23 @@ impl Args {
             put = put.note(note);
         }
         let reply = put.send().await.map_err(|error| {
-            Failure::from(error)
-                .for_path(&encode_path(&self.path))
-                .hint("nothing was written")
+            let unknown = error.kind() == Kind::Unknown;
+            let failure = Failure::from(error).for_path(&encode_path(&self.path));
+            if unknown {
+                failure
+            } else {
+                failure.hint("nothing was written")
+            }
         })?;
         Ok(reply.version)
+    }
+
+    /// The failure that a signal is while the answer is awaited.
+    fn cut_off(&self) -> Failure {
+        let what = "interrupted before the vault answered; whether it was written is not known";
+        let path = encode_path(&self.path);
+        Failure::new("unknown", Exit::Unavailable, what)
+            .hint(format!("look before you repeat it: vaultctl log {path}"))
     }
 
     /// The current fields, and the latest version's number to write over.
@@ -150,10 +167,14 @@ fn split(mut secret: Secret) -> (Secret, Fields) {
 }
 
 /// Lets people edit until what they leave can be read, or they give up.
-async fn edit(ctl: &Ctl, path: &str, fields: &Fields) -> Result<Fields, Failure> {
+async fn edit(
+    ctl: &Ctl,
+    path: &str,
+    fields: &Fields,
+    signals: &mut Signals,
+) -> Result<Fields, Failure> {
     let editor = Editor::find()?;
     editor.warn(ctl);
-    let mut signals = Signals::hold()?;
     let dir = memory_dir()?;
     let file = dir.path().join("secret.toml");
     let mut text = Zeroizing::new(format!(
@@ -171,7 +192,7 @@ async fn edit(ctl: &Ctl, path: &str, fields: &Fields) -> Result<Fields, Failure>
     handle.write_all(text.as_bytes()).map_err(failed)?;
     drop(handle);
     loop {
-        editor.run(&file, &mut signals).await?;
+        editor.run(&file, signals).await?;
         let text = std::fs::read_to_string(&file).map(Zeroizing::new);
         let text = text.map_err(|error| Failure::io("reading the edited file", &error))?;
         let failure = match formats::toml::read(&text).and_then(one_secret) {
@@ -179,7 +200,7 @@ async fn edit(ctl: &Ctl, path: &str, fields: &Fields) -> Result<Fields, Failure>
             Err(failure) => failure,
         };
         ctl.output.fail(&failure);
-        let answer = again(ctl, &mut signals).await?;
+        let answer = again(ctl, signals).await?;
         if answer.eq_ignore_ascii_case("n") || answer.eq_ignore_ascii_case("no") {
             return Err(Failure::invalid("nothing was written"));
         }

@@ -1,14 +1,17 @@
 //! A line that does not show while it is typed.
 //!
-//! INVARIANT: however the question ends, with an answer, ^C or an error, the terminal shows again what
-//! is typed. So ^C arrives here as a key, and ends the process only after that.
+//! INVARIANT: however the question ends, with an answer, ^C, an error, TERM or HUP, the terminal shows
+//! again what is typed. So ^C arrives here as a key, and a thread waits for the other two; each ends the
+//! process only after that.
 
 use std::io::{self, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 /// Asks on stderr, and reads a line of the terminal that stdin is.
@@ -27,11 +30,33 @@ pub(super) fn ask(question: &str) -> io::Result<Zeroizing<String>> {
     }
 }
 
+/// What the thread that waits for signals has to know.
+struct Watched {
+    /// It runs, and does so for good: a signal that was caught once never ends the process by itself again.
+    running: bool,
+    /// What the terminal was like, while it is quiet.
+    before: Option<Termios>,
+}
+
+static WATCHED: Mutex<Watched> = Mutex::new(Watched {
+    running: false,
+    before: None,
+});
+
+fn watched() -> MutexGuard<'static, Watched> {
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// While it lives, keys neither show nor send signals, and come one by one.
-struct Quiet(Termios);
+struct Quiet;
 
 impl Quiet {
     fn begin() -> io::Result<Self> {
+        let mut watched = watched();
+        if !watched.running {
+            watch()?;
+            watched.running = true;
+        }
         let before = tcgetattr(io::stdin())?;
         let mut now = before.clone();
         now.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
@@ -39,15 +64,55 @@ impl Quiet {
         now.special_codes[SpecialCodeIndex::VTIME] = 0;
         // What was typed before the question is not an answer to it, and has shown.
         tcsetattr(io::stdin(), OptionalActions::Flush, &now)?;
-        Ok(Self(before))
+        watched.before = Some(before);
+        Ok(Self)
     }
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing put right.
-        let _gone = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+        give_back(&mut watched());
     }
+}
+
+fn give_back(watched: &mut Watched) {
+    if let Some(before) = watched.before.take() {
+        // A terminal that is gone needs nothing put right.
+        let _gone = tcsetattr(io::stdin(), OptionalActions::Now, &before);
+    }
+}
+
+/// From now on TERM and HUP give the terminal back before they end the process.
+fn watch() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let entered = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    drop(entered);
+    let wait = move || {
+        let number = runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => Signal::TERM,
+                _ = hang_up.recv() => Signal::HUP,
+            }
+        });
+        end_by(number);
+    };
+    std::thread::Builder::new().spawn(wait).map(drop)
+}
+
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "nobody returns to main from a read of the terminal, and the signal would have ended it as abruptly"
+)]
+fn end_by(number: Signal) {
+    // Held to the end: nothing is asked any more.
+    let mut watched = watched();
+    give_back(&mut watched);
+    std::process::exit(128 + number.as_raw());
 }
 
 fn say(text: &str) -> io::Result<()> {
@@ -97,7 +162,12 @@ fn key(byte: u8, line: &mut Vec<u8>) -> Key {
         CTRL_C | CTRL_BACKSLASH => return Key::Interrupt,
         CTRL_D if line.is_empty() => return Key::End,
         DELETE | BACKSPACE => while line.pop().is_some_and(|last| last & 0xc0 == 0x80) {},
-        CTRL_U | CTRL_W => line.clear(),
+        CTRL_U => line.clear(),
+        CTRL_W => {
+            let word = line.trim_ascii_end();
+            let start = word.iter().rposition(u8::is_ascii_whitespace);
+            line.truncate(start.map_or(0, |space| space + 1));
+        }
         CTRL_D | CTRL_Z => {}
         byte if line.len() < LONGEST => line.push(byte),
         _ => {}
@@ -139,7 +209,10 @@ mod tests {
             ("abd\u{7f}c\r", "abc"),
             ("ü\u{8}ö\n", "ö"),
             ("\u{7f}a\n", "a"),
-            ("wrong\u{15}right\n", "right"),
+            ("all wrong\u{15}right\n", "right"),
+            ("correct mule\u{17}horse\n", "correct horse"),
+            ("correct mule  \u{17}\u{17}horse\n", "horse"),
+            (" \u{17}\u{17}ü\u{17}a\n", "a"),
             ("a\u{1a}\u{4}b\n", "ab"),
         ] {
             assert_eq!(typed(keys.as_bytes()), (line.into(), Key::Done), "{keys:?}");

@@ -72,7 +72,8 @@ impl Editor {
         let waiting = |error| Failure::io(&format!("waiting for {}", self.program), &error);
         loop {
             tokio::select! {
-                status = child.wait() => return judge(status.map_err(waiting)?),
+                // ORDER: a ^C that ended the editor is taken here, and not left for what comes after it
+                biased;
                 number = signals.next() => match number {
                     // ^C is the editor's: the terminal sends it to both.
                     Number::INT => {}
@@ -81,6 +82,7 @@ impl Editor {
                         return Err(interrupted());
                     }
                 },
+                status = child.wait() => return judge(status.map_err(waiting)?),
             }
         }
     }
