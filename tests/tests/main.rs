@@ -12,6 +12,7 @@ mod full_disk;
 mod golden;
 mod guards;
 mod layering;
+mod members;
 mod methods;
 mod readme;
 mod redaction;
@@ -22,6 +23,7 @@ mod sessions;
 mod source;
 mod strangers;
 mod tidy;
+mod unit;
 mod wire;
 
 /// What cargo built for these tests.

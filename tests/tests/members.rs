@@ -1,0 +1,195 @@
+//! The members of JSON that `vaultctl/README.md` lists are those that the commands print: all, and no others.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use vault_tests::Daemon;
+
+use crate::BINARIES;
+use crate::source::root;
+
+/// What the table says of a value.
+#[derive(Debug)]
+enum Shape {
+    Object(BTreeMap<String, Shape>),
+    List(Box<Shape>),
+    /// Anything: a value of no documented form.
+    Any,
+}
+
+/// Reads the notation of the table: JSON whose members may go without a value.
+struct Notation<'a>(&'a str);
+
+impl Notation<'_> {
+    fn eat(&mut self, token: char) -> bool {
+        self.0 = self.0.trim_start();
+        let rest = self.0.strip_prefix(token);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    fn until(&mut self, ends: &[char]) -> String {
+        let end = self.0.find(ends).unwrap_or(self.0.len());
+        let (found, rest) = self.0.split_at(end);
+        self.0 = rest;
+        found.trim().to_owned()
+    }
+
+    fn value(&mut self) -> Shape {
+        if self.eat('{') {
+            let mut members = BTreeMap::new();
+            while !self.eat('}') {
+                assert!(!self.0.is_empty(), "an object does not end");
+                if self.eat('"') {
+                    let name = self.until(&['"']);
+                    assert!(self.eat('"'), "{name}");
+                    let value = if self.eat(':') {
+                        self.value()
+                    } else {
+                        Shape::Any
+                    };
+                    members.insert(name, value);
+                } else {
+                    // Names that the user gives, or an ellipsis.
+                    self.until(&['}']);
+                    self.eat('}');
+                    return Shape::Any;
+                }
+                self.eat(',');
+            }
+            self.until(&[',', '}', ']']);
+            return Shape::Object(members);
+        }
+        if self.eat('[') {
+            let inner = self.value();
+            self.until(&[']']);
+            self.eat(']');
+            self.until(&[',', '}', ']']);
+            return Shape::List(Box::new(inner));
+        }
+        self.until(&[',', '}', ']']);
+        Shape::Any
+    }
+}
+
+impl Shape {
+    fn fits(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Object(members), Value::Object(found)) => {
+                let known = |(name, value)| members.get(name).is_some_and(|m| m.fits(value));
+                members.len() == found.len() && found.iter().all(known)
+            }
+            (Self::List(inner), Value::Array(items)) => items.iter().all(|i| inner.fits(i)),
+            // What is documented as an object may be absent as a whole.
+            (Self::Any, _) | (Self::Object(_), Value::Null) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Of each command the objects that its row has.
+fn table() -> Vec<(String, Vec<Shape>)> {
+    let text = std::fs::read_to_string(root().join("vaultctl/README.md")).expect("the README");
+    let rows = text
+        .lines()
+        .skip_while(|line| *line != "| Command | JSON |");
+    let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
+    let row = |line: &str| {
+        let line = line.replace("\\|", "/");
+        let cells: Vec<&str> = line.split('|').collect();
+        let quoted = cells[2].split('`').skip(1).step_by(2);
+        let objects = quoted.filter(|text| text.starts_with('{'));
+        let shapes = objects.map(|text| Notation(text).value());
+        (cells[1].to_owned(), shapes.collect())
+    };
+    rows.map(row).collect()
+}
+
+/// Insists that what a command printed is what the row of `name` says; of lists each element.
+#[track_caller]
+fn check(table: &[(String, Vec<Shape>)], name: &str, printed: &Value) {
+    let row = table
+        .iter()
+        .find(|(command, _)| command.contains(&format!("`{name}`")));
+    let (_, shapes) = row.unwrap_or_else(|| panic!("`{name}` has no row"));
+    let items = match printed {
+        Value::Array(items) => items.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    assert!(!items.is_empty(), "{name} printed nothing to compare");
+    for item in items {
+        let fits = shapes.iter().any(|shape| shape.fits(item));
+        assert!(fits, "{name}: documented {shapes:#?}\nprinted {item:#}");
+    }
+}
+
+#[test]
+fn the_documented_members_are_those_that_are_printed() {
+    let (daemon, table) = (Daemon::start(BINARIES), table());
+    let json = |args: &[&str], stdin: &[u8]| {
+        let mut all = vec!["-o", "json"];
+        all.extend(args);
+        daemon.ctl_with(&all, stdin).json()
+    };
+    let made = json(&["init"], b"");
+    check(&table, "init", &made);
+    check(&table, "status", &json(&["status"], b""));
+    let shares = made["shares"].as_array().expect("shares");
+    let shares: Vec<&str> = shares.iter().filter_map(Value::as_str).collect();
+    for share in &shares[..3] {
+        check(&table, "unseal", &json(&["unseal", "-"], share.as_bytes()));
+    }
+    daemon.use_token(made["initial_token"].as_str().expect("a token"));
+    let file = daemon.place.path("vault.backup");
+    let file = file.to_string_lossy().into_owned();
+    let three = shares[..3].join("\n");
+    for (row, args, stdin) in [
+        ("set", &["set", "a/b", "user=-"][..], "one"),
+        ("set", &["set", "a/b", "user=-"], "two"),
+        ("get PATH", &["get", "a/b"], ""),
+        ("ls", &["ls"], ""),
+        ("ls", &["ls", "a"], ""),
+        ("find", &["find", "b"], ""),
+        ("log", &["log", "a/b"], ""),
+        ("diff", &["diff", "a/b@1", "a/b@2"], ""),
+        ("diff", &["diff", "a/b"], ""),
+        ("rollback", &["rollback", "a/b", "--to", "1"], ""),
+        ("cp", &["cp", "a/b", "a/c"], ""),
+        ("mv", &["mv", "a/c", "a/d"], ""),
+        ("rm", &["rm", "a/d"], ""),
+        ("trash ls", &["trash", "ls"], ""),
+        ("restore", &["restore", "a/d"], ""),
+        ("generate", &["generate"], ""),
+        ("whoami", &["whoami"], ""),
+        ("status", &["status"], ""),
+        ("keyring", &["keyring", "status"], ""),
+        ("backup create", &["backup", "create", &file], ""),
+        ("backup verify", &["backup", "verify", &file], ""),
+        (
+            "rekey",
+            &["rekey", "-", "--shares", "2", "--threshold", "2"],
+            &three,
+        ),
+        ("rekey", &["rekey", "--cancel"], ""),
+    ] {
+        let printed = json(args, stdin.as_bytes());
+        check(&table, row, &printed);
+    }
+}
+
+#[test]
+fn a_member_too_many_or_too_few_is_noticed() {
+    let shape = Notation(r#"{"a","b":[{"c","d":null}],"e":{"f":NAME}/null}"#).value();
+    let fits = |text: &str| shape.fits(&serde_json::from_str(text).expect("JSON"));
+    assert!(fits(r#"{"a":1,"b":[{"c":1,"d":2}],"e":{"f":1}}"#));
+    assert!(fits(r#"{"a":1,"b":[],"e":null}"#));
+    for wrong in [
+        r#"{"a":1,"b":[{"c":1,"d":2}]}"#,
+        r#"{"a":1,"b":[{"c":1}],"e":null}"#,
+        r#"{"a":1,"b":[{"c":1,"d":2,"x":3}],"e":null}"#,
+        r#"{"a":1,"b":[],"e":{"g":1}}"#,
+        r#"{"a":1,"b":{},"e":null}"#,
+    ] {
+        assert!(!fits(wrong), "{wrong}");
+    }
+}
