@@ -95,6 +95,15 @@ impl Daemon {
         daemon
     }
 
+    /// Starts it again, ended well before, with further lines of configuration.
+    pub fn restart_with(&mut self, more: &str) {
+        self.stop();
+        let file = self.place.path("vaultd.toml");
+        let before = fs::read_to_string(&file).expect("a configuration");
+        fs::write(&file, format!("{before}{more}\n")).expect("a configuration");
+        self.restart();
+    }
+
     /// Starts the daemon again on the same data; it must not be running.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it is running");

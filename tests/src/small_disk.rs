@@ -3,11 +3,18 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
 
 use crate::daemon::Dress;
 use crate::{Binaries, Daemon};
+
+/// How long the shell may take to listen.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The shell beside the daemon.
 #[derive(Debug)]
@@ -61,11 +68,11 @@ impl SmallDisk {
         });
         let run = daemon.place.path("run");
         // In the order in which the shell opens them: each waits for the other side.
-        let orders = File::options().write(true).open(run.join("disk-in"));
+        let orders = listened_to(&run.join("disk-in"));
         let answers = File::open(run.join("disk-out")).expect("the shell's answers");
         let disk = Self {
             dir: daemon.place.path("vault"),
-            orders: orders.expect("the shell's orders"),
+            orders,
             answers: BufReader::new(answers),
             filled: 0,
         };
@@ -99,6 +106,23 @@ impl SmallDisk {
             .read_line(&mut answer)
             .expect("the shell answers");
         assert_eq!(answer, "done\n", "{line}");
+    }
+}
+
+/// Opens a pipe for writing once the shell reads from it, and gives up on a shell that has ended.
+fn listened_to(pipe: &Path) -> File {
+    let begun = Instant::now();
+    loop {
+        // Without waiting: an open that waits never learns that nobody is left to come.
+        let opened = File::options()
+            .write(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open(pipe);
+        match opened {
+            Ok(file) => return file,
+            Err(error) => assert!(begun.elapsed() < LIMIT, "no shell takes orders: {error}"),
+        }
+        std::thread::yield_now();
     }
 }
 

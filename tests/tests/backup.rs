@@ -14,6 +14,9 @@ use crate::wire::{Wire, message};
 /// How long anything may take before the test gives up on it.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Soon, but longer than any honest request of these tests takes.
+const IMPATIENT: &str = "limits.request_timeout = \"5s\"";
+
 fn filled() -> (Daemon, Opened) {
     let daemon = Daemon::start(BINARIES);
     let opened = daemon.open();
@@ -180,7 +183,7 @@ fn a_backup_of_another_vault_is_whole_but_not_said_to_open() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_ends_an_upload_and_lets_the_next_one_in() {
-    let daemon = Daemon::start_with(BINARIES, "limits.request_timeout = \"1s\"");
+    let daemon = Daemon::start_with(BINARIES, IMPATIENT);
     let wire = Wire::connect(&daemon, "").await;
     let first = message(
         "RestoreBackupRequest",
@@ -200,7 +203,7 @@ async fn silence_ends_an_upload_and_lets_the_next_one_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_takes_nothing_of_its_backup_makes_room_for_others() {
-    let daemon = Daemon::start_with(BINARIES, "limits.request_timeout = \"1s\"");
+    let mut daemon = Daemon::start(BINARIES);
     let opened = daemon.open();
     // More than fits between the two sides.
     for n in 0..12 {
@@ -209,6 +212,8 @@ async fn a_client_that_takes_nothing_of_its_backup_makes_room_for_others() {
             .ctl_with(&["set", &path, "--raw-stdin"], &vec![b'v'; 1 << 20])
             .ok();
     }
+    daemon.restart_with(IMPATIENT);
+    daemon.unseal(&opened);
     let wire = Wire::connect(&daemon, &opened.token).await;
     let mut held = Vec::new();
     for _ in 0..2 {

@@ -25,8 +25,9 @@ async fn still_serves(daemon: &Daemon) {
 
 fn impatient() -> impl FnOnce(&mut crate::server::Parts<std::sync::Arc<fake::App>>) {
     |parts| {
-        parts.config.limits.handshake = Duration::from_millis(200);
-        parts.config.limits.idle = Duration::from_millis(200);
+        // The handshakes of the tests are bounded by it, too.
+        parts.config.limits.handshake = Duration::from_secs(2);
+        parts.config.limits.idle = Duration::from_secs(2);
     }
 }
 
