@@ -60,6 +60,36 @@ fn every_element_but_zero_has_its_inverse() {
     }
 }
 
+/// Gives the coefficients that it holds.
+struct Coefficients(Vec<u8>);
+
+impl Entropy for Coefficients {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.copy_from_slice(&self.0);
+    }
+}
+
+/// Computed by a Python script of its own: the field by powers and logarithms of 3, each byte of a share as
+/// s + c1·x + c2·x², with 0, 1, 2 … as c1 and 255, 252, 249 … as c2.
+#[test]
+fn shares_are_those_of_another_implementation() {
+    let coefficients = (0..32).chain((0..32).map(|at| 255 - at * 3)).collect();
+    let split_in = Split::new(3, 5).unwrap();
+    let points = split(&secret(), split_in, &mut Coefficients(coefficients));
+    let expected = [
+        "fffaf5e0ebd6c1dcd7d2ad98838eb9b4afaaa5505b46310c07021d08737e6964",
+        "d1d8c3e6f5c4bfba9990fb0e0d0c07124148539685947451727b700566674c59",
+        "2e25381302315457767d10dbdad9dccf9e9588435241dffcddd6dbb0d1d2f7e4",
+        "695a0fe0a5ae600fead9fc2e7b40a5da7447121d5873e7a84d7e3bdfead1146b",
+        "96a7f415525b8be2053417fbac957e07ab9ac9c88fa64c05e2d3906a5d64afd6",
+    ];
+    for (point, expected) in points.iter().zip(expected) {
+        assert_eq!(hex::encode(point.y.as_slice()), expected, "x = {}", point.x);
+    }
+    let back = combine(&pick(&points, &[4, 1, 2])).unwrap();
+    assert_eq!(back.expose(), secret().expose());
+}
+
 #[test]
 fn senseless_splits_are_refused() {
     for (threshold, shares) in [
