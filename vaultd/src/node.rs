@@ -149,7 +149,12 @@ pub(crate) async fn assemble(
         Ok::<_, NodeError>((store, node))
     });
     let (store, node) = opened.await??;
-    let audit = Audit::open(&audit_config(&config.audit), NODE, Arc::new(Clock))?;
+    let audit = Audit::open(
+        &audit_config(&config.audit),
+        NODE,
+        Arc::new(Clock),
+        &fatal(),
+    )?;
     let settings = Settings {
         node_id: NODE,
         region: config.node.region.clone(),
@@ -174,10 +179,10 @@ fn store_options(config: &Config) -> Options {
     options
 }
 
-/// What the store calls when it can no longer keep a promise: ends the process, which tells the truth.
+/// What the store and the audit call when they can no longer keep a promise: ends the process, which tells the truth.
 fn fatal() -> Fatal {
     Fatal::new(|why| {
-        tracing::error!(why, "the store cannot go on; ending the process");
+        tracing::error!(why, "cannot go on; ending the process");
         std::process::abort();
     })
 }

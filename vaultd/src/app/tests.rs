@@ -42,7 +42,7 @@ async fn open(dir: &Path) -> Arc<App> {
 
 async fn open_on(dir: &Path, options: Options) -> Arc<App> {
     let config = AuditConfig::in_directory(dir.join("audit"));
-    let audit = || Audit::open(&config, 1, Arc::new(Clock)).unwrap();
+    let audit = || Audit::open(&config, 1, Arc::new(Clock), &options.fatal).unwrap();
     start(dir, &options, audit, None).await
 }
 

@@ -138,7 +138,7 @@ pub enum Refused {
     TooLarge,
 }
 
-/// What ends the process when its storage cannot be trusted any more.
+/// What ends the process when its storage or its audit cannot be trusted any more.
 #[derive(Clone)]
 pub struct Fatal(Arc<dyn Fn(&str) + Send + Sync>);
 

@@ -22,6 +22,7 @@ pub(super) mod tests;
 mod writer;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -35,6 +36,7 @@ pub use entry::Entry;
 pub use event::{Actor, Blind, Decision, Event, Outcome, Part, RequestId, Source, Status};
 
 use crate::clock::Clock;
+use crate::store::Fatal;
 
 use entry::Desk;
 use file::AuditFile;
@@ -155,7 +157,8 @@ impl std::fmt::Debug for Audit {
 }
 
 impl Audit {
-    /// Opens the file, goes on with its sequence, and writes that the daemon has started.
+    /// Opens the file, goes on with its sequence, and writes that the daemon has started. To be called in
+    /// the runtime that serves requests. `fatal` is called if the audit can never write again.
     ///
     /// # Errors
     /// When the directory or the file is not private to the daemon, or cannot be written.
@@ -163,9 +166,10 @@ impl Audit {
         config: &AuditConfig,
         node: u64,
         clock: Arc<dyn AuditClock>,
+        fatal: &Fatal,
     ) -> Result<Self, AuditError> {
         let (file, last) = AuditFile::open(config)?;
-        Self::over(file, last, config, node, clock)
+        Self::over(file, last, config, node, clock, fatal)
     }
 
     fn over(
@@ -174,6 +178,7 @@ impl Audit {
         config: &AuditConfig,
         node: u64,
         clock: Arc<dyn AuditClock>,
+        fatal: &Fatal,
     ) -> Result<Self, AuditError> {
         let failed = |source| AuditError::Io {
             path: config.directory.clone(),
@@ -187,14 +192,9 @@ impl Audit {
         writer.start().map_err(failed)?;
         let pen = Arc::new(Pen::new(writer, Arc::clone(&queue)));
         let (beside, thread) = (Arc::clone(&state), Arc::clone(&pen));
-        thread::Builder::new()
-            .name("audit-sync".to_owned())
-            .spawn(move || writer::sync_each(&due, &beside))
-            .map_err(failed)?;
-        thread::Builder::new()
-            .name("audit".to_owned())
-            .spawn(move || thread.run())
-            .map_err(failed)?;
+        let syncing = move || writer::sync_each(&due, &beside);
+        spawn("audit-sync", fatal.clone(), syncing).map_err(failed)?;
+        spawn("audit", fatal.clone(), move || thread.run()).map_err(failed)?;
         let desk = Desk {
             state,
             queue,
@@ -234,6 +234,18 @@ impl Audit {
             Ok(Err(_)) | Err(_) => Err(AuditError::Unavailable),
         }
     }
+}
+
+/// A thread that the audit cannot do without; `work` says whether it is no longer needed.
+fn spawn(name: &str, fatal: Fatal, work: impl FnOnce() -> bool + Send + 'static) -> io::Result<()> {
+    let whole = move || {
+        // What a panic leaves behind is not looked at again.
+        if !catch_unwind(AssertUnwindSafe(work)).unwrap_or(false) {
+            fatal.call("the audit panicked and may have lost count of its lines");
+        }
+    };
+    let named = thread::Builder::new().name(name.to_owned());
+    named.spawn(whole).map(drop)
 }
 
 /// Lines that may wait for the writer; beyond it requests are refused at once.

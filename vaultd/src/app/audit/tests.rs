@@ -22,10 +22,18 @@ pub(in crate::app) fn breakable() -> (Audit, Fake) {
 }
 
 fn audit_with(config: &AuditConfig) -> (Audit, Fake, Arc<Hands>) {
+    audit_until(config, &abort())
+}
+
+fn audit_until(config: &AuditConfig, fatal: &Fatal) -> (Audit, Fake, Arc<Hands>) {
     let (fake, hands) = (Fake::default(), Arc::new(Hands::default()));
     let clock = Arc::<Hands>::clone(&hands);
-    let audit = Audit::over(fake.clone(), 0, config, 1, clock).unwrap();
+    let audit = Audit::over(fake.clone(), 0, config, 1, clock, fatal).unwrap();
     (audit, fake, hands)
+}
+
+fn abort() -> Fatal {
+    Fatal::new(|_| std::process::abort())
 }
 
 fn audit() -> (Audit, Fake, Arc<Hands>) {
@@ -318,7 +326,7 @@ async fn the_real_file_holds_every_line_in_order_and_goes_on_after_a_restart() {
         let clock = Arc::new(Hands::default());
         let audit = loop {
             // The thread of the handle before may still be letting go of the directory.
-            match Audit::open(&config, 1, Arc::<Hands>::clone(&clock)) {
+            match Audit::open(&config, 1, Arc::<Hands>::clone(&clock), &abort()) {
                 Err(AuditError::Refused { .. }) => tokio::task::yield_now().await,
                 opened => break opened.unwrap(),
             }

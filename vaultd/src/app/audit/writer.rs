@@ -112,17 +112,20 @@ impl Writer {
         })
     }
 
-    /// Writes one line for the request that brings it; `None` where that may take long. Also says
-    /// whether the thread has to hear of it.
-    pub(super) fn at_once(&mut self, body: &[u8]) -> Option<(Written, bool)> {
+    /// Writes one line for the request that brings it; `None` where that may take long, or where another
+    /// line has to come first. `wake` wakes the thread: before the write if it may be sleeping for long.
+    pub(super) fn at_once(&mut self, body: &[u8], wake: impl Fn()) -> Option<Written> {
         let settled = self.durability == Durability::Batched
             && !self.state.down.load(Ordering::Relaxed)
             && !self.state.unsyncable.load(Ordering::Relaxed)
+            && self.state.lost.load(Ordering::Relaxed) == 0
             && self.state.now() >= self.slow_until;
         if !settled {
             return None;
         }
-        let first = self.unsynced.is_none();
+        if self.unsynced.is_none() {
+            wake();
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         let last = self.last + 1;
@@ -130,10 +133,11 @@ impl Writer {
         let result = self.write(&buffer, last);
         self.buffer = buffer;
         if self.judge(result) {
-            return Some((Ok(()), first));
+            return Some(Ok(()));
         }
         self.state.lost.fetch_add(1, Ordering::Relaxed);
-        Some((Err(AuditError::Unavailable), true))
+        wake();
+        Some(Err(AuditError::Unavailable))
     }
 
     /// Writes what has gathered; whether it is where it has to be.
@@ -287,8 +291,8 @@ impl Writer {
     }
 }
 
-/// The second thread: one sync after another, for as long as there is a writer.
-pub(super) fn sync_each(syncs: &Receiver<Syncer>, state: &State) {
+/// The second thread: one sync after another, for as long as there is a writer. Whether it came to that.
+pub(super) fn sync_each(syncs: &Receiver<Syncer>, state: &State) -> bool {
     for sync in syncs {
         state.syncing.start(state.now());
         let result = sync();
@@ -298,6 +302,7 @@ pub(super) fn sync_each(syncs: &Receiver<Syncer>, state: &State) {
             state.unsyncable.store(true, Ordering::Release);
         }
     }
+    true
 }
 
 /// An append that takes longer has waited for a disk.

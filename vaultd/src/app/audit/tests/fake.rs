@@ -30,12 +30,15 @@ pub(in crate::app) enum Mood {
     Full,
     Stalled,
     SyncFails,
+    Panics,
 }
 
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) mood: Option<Mood>,
     pub(super) text: Vec<u8>,
+    /// Appends that have begun.
+    pub(super) begun: usize,
     pub(super) syncs: usize,
     pub(super) renewed: usize,
 }
@@ -71,11 +74,15 @@ impl Fake {
 impl Sink for Fake {
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let (lock, changed) = &*self.0;
-        let mut seen = changed
-            .wait_while(lock.lock().unwrap(), |seen| {
-                seen.mood == Some(Mood::Stalled)
-            })
-            .unwrap();
+        let mut seen = lock.lock().unwrap();
+        seen.begun += 1;
+        changed.notify_all();
+        let stalled = |seen: &mut Seen| seen.mood == Some(Mood::Stalled);
+        seen = changed.wait_while(seen, stalled).unwrap();
+        if seen.mood == Some(Mood::Panics) {
+            drop(seen);
+            panic!("a mistake in the sink");
+        }
         if seen.mood == Some(Mood::Full) {
             return Err(io::ErrorKind::StorageFull.into());
         }
