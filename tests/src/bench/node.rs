@@ -79,7 +79,8 @@ impl Serving {
     pub(super) async fn start(slower: Option<Duration>) -> Result<Self, Failure> {
         let dir = place()?;
         let config = config(dir.path())?;
-        let mut options = Options::new(*b"vault bench node", Fatal::new(|_| std::process::abort()));
+        let fatal = || Fatal::new(|_| std::process::abort());
+        let mut options = Options::new(*b"vault bench node", fatal());
         options.faults.sync = slower.map(|time| {
             let fault: vaultd::store::SyncFault = Arc::new(move |_| {
                 // The delay is what is measured; nothing waits here for something to happen.
@@ -101,7 +102,7 @@ impl Serving {
         })
         .await??;
         let audit = AuditConfig::in_directory(config.audit.directory.clone());
-        let audit = Audit::open(&audit, 1, Arc::new(Clock))?;
+        let audit = Audit::open(&audit, 1, Arc::new(Clock), &fatal())?;
         let settings = Settings {
             node_id: 1,
             region: config.node.region.clone(),

@@ -12,10 +12,12 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 use vault_core::crypto::envelope::Class;
 use vault_core::crypto::keyring::{Keyring, Role};
-use vault_core::crypto::ring::Ring;
 use vault_core::record::{self, Document, Key, Kind, Page, RecordError, Tx, View};
 use vault_proto::v1::Reason;
 
+mod terms;
+
+use self::terms::{Stand, names, older, stands};
 use super::error::{Error, Result};
 use super::keyring::Deed;
 use super::transact::{Terms, Verdict};
@@ -351,48 +353,6 @@ fn move_to_active(
         }
     }
     Ok(())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stand {
-    Older,
-    Active,
-}
-
-/// Where a term stands in the keyring, if it is there.
-fn stands(keyring: &Keyring, role: Role, term: u32) -> Option<Stand> {
-    fn of<K>(ring: &Ring<K>, term: u32) -> Option<Stand> {
-        ring.get(term)?;
-        Some(if ring.active().number() == term {
-            Stand::Active
-        } else {
-            Stand::Older
-        })
-    }
-    match role {
-        Role::Voter => of(keyring.voter(), term),
-        Role::Shared => of(keyring.shared(), term),
-        Role::Kek(region) => of(keyring.kek(region)?, term),
-        Role::Index | Role::LogSigning | Role::Audit => None,
-    }
-}
-
-/// The older terms of the keys that records are under.
-fn older(keyring: &Keyring) -> impl Iterator<Item = (Role, u32)> {
-    let keks = keyring
-        .keks()
-        .flat_map(|(region, ring)| names(Role::Kek(region), ring));
-    names(Role::Voter, keyring.voter())
-        .chain(names(Role::Shared, keyring.shared()))
-        .chain(keks)
-}
-
-fn names<K>(role: Role, ring: &Ring<K>) -> impl Iterator<Item = (Role, u32)> {
-    let active = ring.active().number();
-    let older = ring.iter().map(vault_core::crypto::ring::Term::number);
-    older
-        .filter(move |term| *term != active)
-        .map(move |term| (role, term))
 }
 
 fn overtaken() -> Error {

@@ -9,12 +9,12 @@ mod action;
 mod grant;
 pub mod lockout;
 mod login;
-pub mod policy;
 #[cfg(test)]
 mod model;
 pub mod onetime;
-pub mod recovery;
 pub mod password;
+pub mod policy;
+pub mod recovery;
 mod session;
 #[cfg(test)]
 mod tests;

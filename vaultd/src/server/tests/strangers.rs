@@ -125,7 +125,7 @@ async fn unfinished_bodies_end_soon_unless_a_session_was_shown() {
     let channel = daemon.connect().await;
     let (_, forged) = fake::made_up_token();
     let mut held = JoinSet::new();
-    let mut hold = |path: &'static str, body: Vec<Bytes>, token: &str, wanted| {
+    let mut begin = |path: &'static str, body: Vec<Bytes>, token: &str, wanted| {
         let (mut channel, token) = (channel.clone(), token.to_owned());
         held.spawn(async move {
             let outcome = with(&mut channel, path, unfinished(body), &token).await;
