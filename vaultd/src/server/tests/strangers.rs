@@ -134,13 +134,13 @@ async fn unfinished_bodies_end_soon_unless_a_session_was_shown() {
     };
     for body in [vec![], vec![message(9, 1)]] {
         for path in [UNSEAL, PUT, RESTORE] {
-            hold(path, body.clone(), &forged, OVERLOADED);
+            begin(path, body.clone(), &forged, OVERLOADED);
         }
-        hold("/made.Up/Method", body, &forged, (Code::Unimplemented, ""));
+        begin("/made.Up/Method", body, &forged, (Code::Unimplemented, ""));
     }
     // A session has the whole time of a request.
     let whole_time = (Code::DeadlineExceeded, "OUTCOME_UNKNOWN");
-    hold(PUT, vec![], &daemon.token, whole_time);
+    begin(PUT, vec![], &daemon.token, whole_time);
     while let Some(ended) = held.join_next().await {
         ended.expect("no panic");
     }
