@@ -299,7 +299,12 @@ fn bad_shares(ours: &Opened, foreign: &Opened) -> Vec<Row> {
     let share = &ours.shares[1];
     let mut flipped = share.clone().into_bytes();
     let last = flipped.len() - 1;
-    flipped[last] = if flipped[last] == b'a' { b'b' } else { b'a' };
+    // Case does not count in a share.
+    flipped[last] = if flipped[last].eq_ignore_ascii_case(&b'a') {
+        b'b'
+    } else {
+        b'a'
+    };
     let enter = |text: &[u8], reason| piped(&["unseal", "-"], text, 2, reason);
     vec![
         enter(ours.shares[0].as_bytes(), "SHARE_DUPLICATE"),
