@@ -29,7 +29,7 @@ if [ -n "$piped" ]; then value=$(cat); else value=$(head -c 18 /dev/urandom | ba
 [ -n "$value" ] || fail 'nothing was piped in'
 
 target=${CARGO_TARGET_DIR:-target}
-say "building ($profile): the first time about 3 minutes on 2 cores, 10 with --release; then seconds"
+say "building ($profile): the first time about 7 minutes on 2 cores, longer with --release; then seconds"
 began=$(now)
 # Whole workspace: `cargo test --workspace` goes on from this build.
 # shellcheck disable=SC2086
