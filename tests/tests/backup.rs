@@ -176,9 +176,76 @@ fn a_backup_of_another_vault_is_whole_but_not_said_to_open() {
     let file = path.to_string_lossy().into_owned();
     let verified = daemon.ctl(&["-o", "json", "backup", "verify", &file]).ok();
     assert_eq!(verified.json()["opened"], false);
+    assert_eq!(verified.json()["seal"], serde_json::Value::Null);
     assert!(verified.stderr.contains("another vault"), "{verified}");
     daemon.ctl(&["seal"]).ok();
     daemon.ctl(&["backup", "verify", &file]).fails(7, "sealed");
+}
+
+#[test]
+fn what_a_backup_opens_with_is_told_by_verify() {
+    let (daemon, opened) = filled();
+    let (path, bytes) = backup(&daemon);
+    let file = path.to_string_lossy().into_owned();
+    let seal = |file: &str| {
+        let verified = daemon.ctl(&["-o", "json", "backup", "verify", file]).ok();
+        let report = verified.json();
+        assert_eq!(report["opened"], true, "{verified}");
+        let number = |name: &str| report["seals"][0][name].as_u64();
+        let split = (number("threshold"), number("shares"));
+        (report["seal"].clone(), split, verified.stderr.clone())
+    };
+    let (now, split, said) = seal(&file);
+    assert_eq!((now.as_str(), split), (Some("present"), (Some(3), Some(5))));
+    assert!(!said.contains("rekey"), "{said}");
+
+    let shares = opened.shares[..3].join("\n");
+    let two = [
+        "-o",
+        "json",
+        "rekey",
+        "-",
+        "--shares",
+        "2",
+        "--threshold",
+        "2",
+    ];
+    let made = daemon.ctl_with(&two, shares.as_bytes()).ok().json();
+    let new: Vec<String> = serde_json::from_value(made["shares"].clone()).expect("shares");
+    let new = new.join("\n");
+    let id = made["ceremony"].as_str().expect("an id");
+    daemon
+        .ctl_with(&["rekey", "--verify", id, "-"], new.as_bytes())
+        .ok();
+    let (then, split, said) = seal(&file);
+    assert_eq!(
+        (then.as_str(), split),
+        (Some("replaced"), (Some(3), Some(5)))
+    );
+    for word in ["shamir 3 of 5", "rekey", "Keep that seal"] {
+        assert!(said.contains(word), "{said}");
+    }
+    let table = daemon.ctl(&["backup", "verify", &file]).ok().stdout;
+    assert!(table.contains("a rekey lies between"), "{table}");
+    let again = daemon.place.path("again.backup");
+    let again = again.to_string_lossy().into_owned();
+    daemon.ctl(&["backup", "create", &again]).ok();
+    let (now, split, _) = seal(&again);
+    assert_eq!((now.as_str(), split), (Some("present"), (Some(2), Some(2))));
+
+    // It is as it was said.
+    let restored = Daemon::start(BINARIES);
+    let file = restored.place.path("vault.backup");
+    fs::write(&file, &bytes).expect("the backup");
+    let told = restored
+        .ctl(&["backup", "restore", &file.to_string_lossy()])
+        .ok();
+    assert!(told.stderr.contains("shamir 3 of 5"), "{told}");
+    wait_for(&restored, "sealed");
+    restored
+        .ctl_with(&["unseal", "-"], new.as_bytes())
+        .fails(2, "set of shares");
+    restored.unseal(&opened);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,10 +7,11 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use tokio::fs::File;
 use vault_sdk::RestoreOptions;
-use vault_sdk::wire::BackupReport;
+use vault_sdk::wire::{BackupReport, BackupSeal};
 
 use super::Outcome;
 use super::init::setup_code;
+use super::status::{describe_seal, seal_json};
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -60,12 +61,7 @@ impl Command {
             Self::Create { file, force } => create(ctl, &file, force).await?,
             Self::Verify { file } => {
                 let report = ctl.vault()?.backup().verify(open(&file).await?).await?;
-                let words = if report.opened {
-                    "the snapshot is whole, and opens with this vault's keys"
-                } else {
-                    "the snapshot is whole, but of another vault: whether it opens was not checked"
-                };
-                ctl.output.note(words);
+                ctl.output.note(&verdict(&report));
                 show(ctl, &report)?;
             }
             Self::Restore(args) => args.run(ctl).await?,
@@ -97,14 +93,45 @@ impl Restore {
     }
 }
 
+/// What a check came to: whether the snapshot opens, and for whom once it is restored.
+fn verdict(report: &BackupReport) -> String {
+    let whole = match (report.seal(), report.opened) {
+        (BackupSeal::Unspecified, _) => {
+            return "the snapshot is whole, but of another vault: whether it opens was not checked"
+                .to_owned();
+        }
+        (_, true) => "the snapshot is whole, and every record of it opens with keys of this vault",
+        (_, false) => {
+            "the snapshot is whole and of this vault, but of before keys that were destroyed since: not every \
+             record of it could be opened"
+        }
+    };
+    match report.seal() {
+        BackupSeal::Replaced => format!(
+            "{whole}\n\
+             once it is restored, it opens with the seal of {} only ({}): a rekey lies between, and what opens \
+             this vault now will not open it. Keep that seal as long as the snapshot, or make a new snapshot",
+            time::local(report.taken_at.as_ref()),
+            seals(report),
+        ),
+        BackupSeal::Present | BackupSeal::Unspecified => whole.to_owned(),
+    }
+}
+
+fn seals(report: &BackupReport) -> String {
+    let slots: Vec<_> = report.slots.iter().map(describe_seal).collect();
+    slots.join(", ")
+}
+
 /// Who gets in now, and what is not as it was.
 fn after_restore(ctl: &Ctl, report: &BackupReport) {
     let taken = time::local(report.taken_at.as_ref());
     ctl.output.note(&format!(
         "restored: the vault is the same cluster again, as of {taken}; the daemon is starting again\n\
          1. keep the vault that it replaces switched off for good: two of one identity confuse every client\n\
-         2. open it with the seal that it had then (shares or passphrase; not those of a later rekey): vaultctl unseal\n\
+         2. open it with the seal that it had then ({}; not that of a later rekey): vaultctl unseal\n\
          3. log in with its initial token: vaultctl login. {} ended: a token from `vaultctl login` before this is void",
+        seals(report),
         counted(report.sessions, "session"),
     ));
     ctl.output.note(&format!(
@@ -212,6 +239,18 @@ fn show(ctl: &Ctl, report: &BackupReport) -> Result<(), Failure> {
                 }
                 .to_owned(),
             ),
+            (
+                "opens with",
+                match report.seal() {
+                    BackupSeal::Present => format!("{}: the seal in force", seals(report)),
+                    BackupSeal::Replaced => format!(
+                        "{}, of {}: a rekey lies between",
+                        seals(report),
+                        taken(report.taken_at.as_ref())
+                    ),
+                    BackupSeal::Unspecified => format!("{}: its own seal", seals(report)),
+                },
+            ),
             ("state hash", report.state_hash.clone()),
         ],
         || to_json(report),
@@ -231,6 +270,12 @@ fn to_json(report: &BackupReport) -> Value {
         "principals": report.principals,
         "sessions": report.sessions,
         "opened": report.opened,
+        "seal": match report.seal() {
+            BackupSeal::Present => Value::from("present"),
+            BackupSeal::Replaced => Value::from("replaced"),
+            BackupSeal::Unspecified => Value::Null,
+        },
+        "seals": report.slots.iter().map(seal_json).collect::<Vec<_>>(),
         "state_hash": report.state_hash,
     })
 }

@@ -90,15 +90,16 @@ pub(crate) fn describe_seal(slot: &SealSlot) -> String {
     format!("{}{shares}{recovery}", kind_word(slot.kind()))
 }
 
+pub(crate) fn seal_json(slot: &SealSlot) -> Value {
+    json!({
+        "kind": kind_word(slot.kind()),
+        "threshold": slot.threshold,
+        "shares": slot.shares,
+        "recovery": slot.recovery,
+    })
+}
+
 fn to_json(status: &GetStatusResponse) -> Value {
-    let seal = |slot: &SealSlot| {
-        json!({
-            "kind": kind_word(slot.kind()),
-            "threshold": slot.threshold,
-            "shares": slot.shares,
-            "recovery": slot.recovery,
-        })
-    };
     let progress = status.progress.as_ref();
     json!({
         "state": state_word(status.state()),
@@ -107,7 +108,7 @@ fn to_json(status: &GetStatusResponse) -> Value {
         "node_id": status.node_id,
         "leader_id": status.leader_id,
         "region": status.region,
-        "seals": status.slots.iter().map(seal).collect::<Vec<_>>(),
+        "seals": status.slots.iter().map(seal_json).collect::<Vec<_>>(),
         "progress": progress.map(|p| json!({ "threshold": p.threshold, "entered": p.entered })),
         "dev": status.dev,
         "incarnation": status.incarnation,

@@ -8,6 +8,7 @@
 
 mod contents;
 mod upload;
+mod verify;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, Write as _};
@@ -17,19 +18,16 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 use vault_core::access::Action;
-use vault_core::crypto::keyring::{Keyring, KeyringError};
 use vault_core::crypto::secret::SetupCode;
-use vault_core::record::{Key, opens};
 use vault_proto::v1::Reason;
 
 use self::contents::Contents;
-pub use self::contents::Verified;
+pub use self::contents::{SealThen, Verified};
 use self::upload::Upload;
 use super::audit::Entry;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
 use super::operate::{Operation, Unrecorded};
-use super::seals::keyring_key;
 use super::{App, sealed};
 use crate::store::{SnapshotError, inspect_snapshot};
 
@@ -126,51 +124,6 @@ impl App {
         }
         file.rewind().map_err(unwritten)?;
         Ok(file)
-    }
-
-    /// Reads a backup to its end, checks every digest, and opens every document and every wrapped data key
-    /// that this node's keyring can be expected to open. The keys are held for one record at a time: a node
-    /// that is sealed meanwhile does not wait for this. Blocks: call it on a thread for that.
-    ///
-    /// # Errors
-    /// `BACKUP_DAMAGED`, `SEALED`.
-    pub fn verify_backup(&self, reader: &mut dyn Read) -> Result<Verified> {
-        let cluster = self.store.stamp().cluster;
-        let mut contents = Contents::default();
-        let (mut opened, mut refused, mut beyond) = (0_u64, 0_u64, 0_u64);
-        // Sealed as it lies in the backup, ahead of all that it opens.
-        let mut older = None;
-        let inspected = inspect_snapshot(reader, &mut |info, key, bytes| {
-            contents.see(key, bytes);
-            let Some(keys) = self.keys.load() else {
-                return ControlFlow::Break(());
-            };
-            if info.cluster == cluster {
-                if *key == keyring_key() {
-                    older = Some(Vec::from(bytes));
-                }
-                match opens_here(keys.keyring(), older.as_deref(), key, bytes) {
-                    Some(Opens::Yes) => opened += 1,
-                    Some(Opens::No) => refused += 1,
-                    Some(Opens::Unknown) => beyond += 1,
-                    None => {}
-                }
-            }
-            ControlFlow::Continue(())
-        });
-        let info = inspected.map_err(unread)?;
-        let verified = contents.verified(info)?;
-        if refused > 0 {
-            let message = format!(
-                "{refused} of {} records do not open under this cluster's keys",
-                opened + refused + beyond
-            );
-            return Err(Error::new(Reason::BackupDamaged, message));
-        }
-        Ok(Verified {
-            opened: opened > 0 && beyond == 0,
-            ..verified
-        })
     }
 
     /// Whether a caller may restore into this node, and nothing else is making a vault of it: asked before any
@@ -283,31 +236,6 @@ impl App {
     /// Where a backup that is to be restored is kept until the daemon starts again.
     fn pending_restore(&self) -> PathBuf {
         self.settings.data_dir.join("restore.pending")
-    }
-}
-
-/// Whether a record of a backup can be opened.
-enum Opens {
-    Yes,
-    No,
-    /// It is under a term that was destroyed here, and the backup's own keyring opens with an older seal only.
-    Unknown,
-}
-
-/// Tries a record under the node's keyring, and then under the one that the backup holds: terms that the record needs
-/// may have been destroyed since.
-fn opens_here(now: &Keyring, older: Option<&[u8]>, key: &Key, bytes: &[u8]) -> Option<Opens> {
-    if opens(now, key, bytes)? {
-        return Some(Opens::Yes);
-    }
-    match older.map(|record| now.reload(record)) {
-        Some(Ok(own)) => Some(if opens(&own, key, bytes)? {
-            Opens::Yes
-        } else {
-            Opens::No
-        }),
-        Some(Err(KeyringError::Rekeyed)) => Some(Opens::Unknown),
-        Some(Err(_)) | None => Some(Opens::No),
     }
 }
 

@@ -22,6 +22,7 @@ mod narrowing;
 mod operations;
 mod strangers;
 mod terms;
+mod verify;
 
 struct World {
     app: Arc<App>,

@@ -8,8 +8,19 @@ use crate::app::error::{Error, Result};
 use crate::app::{seals, setup, transact};
 use crate::store::SnapshotInfo;
 
+/// How a backup's seal stands to the one in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealThen {
+    /// There is nothing to compare it with: it is of another cluster, or to be restored.
+    Unknown,
+    /// The same; the backup's keyring opened with it.
+    Present,
+    /// Another: a rekey lies between.
+    Replaced,
+}
+
 /// What a backup was found to hold.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Verified {
     /// What it says of itself; all of it has verified.
     pub info: SnapshotInfo,
@@ -27,6 +38,10 @@ pub struct Verified {
     pub dev: bool,
     /// Every document and every wrapped data key opened, under this node's keyring or the backup's own.
     pub opened: bool,
+    /// What opens it once it is restored.
+    pub header: SealHeader,
+    /// Whether that is what opens this vault now.
+    pub seal: SealThen,
 }
 
 /// Counted row by row.
@@ -65,13 +80,15 @@ impl Contents {
     /// # Errors
     /// `BACKUP_DAMAGED` when a node that is made of it could never be unsealed.
     pub(super) fn verified(self, info: SnapshotInfo) -> Result<Verified> {
-        let cluster = self.seal.as_ref().map(|seal| *seal.cluster());
-        if cluster.is_none() || cluster != info.cluster || !self.keyring || !self.signer {
+        let seal = self
+            .seal
+            .filter(|seal| Some(*seal.cluster()) == info.cluster);
+        let Some(header) = seal.filter(|_| self.keyring && self.signer) else {
             return Err(Error::new(
                 Reason::BackupDamaged,
                 "the backup lacks its seal, its keyring or its log signer: nothing could open it",
             ));
-        }
+        };
         Ok(Verified {
             info,
             secrets: self.secrets,
@@ -81,6 +98,8 @@ impl Contents {
             bytes: self.bytes,
             dev: self.dev,
             opened: false,
+            header,
+            seal: SealThen::Unknown,
         })
     }
 }

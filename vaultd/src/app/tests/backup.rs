@@ -21,7 +21,7 @@ async fn filled(dir: &Path) -> World {
     world
 }
 
-fn backup(world: &World) -> Vec<u8> {
+pub(super) fn backup(world: &World) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut file = world.app.spool_backup(|| false).unwrap();
     file.read_to_end(&mut bytes).unwrap();

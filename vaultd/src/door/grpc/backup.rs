@@ -14,14 +14,17 @@ use tokio_stream::StreamExt as _;
 use tonic::{Request, Response, Status, Streaming};
 use vault_core::crypto::secret::SetupCode;
 use vault_proto::v1::backup_server::Backup;
-use vault_proto::v1::{BackupChunk, BackupReport, CreateBackupRequest, RestoreBackupRequest};
+use vault_proto::v1::{
+    BackupChunk, BackupReport, BackupSeal, CreateBackupRequest, RestoreBackupRequest,
+};
 
 use self::flow::{Outgoing, Sender};
 use super::Door;
 use super::convert::timestamp;
 use super::metadata::{call, id_text, refuse, respond, to_the_end};
 use super::status::status;
-use crate::app::{App, Error, Operation, Place, RestoreOptions, Result, Verified};
+use super::system::format_slots;
+use crate::app::{App, Error, Operation, Place, RestoreOptions, Result, SealThen, Verified};
 use crate::door::guard::Patience;
 use crate::door::intake::Permit;
 use crate::store::SNAPSHOT_CHUNK;
@@ -178,6 +181,13 @@ fn report(verified: &Verified) -> BackupReport {
         taken_at: Some(timestamp(info.leader_time)),
         principals: verified.principals,
         sessions: verified.sessions,
+        seal: match verified.seal {
+            SealThen::Unknown => BackupSeal::Unspecified,
+            SealThen::Present => BackupSeal::Present,
+            SealThen::Replaced => BackupSeal::Replaced,
+        }
+        .into(),
+        slots: format_slots(&verified.header),
     }
 }
 

@@ -250,7 +250,7 @@ fn format_status(status: app::Status) -> GetStatusResponse {
     }
 }
 
-fn format_slots(header: &SealHeader) -> Vec<wire::SealSlot> {
+pub(super) fn format_slots(header: &SealHeader) -> Vec<wire::SealSlot> {
     let main = header.main_kind();
     let slot = |kind: SealKind| wire::SealSlot {
         kind: match kind {
