@@ -136,8 +136,8 @@ fn after_restore(ctl: &Ctl, report: &BackupReport) {
     ));
     ctl.output.note(&format!(
         "{} and {} come back as they were then. What was changed, revoked, deleted or destroyed since is undone: \
-         look through it, and rotate what should no longer open. What it holds as deleted is kept for a day at \
-         least: vaultctl trash ls",
+         look through it, and rotate what should no longer open. What it holds as deleted is kept until it has \
+         run for a day: vaultctl trash ls",
         counted(report.principals, "account"),
         counted(report.secrets, "secret"),
     ));

@@ -22,21 +22,23 @@ const PERIOD: Duration = Duration::from_secs(10);
 const STEP: usize = 64;
 /// Transactions of one round, so that a flood of due work does not crowd out requests.
 const STEPS: usize = 50;
-
-/// Nothing is destroyed for so long after a restore: a day, in milliseconds.
-const RESPITE: u64 = 24 * 60 * 60 * 1000;
+/// How often it is recorded how long the vault has run: what a restart forgets at most.
+const RECORDED: Duration = Duration::from_mins(10);
 
 /// Starts the rounds on the current runtime; they end when the app is gone.
 pub(super) fn start(app: &Arc<App>) {
     let weak = Arc::downgrade(app);
     tokio::spawn(async move {
-        while round(&weak).await {
+        // Led, unsealed, and not yet recorded. Counted in rounds: no clock that is set, and no suspend, has a part in it.
+        let mut ran = Duration::ZERO;
+        while round(&weak, &mut ran).await {
             tokio::time::sleep(PERIOD).await;
+            ran += PERIOD;
         }
     });
 }
 
-async fn round(app: &Weak<App>) -> bool {
+async fn round(app: &Weak<App>, ran: &mut Duration) -> bool {
     let Some(app) = app.upgrade() else {
         return false;
     };
@@ -51,41 +53,41 @@ async fn round(app: &Weak<App>) -> bool {
                 tracing::debug!(reason, "keys that are old were not rotated yet");
             }
         }
+        let recorded = if *ran >= RECORDED {
+            *ran
+        } else {
+            Duration::ZERO
+        };
         for (what, step) in [
-            ("deletions", Step::Deletions),
+            ("deletions", Step::Deletions(recorded)),
             ("sessions", Step::Sessions),
             ("outcomes", Step::Outcomes),
         ] {
-            if matches!(step, Step::Deletions) && app.was_just_restored() {
-                continue;
-            }
-            if let Err(error) = app.sweep(step).await {
-                tracing::debug!(
+            match (app.sweep(step).await, step) {
+                (Ok(()), Step::Deletions(recorded)) => *ran = ran.saturating_sub(recorded),
+                (Ok(()), Step::Sessions | Step::Outcomes) => {}
+                (Err(error), _) => tracing::debug!(
                     what,
                     reason = error.reason().as_str_name(),
                     "a sweep stopped; it goes on in the next round"
-                );
+                ),
             }
         }
+    } else {
+        *ran = Duration::ZERO;
     }
     true
 }
 
 #[derive(Clone, Copy)]
-enum Step {
-    Deletions,
+pub(super) enum Step {
+    /// With the time that the vault has run, of which the respite after a restore is made.
+    Deletions(Duration),
     Sessions,
     Outcomes,
 }
 
 impl App {
-    /// Whether what the backup held as deleted must wait: it came back to be looked at, and its time may have
-    /// run out long ago. An incarnation that a restore began is the second in which it did.
-    pub(super) fn was_just_restored(&self) -> bool {
-        let began = self.store.stamp().incarnation.saturating_mul(1000);
-        self.now() < began.saturating_add(RESPITE)
-    }
-
     /// Records that the node sealed itself, and wipes what was going on.
     pub(super) async fn tell_fall(&self) {
         if self.keys.fell_untold().is_none() {
@@ -99,7 +101,7 @@ impl App {
         }
     }
 
-    async fn sweep(&self, step: Step) -> Result<()> {
+    pub(super) async fn sweep(&self, step: Step) -> Result<()> {
         for _ in 0..STEPS {
             let (more, _) = self
                 .proposer
@@ -115,7 +117,10 @@ impl App {
 
 fn sweep(step: Step, tx: &mut Tx<'_>) -> (Verdict, Result<bool>) {
     let swept = match step {
-        Step::Deletions => secrets::sweep_deleted(tx, STEP),
+        Step::Deletions(ran) => {
+            let ran = u64::try_from(ran.as_millis()).unwrap_or(u64::MAX);
+            secrets::sweep_deleted(tx, ran, STEP)
+        }
         Step::Sessions => access::sweep_sessions(tx, STEP),
         Step::Outcomes => secrets::sweep_outcomes(tx, STEP),
     };

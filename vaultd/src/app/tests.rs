@@ -20,6 +20,7 @@ mod backup;
 mod ceremonies;
 mod narrowing;
 mod operations;
+mod restored;
 mod strangers;
 mod terms;
 mod verify;

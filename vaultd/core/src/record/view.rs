@@ -44,11 +44,22 @@ pub enum ViewError {
 }
 
 /// The model: what the SQLite state must agree with, and what core tests run on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mem {
     records: BTreeMap<Key, Record>,
     generations: BTreeMap<u8, Revision>,
     incarnation: u64,
+}
+
+impl Default for Mem {
+    /// Empty, in the life that a vault is born in.
+    fn default() -> Self {
+        Self {
+            records: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            incarnation: 1,
+        }
+    }
 }
 
 impl Mem {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::store::Faults;
 
-async fn filled(dir: &Path) -> World {
+pub(super) async fn filled(dir: &Path) -> World {
     let world = born(dir).await;
     unseal(&world).await;
     for n in 0..20 {
@@ -272,48 +272,4 @@ async fn a_backup_that_nothing_could_open_is_refused_before_it_is_kept() {
     assert!(refused.to_string().contains("seal"), "{refused}");
     assert_eq!(names(&other), before);
     app.shut_down().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn in_a_restored_vault_the_initial_token_opens_and_no_session_of_before_does() {
-    let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let world = filled(dir.path()).await;
-    let login = call("Login", Some(&world.token));
-    let answer = world.app.login(&login, LoginRequest::default());
-    let (session, _) = answer.await.unwrap().reply;
-    let who = |app: Arc<App>, call: Call| async move { app.who_am_i(&call).await.map(drop) };
-    let mine = call("WhoAmI", Some(&session));
-    who(Arc::clone(&world.app), mine).await.unwrap();
-    assert!(!world.app.was_just_restored());
-    let backup = backup(&world);
-    world.app.shut_down().await;
-
-    let identity = NodeOptions {
-        id: 1,
-        address: String::new(),
-        timing: Timing::Region,
-    };
-    let now = Clock.wall_ms() / 1000;
-    let at = other.path().join("store");
-    crate::raft::restore(&at, &options(), &identity, now, &mut backup.as_slice()).unwrap();
-    let World { shares, token, .. } = world;
-    let world = World {
-        app: open(other.path()).await,
-        shares,
-        token,
-    };
-    unseal(&world).await;
-    let mine = call("WhoAmI", Some(&session));
-    let ended = who(Arc::clone(&world.app), mine).await.unwrap_err();
-    assert_eq!(ended.reason(), Reason::TokenInvalid);
-    assert_eq!(value(&world, "many/s7").await.unwrap(), [7; 2000]);
-    let again = world.app.login(&login, LoginRequest::default());
-    let (session, _) = again.await.unwrap().reply;
-    let mine = call("WhoAmI", Some(&session));
-    who(Arc::clone(&world.app), mine).await.unwrap();
-    assert!(
-        world.app.was_just_restored(),
-        "what it holds as deleted would be destroyed at once"
-    );
-    world.app.shut_down().await;
 }

@@ -8,7 +8,7 @@ use super::{
     model::{Deletion, Head},
     once,
     page::At,
-    tags, tree,
+    respite, tags, tree,
     walk::peek_head,
 };
 use crate::{
@@ -61,7 +61,7 @@ pub fn list_deleted(
     page: &PageRequest,
 ) -> Result<Page<Deleted>, Refusal> {
     let folder = grant.folder(Action::LIST)?;
-    let now = tx.now();
+    let come = respite::come(tx)?;
     let limit = page.limit()?;
     let after = match page.after.as_ref().map(|position| &position.0) {
         None => None,
@@ -89,7 +89,7 @@ pub fn list_deleted(
         let Some(deletion) = head
             .deletion
             .as_ref()
-            .filter(|deletion| deletion.can_be_undone(now))
+            .filter(|deletion| deletion.can_be_undone(come))
         else {
             continue;
         };
@@ -118,16 +118,16 @@ pub fn restore(
     if let Some(reply) = once::replay(tx, grant, once, None)? {
         return Ok(reply);
     }
+    let come = respite::come(tx)?;
     let id = match request.id {
         Some(id) => id,
-        None => newest(tx, old)?.ok_or(Refusal::SecretNotFound)?,
+        None => newest(tx, come, old)?.ok_or(Refusal::SecretNotFound)?,
     };
     let mut head = tx
         .get::<Head>(&Head::key(id))?
         .ok_or(Refusal::SecretNotFound)?;
-    let now = tx.now();
     let restorable =
-        |deletion: &Deletion| deletion.path == old.as_str() && deletion.can_be_undone(now);
+        |deletion: &Deletion| deletion.path == old.as_str() && deletion.can_be_undone(come);
     let deletion = head
         .deletion
         .take()
@@ -136,7 +136,7 @@ pub fn restore(
     delete::unindex(tx, id, &deletion);
     head.parent = tree::link(tx, &new.parent(), new.name(), tree::Link::Secret, id)?;
     new.name().clone_into(&mut head.name);
-    head.updated_at = now;
+    head.updated_at = tx.now();
     let reply = RestoreReply {
         path: new.as_str().to_owned(),
         latest_version: head.latest,
@@ -158,12 +158,12 @@ fn destination<'r>(old: &'r SecretPath, request: &'r Restore) -> Result<&'r Secr
 }
 
 /// A listing: the restore reads the head it chose again, as a check.
-fn newest(tx: &Tx<'_>, path: &SecretPath) -> Result<Option<u64>, Refusal> {
+fn newest(tx: &Tx<'_>, come: u64, path: &SecretPath) -> Result<Option<u64>, Refusal> {
     let mut newest: Option<(u64, u64)> = None;
     for id in delete::ids_of(tx, path.as_str(), OF_ONE_PATH)? {
         let deletion = peek_head(tx, id)?.and_then(|head| head.deletion);
         let candidate = deletion
-            .filter(|deletion| deletion.can_be_undone(tx.now()))
+            .filter(|deletion| deletion.can_be_undone(come))
             .map(|deletion| (deletion.deleted_at, id));
         newest = newest.max(candidate);
     }

@@ -6,7 +6,7 @@ use super::{
     Once, Refusal,
     delete::{self, DUE},
     model::{Head, Version},
-    once, retention, tags, tree,
+    once, respite, retention, tags, tree,
 };
 use crate::{
     access::{Action, Grant},
@@ -134,11 +134,15 @@ pub fn destroy(
     Ok(reply)
 }
 
-/// Destroys up to `limit` deleted secrets whose window has ended; whether there may be more.
+/// Destroys up to `limit` deleted secrets whose window has ended; whether there may be more. None in the respite after
+/// a restore, of which it counts `ran`, the milliseconds that the vault has run since this was last called.
 ///
 /// # Errors
 /// When the store fails.
-pub fn sweep_deleted(tx: &mut Tx<'_>, limit: usize) -> Result<bool, RecordError> {
+pub fn sweep_deleted(tx: &mut Tx<'_>, ran: u64, limit: usize) -> Result<bool, RecordError> {
+    if respite::goes_on(tx, ran)? {
+        return Ok(false);
+    }
     let due = DUE.due(tx, limit)?;
     let mut rows = Rows::of_one_transaction();
     for item in due.items {

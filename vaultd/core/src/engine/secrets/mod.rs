@@ -30,6 +30,7 @@ mod page;
 mod put;
 mod refusal;
 mod rename;
+mod respite;
 mod retention;
 mod tags;
 mod tree;

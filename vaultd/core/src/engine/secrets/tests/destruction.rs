@@ -36,6 +36,96 @@ fn nothing_is_left_of_what_was_destroyed() {
     assert_eq!(world.records(), empty + 1, "destroyed by hand");
 }
 
+/// A vault that was restored with a deleted secret that is long due.
+fn restored_with_one_due() -> World {
+    let mut world = World::new();
+    world.put("a/b", "1");
+    world.delete("a/b", Some(DAY)).unwrap();
+    world.state.restored();
+    world.now += 30 * DAY;
+    world
+}
+
+/// As the leader does after it has run for so long.
+fn run_for(world: &mut World, ran: u64) {
+    while world.run(|tx| sweep_deleted(tx, ran, 10)).unwrap() {}
+}
+
+#[test]
+fn after_a_restore_nothing_is_destroyed_before_the_vault_has_run_for_a_day() {
+    let mut world = restored_with_one_due();
+    for _ in 0..23 {
+        run_for(&mut world, HOUR);
+        assert_eq!(world.deleted("a").len(), 1);
+    }
+    // What was run without being counted, because it came to an end, is run again.
+    run_for(&mut world, 0);
+    run_for(&mut world, HOUR - 1);
+    assert_eq!(world.deleted("a").len(), 1);
+    run_for(&mut world, 1);
+    assert_eq!(world.deleted("a").len(), 0);
+    run_for(&mut world, HOUR);
+    assert_eq!(world.rows, 0, "it is over: nothing is counted");
+}
+
+#[test]
+fn what_came_back_deleted_is_listed_and_can_be_restored_for_as_long_as_the_respite() {
+    let mut world = restored_with_one_due();
+    run_for(&mut world, 23 * HOUR);
+    assert_eq!(world.deleted("a").len(), 1);
+    world.restore("a/b", None, None).unwrap();
+    assert_eq!(world.value("a/b").unwrap(), "1");
+    run_for(&mut world, HOUR);
+    assert_eq!(world.value("a/b").unwrap(), "1", "what was restored stays");
+
+    // What was being destroyed is gone for everyone, and what nobody restored in time too.
+    let mut world = restored_with_one_due();
+    let id = world.deleted("a")[0].id;
+    destroy_now(&mut world, "a/b", id).unwrap();
+    assert_eq!(world.deleted("a").len(), 0);
+    let mut world = restored_with_one_due();
+    run_for(&mut world, DAY);
+    let gone = world.restore("a/b", None, None).unwrap_err();
+    assert!(matches!(gone, Refusal::SecretNotFound), "{gone}");
+}
+
+#[test]
+fn no_clock_that_jumps_ends_the_respite_after_a_restore() {
+    let mut world = restored_with_one_due();
+    run_for(&mut world, HOUR);
+    // It was years behind until somebody set it.
+    world.now += 3000 * DAY;
+    for _ in 0..10 {
+        run_for(&mut world, 0);
+    }
+    assert_eq!(world.deleted("a").len(), 1);
+    // And back, as far as leader time can see.
+    world.now -= 2999 * DAY;
+    run_for(&mut world, 22 * HOUR);
+    assert_eq!(world.deleted("a").len(), 1);
+    run_for(&mut world, HOUR);
+    assert_eq!(world.deleted("a").len(), 0);
+}
+
+#[test]
+fn each_restore_has_a_respite_of_its_own_and_a_vault_that_was_never_restored_has_none() {
+    let mut world = restored_with_one_due();
+    run_for(&mut world, 20 * HOUR);
+    // The backup that is restored now was made in the respite of the last.
+    world.state.restored();
+    run_for(&mut world, 20 * HOUR);
+    assert_eq!(world.deleted("a").len(), 1);
+    run_for(&mut world, 4 * HOUR);
+    assert_eq!(world.deleted("a").len(), 0);
+
+    let mut world = World::new();
+    world.put("a/b", "1");
+    world.delete("a/b", Some(DAY)).unwrap();
+    world.now += 2 * DAY;
+    run_for(&mut world, 0);
+    assert_eq!(world.deleted("a").len(), 0);
+}
+
 #[test]
 fn a_secret_is_destroyed_only_once_deleted_and_under_its_path() {
     let mut world = World::new();

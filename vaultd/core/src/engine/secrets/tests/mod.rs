@@ -323,7 +323,7 @@ impl World {
 
     /// Runs every sweeper until it has nothing to do.
     fn sweep(&mut self) {
-        while self.run(|tx| sweep_deleted(tx, 10)).unwrap() {}
+        while self.run(|tx| sweep_deleted(tx, 0, 10)).unwrap() {}
         while self.run(|tx| sweep_outcomes(tx, 10)).unwrap() {}
     }
 
