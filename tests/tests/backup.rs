@@ -120,8 +120,57 @@ fn a_lost_vault_is_restored_in_place_and_opens_with_its_old_shares_and_token() {
     assert_eq!(daemon.ctl(&["get", "db/password"]).ok().stdout, "new");
     daemon.use_token(&session);
     daemon.ctl(&["get", "db/password"]).fails(5, "");
+    let last: Vec<_> = daemon
+        .audit()
+        .iter()
+        .filter(|line| {
+            let method = line["method"].as_str().unwrap_or_default();
+            line["status"] == "ok" && method.ends_with("Backup")
+        })
+        .map(|line| line["method"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    // The rehearsal, the restore, and what the start after it made of that.
+    let asked = "/vault.v1.Backup/RestoreBackup";
+    assert_eq!(last, [asked, asked, "inside/TakeUpBackup"]);
     // A vault is never restored over.
     daemon.ctl(&["backup", "restore", &file]).fails(8, "");
+}
+
+#[test]
+fn what_a_start_takes_up_is_recorded_whoever_left_it_there() {
+    let (vault, opened) = filled();
+    let (_, bytes) = backup(&vault);
+    drop(vault);
+    let mut daemon = Daemon::start(BINARIES);
+    daemon.stop();
+    let left = daemon.place.path("vault");
+    fs::write(left.join("restore.pending"), &bytes).expect("the backup");
+    // Without an audit it is not done, and the next start comes back to it.
+    let (audit, away) = (left.join("audit"), left.join("audit.away"));
+    fs::rename(&audit, &away).expect("moved");
+    fs::write(&audit, "no directory").expect("written");
+    let refused = daemon.fails_to_start();
+    assert!(refused.stderr.contains("audit"), "{refused}");
+    assert!(left.join("restore.pending").exists());
+    fs::remove_file(&audit).expect("removed");
+    fs::rename(&away, &audit).expect("moved");
+    daemon.restart();
+    assert_eq!(state(&daemon), "sealed");
+    assert!(!left.join("restore.pending").exists());
+    let lines = daemon.audit();
+    let taken = lines
+        .iter()
+        .filter(|line| line["method"] == "inside/TakeUpBackup");
+    assert_eq!(taken.count(), 1);
+    let said = daemon.log_text();
+    assert!(
+        !said.contains("store.replaced"),
+        "it was said by the start that did it"
+    );
+    assert!(left.join("store.replaced-1").is_dir());
+    daemon.unseal(&opened);
+    daemon.use_token(&opened.token);
+    assert_eq!(daemon.ctl(&["get", "db/password"]).ok().stdout, "first");
 }
 
 #[test]

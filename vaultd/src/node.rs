@@ -142,19 +142,26 @@ pub(crate) async fn assemble(
         address: String::new(),
         timing: Timing::Region,
     };
+    let of = identity.clone();
     let opened = tokio::task::spawn_blocking(move || {
-        restore::take_up(&dir, &options, &identity, Clock)?;
+        let taken = restore::take_up(&dir, &options, &of, Clock)?;
         let store = Store::open(&restore::store_dir(&dir), &options)?;
-        let node = Node::start(store.clone(), identity)?;
-        Ok::<_, NodeError>((store, node))
+        Ok::<_, NodeError>((taken, store))
     });
-    let (store, node) = opened.await??;
+    let (taken, store) = opened.await??;
+    // ORDER: the store is locked before the audit is written, and a restore recorded before raft goes on from it.
     let audit = Audit::open(
         &audit_config(&config.audit),
         NODE,
         Arc::new(Clock),
         &fatal(),
     )?;
+    if let Some(taken) = taken {
+        taken.finish(&audit).await?;
+    }
+    let held = store.clone();
+    let started = tokio::task::spawn_blocking(move || Node::start(held, identity));
+    let node = started.await??;
     let settings = Settings {
         node_id: NODE,
         region: config.node.region.clone(),

@@ -23,10 +23,11 @@ use vault_proto::v1::Reason;
 
 use self::contents::Contents;
 pub use self::contents::{SealThen, Verified};
-use self::upload::Upload;
+use self::upload::{Copy, Upload};
 use super::audit::Entry;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
+use super::keyring::Deed;
 use super::operate::{Operation, Unrecorded};
 use super::{App, sealed};
 use crate::store::{SnapshotError, inspect_snapshot};
@@ -40,15 +41,6 @@ const LOOK: u64 = 16 << 20;
 /// Bytes that are copied at once.
 const BUFFER: usize = 256 << 10;
 
-/// How to restore.
-#[derive(Debug)]
-pub struct RestoreOptions {
-    /// Needed except on the Unix socket.
-    pub setup_code: SetupCode,
-    /// Check everything, change nothing.
-    pub dry_run: bool,
-}
-
 /// A place among the backups that are made or checked at present. Free again when dropped.
 #[derive(Debug)]
 pub struct Place {
@@ -61,7 +53,15 @@ pub struct Place {
 pub struct Restoring {
     entry: Entry,
     claim: OwnedSemaphorePermit,
-    dry_run: bool,
+}
+
+/// A backup that was taken in and found good. Gone again when dropped.
+#[derive(Debug)]
+#[must_use = "a restore ends with `App::end_restore`"]
+pub struct TakenIn {
+    verified: Verified,
+    /// Nothing is kept of a rehearsal.
+    copy: Option<Copy>,
 }
 
 impl App {
@@ -131,19 +131,15 @@ impl App {
     ///
     /// # Errors
     /// `ALREADY_INITIALISED`, `SETUP_CODE_WRONG`, `SETUP_IN_PROGRESS`.
-    pub async fn begin_restore(&self, call: &Call, options: &RestoreOptions) -> Result<Restoring> {
+    pub async fn begin_restore(&self, call: &Call, setup_code: &SetupCode) -> Result<Restoring> {
         let entry = self.begin(call);
         let claimed = self
             .audit_ready()
             // EXPOSE: for comparison
-            .and_then(|()| self.may_init(call, options.setup_code.expose()))
+            .and_then(|()| self.may_init(call, setup_code.expose()))
             .and_then(|()| self.claim_birth());
         match claimed {
-            Ok(claim) => Ok(Restoring {
-                entry,
-                claim,
-                dry_run: options.dry_run,
-            }),
+            Ok(claim) => Ok(Restoring { entry, claim }),
             Err(error) => self.finish(entry, Err(error)).await,
         }
     }
@@ -153,7 +149,7 @@ impl App {
     ///
     /// # Errors
     /// `BACKUP_DAMAGED`, `DEV_MODE`, `DISK_FULL`.
-    pub fn rehearse_restore(&self, reader: &mut dyn Read) -> Result<Verified> {
+    pub fn rehearse_restore(&self, reader: &mut dyn Read) -> Result<TakenIn> {
         self.take_in(Upload::rehearse(self, reader))
     }
 
@@ -162,11 +158,11 @@ impl App {
     ///
     /// # Errors
     /// `BACKUP_DAMAGED`, `DEV_MODE`, `DISK_FULL`.
-    pub fn take_in_backup(&self, reader: &mut dyn Read) -> Result<Verified> {
+    pub fn take_in_backup(&self, reader: &mut dyn Read) -> Result<TakenIn> {
         self.take_in(Upload::begin(self, reader)?)
     }
 
-    fn take_in(&self, upload: Upload<'_>) -> Result<Verified> {
+    fn take_in(&self, upload: Upload<'_>) -> Result<TakenIn> {
         let mut reader = BufReader::with_capacity(BUFFER, upload);
         let mut contents = Contents::default();
         let inspected = inspect_snapshot(&mut reader, &mut |_, key, bytes| {
@@ -184,42 +180,37 @@ impl App {
                 "what `vaultd dev` made stays for trying things out: it is neither restored nor restored into",
             ));
         }
-        reader.into_inner().keep()?;
-        Ok(verified)
+        let copy = reader.into_inner().end()?;
+        Ok(TakenIn { verified, copy })
     }
 
     /// Records how a restore ended. If it was one, the daemon is to start again, and nothing else begins here.
     ///
     /// # Errors
-    /// What `result` holds; when it cannot be recorded, that, and nothing is kept.
+    /// What `result` holds; when it cannot be recorded, that, and nothing is kept. When it was recorded and cannot
+    /// be kept after all, that, which is recorded too.
     pub async fn end_restore(
         &self,
         restoring: Restoring,
-        result: Result<Verified>,
+        result: Result<TakenIn>,
     ) -> Result<Answer<Verified>> {
-        let Restoring {
-            entry,
-            claim,
-            dry_run,
-        } = restoring;
-        let kept = result.is_ok() && !dry_run;
-        match self.finish(entry, result).await {
-            Ok(verified) => {
-                if kept {
-                    // The code has served. Where there is none, the socket was used.
-                    drop(std::fs::remove_file(self.setup_code_file()));
-                    claim.forget();
-                    self.restart.notify_one();
-                }
-                Ok(self.answer(verified))
-            }
-            Err(error) => {
-                if kept && let Err(error) = std::fs::remove_file(self.pending_restore()) {
-                    tracing::error!(%error, "a backup that was not to be restored cannot be removed");
-                }
-                Err(error)
-            }
+        let Restoring { entry, claim } = restoring;
+        // ORDER: until it is recorded, no start takes up what was taken in; this removes it on a failure.
+        let TakenIn { verified, copy } = self.finish(entry, result).await?;
+        let Some(copy) = copy else {
+            return Ok(self.answer(verified));
+        };
+        let kept = tokio::task::spawn_blocking(|| copy.keep());
+        if let Err(error) = kept.await.map_err(Error::internal).flatten() {
+            return self
+                .finish(self.begin_inside(Deed::KEEP_BACKUP), Err(error))
+                .await;
         }
+        // The code has served. Where there is none, the socket was used.
+        drop(std::fs::remove_file(self.setup_code_file()));
+        claim.forget();
+        self.restart.notify_one();
+        Ok(self.answer(verified))
     }
 
     /// The right to make a vault of this node, by init or by restore, for one at a time.

@@ -25,7 +25,7 @@ use super::unsealed::Unsealed;
 use super::{App, refusal};
 use crate::clock::OsEntropy;
 
-/// What the daemon does to its keys by itself, as audit lines name it.
+/// What the daemon does by itself, as audit lines name it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deed {
     method: &'static str,
@@ -47,6 +47,11 @@ impl Deed {
     pub(super) const DESTROY_TERMS: Self = Self {
         method: "inside/DestroyTerms",
         action: "keyring:DestroyTerms",
+    };
+    /// It leaves a backup, whose restore was recorded, for its next start. Recorded only where it could not.
+    pub(super) const KEEP_BACKUP: Self = Self {
+        method: "inside/KeepBackup",
+        action: "",
     };
 }
 
@@ -145,7 +150,7 @@ impl App {
         self.finish(entry, rotated).await
     }
 
-    /// Opens the audit entry of what the daemon does to its keys by itself.
+    /// Opens the audit entry of what the daemon does by itself.
     pub(super) fn begin_inside(&self, deed: Deed) -> Entry {
         let mut request = [0; 16];
         OsEntropy.fill(&mut request);

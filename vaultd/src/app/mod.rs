@@ -46,7 +46,7 @@ use std::time::Duration;
 use vault_proto::v1::Reason;
 
 pub use auth::{LoginRequest, Oneself};
-pub use backup::{Place, RestoreOptions, Restoring, SealThen, Verified};
+pub use backup::{Place, Restoring, SealThen, TakenIn, Verified};
 pub use call::{Answer, Call};
 pub use ceremony::CeremonyId;
 pub use cursor::Paging;

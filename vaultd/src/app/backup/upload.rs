@@ -1,9 +1,13 @@
 //! A backup on its way in: what is read goes to a private file, which is gone again unless it is kept.
+//!
+//! While it is on its way the file has a name that no start takes up; it gets the other once the restore is recorded.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use vault_proto::v1::Reason;
 
 use crate::app::App;
 use crate::app::error::{Error, Result};
@@ -26,7 +30,8 @@ pub(super) struct Upload<'a> {
 }
 
 /// The file; removed when dropped.
-struct Copy {
+#[derive(Debug)]
+pub(super) struct Copy {
     file: File,
     part: PathBuf,
     pending: PathBuf,
@@ -60,16 +65,16 @@ impl<'a> Upload<'a> {
         self.failed.take()
     }
 
-    /// Keeps what was read for the next start, if there is room for what that start makes of it.
-    pub(super) fn keep(self) -> Result<()> {
+    /// What was read, on disk, if there is room for what the next start makes of it.
+    pub(super) fn end(self) -> Result<Option<Copy>> {
         let needed = self.read.saturating_mul(TIMES).saturating_add(BESIDES);
         if !self.store.has_room(needed) {
             return Err(super::disk_full("the restored vault"));
         }
-        let Some(mut copy) = self.copy else {
-            return Ok(());
-        };
-        copy.keep().map_err(super::unwritten)
+        if let Some(copy) = &self.copy {
+            copy.file.sync_all().map_err(super::unwritten)?;
+        }
+        Ok(self.copy)
     }
 
     fn copy(&mut self, bytes: &[u8]) -> Result<()> {
@@ -119,15 +124,41 @@ impl Copy {
         })
     }
 
-    fn keep(&mut self) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.part, &self.pending)?;
+    /// Leaves it for the next start to take up.
+    ///
+    /// # Errors
+    /// When it is not left there, or, with `OUTCOME_UNKNOWN`, when that is not known.
+    pub(super) fn keep(mut self) -> Result<()> {
+        fs::rename(&self.part, &self.pending).map_err(not_kept)?;
         self.kept = true;
-        match self.pending.parent() {
-            Some(dir) => File::open(dir)?.sync_all(),
-            None => Ok(()),
+        let Err(unsynced) = sync_beside(&self.pending) else {
+            return Ok(());
+        };
+        match fs::remove_file(&self.pending).and_then(|()| sync_beside(&self.pending)) {
+            Ok(()) => Err(not_kept(unsynced)),
+            Err(_) => Err(Error::new(
+                Reason::OutcomeUnknown,
+                "the disk failed: whether the backup stays for the next start of the daemon is not known. If it is not to be \
+                 restored then, remove `restore.pending` from the daemon's data directory first",
+            )
+            .caused_by(unsynced)),
         }
     }
+}
+
+fn not_kept(error: io::Error) -> Error {
+    Error::new(
+        Reason::Internal,
+        "the backup was good, but cannot be kept as `restore.pending` in the daemon's data directory; nothing will be \
+         restored. Mend that, and restore again",
+    )
+    .caused_by(error)
+}
+
+/// Makes the names in a file's directory durable.
+fn sync_beside(path: &Path) -> io::Result<()> {
+    path.parent()
+        .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
 impl Drop for Copy {
@@ -135,6 +166,7 @@ impl Drop for Copy {
         if !self.kept
             && let Err(error) = fs::remove_file(&self.part)
         {
+            // No harm: the next start removes it, and takes nothing up by this name.
             tracing::warn!(%error, "a backup that was not taken in cannot be removed");
         }
     }

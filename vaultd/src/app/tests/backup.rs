@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tempfile::TempDir;
 
+use super::super::audit::tests::{Mood, breakable};
 use super::*;
 use crate::store::Faults;
 
@@ -39,14 +40,8 @@ fn names(dir: &TempDir) -> Vec<String> {
 }
 
 async fn begin(app: &Arc<App>) -> Result<Restoring> {
-    app.begin_restore(
-        &call("RestoreBackup", None),
-        &RestoreOptions {
-            setup_code: SetupCode::copy_of(""),
-            dry_run: false,
-        },
-    )
-    .await
+    let none = SetupCode::copy_of("");
+    app.begin_restore(&call("RestoreBackup", None), &none).await
 }
 
 async fn restore(app: &Arc<App>, mut bytes: &[u8]) -> Result<Verified> {
@@ -212,7 +207,7 @@ async fn a_restore_that_fails_leaves_nothing_and_the_node_can_still_be_initialis
     let full = app.rehearse_restore(&mut backup.as_slice()).unwrap_err();
     assert_eq!(full.reason(), Reason::DiskFull);
     free.store(u64::MAX, Relaxed);
-    app.rehearse_restore(&mut backup.as_slice()).unwrap();
+    drop(app.rehearse_restore(&mut backup.as_slice()).unwrap());
     assert_eq!(names(&other), before);
     let request = InitRequest {
         seal: SealChoice::Shamir(Split::new(2, 3).unwrap()),
@@ -220,7 +215,7 @@ async fn a_restore_that_fails_leaves_nothing_and_the_node_can_still_be_initialis
     };
     let prepared = app.init(&call("Init", None), request).await.unwrap().reply;
     // What was only prepared keeps no restore out.
-    app.rehearse_restore(&mut backup.as_slice()).unwrap();
+    drop(app.rehearse_restore(&mut backup.as_slice()).unwrap());
     let confirm = ConfirmInitRequest {
         ceremony: prepared.ceremony.to_string(),
         setup_code: SetupCode::copy_of(""),
@@ -271,5 +266,59 @@ async fn a_backup_that_nothing_could_open_is_refused_before_it_is_kept() {
     assert_eq!(refused.reason(), Reason::BackupDamaged);
     assert!(refused.to_string().contains("seal"), "{refused}");
     assert_eq!(names(&other), before);
+    app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_cannot_be_recorded_is_not_taken_up_by_any_start() {
+    let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let world = filled(dir.path()).await;
+    let backup = backup(&world);
+    let (audit, fake) = breakable();
+    let app = open_with(other.path(), || audit).await;
+    let before = names(&other);
+    let restoring = begin(&app).await.unwrap();
+    let taken = app.take_in_backup(&mut backup.as_slice()).unwrap();
+    // What a crash would leave at this moment is nothing that a start takes up.
+    let there = names(&other);
+    assert!(there.iter().any(|name| name == "restore.part"), "{there:?}");
+    assert!(
+        !there.iter().any(|name| name == "restore.pending"),
+        "{there:?}"
+    );
+    fake.set(Mood::Full);
+    let refused = app.end_restore(restoring, Ok(taken)).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::AuditUnavailable);
+    assert_eq!(names(&other), before);
+    world.app.shut_down().await;
+    app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_cannot_be_kept_is_refused_recorded_and_can_be_tried_again() {
+    let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let world = filled(dir.path()).await;
+    let backup = backup(&world);
+    let app = open(other.path()).await;
+    let before = names(&other);
+    // No file can take its name.
+    let pending = other.path().join("restore.pending");
+    std::fs::create_dir(&pending).unwrap();
+    let refused = restore(&app, &backup).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::Internal);
+    assert!(refused.to_string().contains("restore.pending"), "{refused}");
+    std::fs::remove_dir(&pending).unwrap();
+    assert_eq!(
+        names(&other),
+        before,
+        "neither name is left, and the setup code is"
+    );
+    let audit = std::fs::read_to_string(other.path().join("audit/audit.jsonl")).unwrap();
+    let last = audit.lines().last().unwrap();
+    assert!(last.contains("inside/KeepBackup"), "{last}");
+    assert!(last.contains(r#""status":"internal""#), "{last}");
+    restore(&app, &backup).await.unwrap();
+    assert!(pending.is_file());
+    world.app.shut_down().await;
     app.shut_down().await;
 }

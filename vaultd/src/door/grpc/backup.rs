@@ -24,7 +24,7 @@ use super::convert::timestamp;
 use super::metadata::{call, id_text, refuse, respond, to_the_end};
 use super::status::status;
 use super::system::format_slots;
-use crate::app::{App, Error, Operation, Place, RestoreOptions, Result, SealThen, Verified};
+use crate::app::{App, Error, Operation, Place, Restoring, Result, SealThen, Verified};
 use crate::door::guard::Patience;
 use crate::door::intake::Permit;
 use crate::store::SNAPSHOT_CHUNK;
@@ -81,15 +81,15 @@ impl Backup for Door {
             Ok(first) => first.unwrap_or_default(),
             Err(error) => return Err(refuse(self, &call, error).await),
         };
-        let options = RestoreOptions {
-            setup_code: SetupCode::from(first.setup_code),
-            dry_run: first.dry_run,
-        };
+        let (code, dry_run) = (SetupCode::from(first.setup_code), first.dry_run);
         let rest = stream.map(|chunk| chunk.map(|chunk| chunk.data));
         let stream = tokio_stream::once(Ok(first.data)).chain(rest);
         let app = Arc::clone(&self.app);
         let (call, answer) = to_the_end(async move {
-            let answer = restore(&app, &call, &options, (stream, permit), patience).await;
+            let answer = match app.begin_restore(&call, &code).await {
+                Ok(begun) => restore(&app, begun, dry_run, (stream, permit), patience).await,
+                Err(error) => Err(error),
+            };
             (call, answer)
         })
         .await?;
@@ -138,17 +138,16 @@ async fn send(app: Arc<App>, allowed: (Operation, Place), sender: Sender, id: St
 /// A restore from its permission to its record.
 async fn restore(
     app: &Arc<App>,
-    call: &crate::app::Call,
-    options: &RestoreOptions,
+    restoring: Restoring,
+    dry_run: bool,
     (stream, permit): (impl Stream<Item = Messages<Bytes>> + Unpin, Option<Permit>),
     patience: Duration,
 ) -> Result<crate::app::Answer<Verified>> {
-    let restoring = app.begin_restore(call, options).await?;
     // Until here the door takes in a small first message and no more.
     if let Some(permit) = permit {
         permit.give();
     }
-    let (taking, dry_run) = (Arc::clone(app), options.dry_run);
+    let taking = Arc::clone(app);
     let taken = flow::receive(stream, patience, move |pipe| {
         if dry_run {
             taking.rehearse_restore(pipe)
