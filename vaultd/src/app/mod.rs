@@ -6,7 +6,7 @@
 //! | [`operate`] | the same for what is granted and neither reads nor writes records |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
 //! | [`audit`] | the audit log |
-//! | [`setup`], [`seals`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
+//! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
 //! | [`auth`], [`secrets`], [`backup`] | one file per service |
 //! | [`jobs`] | what runs on the leader by itself |
@@ -15,6 +15,7 @@
 
 pub mod audit;
 mod auth;
+mod automatic;
 mod backup;
 mod call;
 mod ceremony;
@@ -146,11 +147,7 @@ impl App {
             birth: Arc::new(tokio::sync::Semaphore::new(1)),
             hashing: sealing::Hashing::default(),
         });
-        if app.initialised() {
-            app.unseal_automatically().await;
-        } else {
-            app.write_setup_code().map_err(StartError::SetupCode)?;
-        }
+        app.open_at_start().await.map_err(StartError::SetupCode)?;
         jobs::start(&app);
         ceremony::start(&app);
         Ok(app)

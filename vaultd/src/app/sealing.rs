@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use vault_core::access::Action;
 use vault_core::crypto::keyring::Keyring;
 use vault_core::crypto::secret::{Passphrase, RootKey, Share};
-use vault_core::crypto::slots::{SealError, SealHeader, SealKind};
+use vault_core::crypto::slots::{SealError, SealHeader};
 use vault_core::crypto::unseal::{ShareError, Step, Unsealing};
 use vault_core::record::View;
 use vault_proto::v1::Reason;
@@ -210,32 +210,7 @@ impl App {
         }
     }
 
-    /// Opens the node by its automatic seal, if it has one; says in the log why it could not.
-    pub(super) async fn unseal_automatically(&self) {
-        let Ok(header) = self.seal_header() else {
-            return;
-        };
-        let key = match header.main_kind() {
-            SealKind::KeyFile => seals::key_file(&self.settings.automatic),
-            SealKind::Credential => seals::credential(&self.settings.automatic),
-            SealKind::Shamir | SealKind::Passphrase => return,
-        };
-        let _ceremony = self.ceremony.lock().await;
-        let opened = key.and_then(|key| {
-            let root = header
-                .open_key(header.main_kind(), &key)
-                .map_err(wrong_key)?;
-            self.open_keyring(&root)
-        });
-        match opened {
-            Ok(()) => tracing::info!("unsealed by the automatic seal"),
-            Err(error) => {
-                tracing::error!(%error, "the automatic seal did not open; the node stays sealed");
-            }
-        }
-    }
-
-    fn open_keyring(&self, root: &RootKey) -> Result<()> {
+    pub(super) fn open_keyring(&self, root: &RootKey) -> Result<()> {
         let header = self.seal_header()?;
         let record = self
             .store
@@ -293,7 +268,8 @@ impl App {
     }
 }
 
-fn wrong_key(error: SealError) -> Error {
+/// Names what is wrong with a key or a passphrase.
+pub(super) fn wrong_key(error: SealError) -> Error {
     let reason = match error {
         SealError::NoSuchSeal => Reason::NoSuchSeal,
         SealError::Wrong => Reason::PassphraseWrong,

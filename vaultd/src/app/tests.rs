@@ -16,6 +16,7 @@ use super::*;
 use crate::raft::{Node, NodeOptions, Timing};
 use crate::store::{Fatal, Options, Store};
 
+mod automatic;
 mod backup;
 mod ceremonies;
 mod narrowing;
@@ -105,8 +106,12 @@ async fn born(dir: &Path) -> World {
 }
 
 async fn born_in(app: Arc<App>) -> World {
+    born_with(app, SealChoice::Shamir(Split::new(2, 3).unwrap())).await
+}
+
+async fn born_with(app: Arc<App>, seal: SealChoice) -> World {
     let request = InitRequest {
-        seal: SealChoice::Shamir(Split::new(2, 3).unwrap()),
+        seal,
         setup_code: SetupCode::copy_of(""),
     };
     let born = app.init(&call("/Init", None), request).await.unwrap().reply;

@@ -93,6 +93,12 @@ impl Node {
         self.inner.store.log().bounds().1.is_some()
     }
 
+    /// Index of the last entry that is in the log, applied or not; 0 for none.
+    pub fn last_logged(&self) -> u64 {
+        let last = self.inner.store.log().bounds().1;
+        last.map_or(0, |last| last.index)
+    }
+
     /// Makes a cluster of this node alone.
     ///
     /// # Errors
