@@ -14,12 +14,14 @@ use vault_core::access::TokenHash;
 use vault_core::crypto::entropy::Entropy as _;
 
 use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths};
-use crate::app::{App, Automatic, SealStatus, Settings, StartError};
+use crate::app::{App, Automatic, Credential, SealStatus, Settings, StartError};
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{self, AuditPaths, AuditSync, Config, Environment};
 use crate::door::grpc;
 use crate::door::health::Readiness;
-use crate::metrics::{APPLIED_INDEX, LEADER, LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics, ROWS};
+use crate::metrics::{
+    APPLIED_INDEX, LEADER, LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics, ROWS,
+};
 use crate::raft::{Node, NodeOptions, Timing};
 use crate::server::{Application, Routes};
 use crate::store::{Fatal, OpenError, Options, Store};
@@ -99,6 +101,7 @@ impl Application for Assembled {
         let log = self.store.log_stats();
         metrics.set(APPLIED_INDEX, self.store.applied().index);
         metrics.set(ROWS, self.store.rows());
+        metrics.set(self.app.failed_opens());
         metrics.set(LOG_SYNCS, log.syncs);
         metrics.set(LOG_BYTES, log.bytes);
         metrics.set(LOG_ENTRIES, log.entries);
@@ -220,9 +223,11 @@ fn automatic(config: &Config, environment: &Environment, purpose: Purpose) -> Au
         };
     }
     // systemd.exec(5): where credentials that the unit was given lie.
-    let credentials = environment.get("CREDENTIALS_DIRECTORY").map(Path::new);
-    let named = config.seal.credential.as_deref();
-    let credential = credentials.zip(named).map(|(dir, name)| dir.join(name));
+    let directory = environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let named = config.seal.credential.as_ref();
+    let credential = directory
+        .zip(named.cloned())
+        .map(|(directory, name)| Credential { directory, name });
     if named.is_some() && credential.is_none() {
         tracing::warn!("seal.credential is set, but the daemon was started without credentials");
     }

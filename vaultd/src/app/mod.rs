@@ -56,7 +56,7 @@ pub use keyring::{KeyringState, TermState};
 pub use operate::Operation;
 pub use rekey::{RekeyPhase, RekeyState};
 pub use sealing::{KeyInput, UnsealState};
-pub use seals::{Automatic, SealChoice};
+pub use seals::{Automatic, Credential, SealChoice};
 pub use secrets::{Destruction, Paged, PutRequest, Target};
 pub use setup::{Born, ConfirmInitRequest, InitRequest};
 pub use status::{Inside, SealStatus, Status};

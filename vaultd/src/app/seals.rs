@@ -21,8 +21,17 @@ use crate::clock::OsEntropy;
 pub struct Automatic {
     /// A file of mode 0600; it is made with the seal where it is missing.
     pub key_file: Option<PathBuf>,
-    /// A systemd credential's file.
-    pub credential: Option<PathBuf>,
+    /// A systemd credential.
+    pub credential: Option<Credential>,
+}
+
+/// One of the credentials that systemd gave the unit.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Where they lie.
+    pub directory: PathBuf,
+    /// Which one.
+    pub name: String,
 }
 
 /// How the root key is to be wrapped.
@@ -166,18 +175,29 @@ fn key_path(automatic: &Automatic) -> Result<&Path> {
 
 /// Reads the systemd credential.
 pub(super) fn credential(automatic: &Automatic) -> Result<SealKey> {
-    let path = automatic.credential.as_ref().ok_or_else(|| {
+    let credential = automatic.credential.as_ref().ok_or_else(|| {
         Error::new(
             Reason::NoSuchSeal,
             "the node was given no credential: set `seal.credential` and LoadCredential=",
         )
     })?;
-    read_key(path)
+    let Credential { directory, name } = credential;
+    read_key_from(
+        &directory.join(name),
+        vault_sys::check_credential(directory, name),
+    )
 }
 
 fn read_key(path: &Path) -> Result<SealKey> {
+    read_key_from(path, vault_sys::check_private_file(path))
+}
+
+fn read_key_from(
+    path: &Path,
+    opened: std::result::Result<std::fs::File, vault_sys::FileError>,
+) -> Result<SealKey> {
     use std::io::Read as _;
-    let mut file = vault_sys::check_private_file(path).map_err(|error| unreadable(path, error))?;
+    let mut file = opened.map_err(|error| unreadable(path, error))?;
     let mut bytes = zeroize::Zeroizing::new([0; 33]);
     let mut length = 0;
     while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {

@@ -59,16 +59,41 @@ pub enum FileError {
 /// [`FileError`] if it cannot be opened, is a link or no plain file, belongs to another user, or has
 /// any permission bit for group or others.
 pub fn check_private_file(path: &Path) -> Result<File, FileError> {
-    let file = open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
-    let meta = metadata(&file, path)?;
-    if !meta.is_file() {
-        return Err(FileError::Kind {
-            path: path.into(),
-            wanted: "a plain file",
-        });
-    }
+    let (file, meta) = plain_file(path)?;
     judge(path, &meta, "0600")?;
     Ok(file)
+}
+
+/// As [`check_private_file`], for the credential `name` in the directory that systemd made for the unit's credentials.
+///
+/// systemd gives the unit's user access by an access list. The mode then shows the list's mask where the group
+/// stands: 0440, owned by root. So a file of root's may be readable by its group, where it lies directly in that
+/// directory, and that is root's too and closed to all others.
+///
+/// # Errors
+/// As [`check_private_file`].
+pub fn check_credential(directory: &Path, name: &str) -> Result<File, FileError> {
+    let path = directory.join(name);
+    let inside = path.parent() == Some(directory) && path.file_name() == Some(name.as_ref());
+    let (file, meta) = plain_file(&path)?;
+    if !(inside && is_masked_file(&meta) && is_masked_dir(directory)) {
+        judge(&path, &meta, "0600")?;
+    }
+    Ok(file)
+}
+
+fn is_masked_file(meta: &std::fs::Metadata) -> bool {
+    is_masked(meta.uid(), meta.mode(), 0o440)
+}
+
+fn is_masked_dir(path: &Path) -> bool {
+    let meta = open(path, OFlags::RDONLY | OFlags::DIRECTORY).and_then(|dir| metadata(&dir, path));
+    meta.is_ok_and(|meta| is_masked(meta.uid(), meta.mode(), 0o750))
+}
+
+/// Whether it is root's and has no permission bit beyond some.
+fn is_masked(owner: u32, mode: u32, most: u32) -> bool {
+    owner == 0 && mode & 0o7777 & !most == 0
 }
 
 /// Checks that a directory is this user's own and closed to group and others.
@@ -78,6 +103,18 @@ pub fn check_private_file(path: &Path) -> Result<File, FileError> {
 pub fn check_private_dir(path: &Path) -> Result<(), FileError> {
     let dir = open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
     judge(path, &metadata(&dir, path)?, "0700")
+}
+
+fn plain_file(path: &Path) -> Result<(File, std::fs::Metadata), FileError> {
+    let file = open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+    let meta = metadata(&file, path)?;
+    if meta.is_file() {
+        return Ok((file, meta));
+    }
+    Err(FileError::Kind {
+        path: path.into(),
+        wanted: "a plain file",
+    })
 }
 
 fn open(path: &Path, flags: OFlags) -> Result<File, FileError> {
@@ -165,6 +202,79 @@ mod tests {
                 "{error}"
             );
             assert!(error.to_string().contains("chmod 0600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_credential_may_be_its_groups_to_read_if_it_is_roots_and_nothing_else() {
+        for (owner, mode, masked) in [
+            (0, 0o100_440, true),
+            (0, 0o100_400, true),
+            (1000, 0o100_440, false),
+            (0, 0o100_640, false),
+            (0, 0o100_460, false),
+            (0, 0o100_450, false),
+            (0, 0o100_444, false),
+            (0, 0o100_442, false),
+            (0, 0o100_441, false),
+            (0, 0o104_440, false),
+            (0, 0o102_440, false),
+        ] {
+            assert_eq!(is_masked(owner, mode, 0o440), masked, "{owner} {mode:o}");
+        }
+        for (owner, mode, masked) in [
+            (0, 0o040_550, true),
+            (0, 0o040_700, true),
+            (1000, 0o040_550, false),
+            (0, 0o040_770, false),
+            (0, 0o040_555, false),
+            (0, 0o041_550, false),
+        ] {
+            assert_eq!(is_masked(owner, mode, 0o750), masked, "{owner} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn what_is_open_to_a_group_is_refused_beside_the_credentials_and_where_their_directory_is_open()
+    {
+        let dir = tempfile::tempdir().expect("dir");
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(dir.path(), mode).expect("chmod");
+        };
+        set(0o700);
+        let name = "seal";
+        let file = file_with_mode(dir.path(), name, 0o440);
+        // As anyone else the file is one's own: whoever is in its group is not kept out by any list.
+        let roots = effective_uid() == 0;
+        assert_eq!(check_credential(dir.path(), name).is_ok(), roots);
+        let exposed = |error| matches!(error, FileError::Exposed { mode: 0o440, .. });
+        assert!(exposed(
+            check_private_file(&file).expect_err("no credential")
+        ));
+        let below = dir.path().join("below");
+        std::fs::create_dir(&below).expect("dir");
+        file_with_mode(&below, name, 0o440);
+        for elsewhere in ["below/seal", "below/../seal", "./seal", "seal/"] {
+            let refused = check_credential(dir.path(), elsewhere);
+            assert!(refused.is_err(), "{elsewhere}");
+        }
+        for mode in [0o640, 0o460, 0o444, 0o442, 0o441] {
+            file_with_mode(dir.path(), &format!("m{mode:o}"), mode);
+            let error = check_credential(dir.path(), &format!("m{mode:o}")).expect_err("exposed");
+            assert!(error.to_string().contains("others can use it"), "{error}");
+        }
+        symlink(&file, dir.path().join("link")).expect("link");
+        for (wrong, what) in [("link", "a link"), ("below", "a directory")] {
+            let error = check_credential(dir.path(), wrong).expect_err(what);
+            assert!(matches!(error, FileError::Kind { .. }), "{error}");
+        }
+        let none = check_credential(dir.path(), "none").expect_err("absent");
+        assert!(matches!(none, FileError::Open { .. }), "{none}");
+        for open in [0o755, 0o770, 0o701] {
+            set(open);
+            let error = check_credential(dir.path(), name).expect_err("an open directory");
+            assert!(exposed(error), "{open:o}");
         }
     }
 

@@ -13,7 +13,7 @@ pub mod file;
 pub mod harden;
 pub mod inherit;
 
-pub use file::{FileError, check_private_dir, check_private_file};
+pub use file::{FileError, check_credential, check_private_dir, check_private_file};
 pub use harden::{
     Capabilities, Finding, Memory, Report, effective_uid, harden, raise_descriptors, refuse_root,
 };
