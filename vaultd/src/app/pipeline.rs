@@ -33,6 +33,16 @@ pub(super) struct Notes {
     parts: Vec<Part>,
 }
 
+impl Notes {
+    /// Whether one of the parts is of a record that did not open.
+    fn unopened(&self) -> bool {
+        let damaged = Reason::RecordDamaged.as_str_name();
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Refused(reason) if *reason == damaged))
+    }
+}
+
 /// An authenticated caller in one evaluation of one request.
 pub(super) struct Visit<'a> {
     caller: Caller,
@@ -289,14 +299,16 @@ impl App {
                 .with_opened(keys.opened());
             let result = visit(call.token.as_ref(), &mut tx, notes, act);
             // Keys that rotated since may be what it takes: look again with the present ones.
-            if matches!(&result, Err(error) if error.reason() == Reason::RecordDamaged) {
+            let whole = matches!(&result, Err(error) if error.reason() == Reason::RecordDamaged);
+            let unopened = whole || notes.unopened();
+            if unopened {
                 self.keys.follow(&self.store);
             }
             let rotated = self
                 .keys
                 .load()
                 .is_some_and(|now| !Arc::ptr_eq(&now, &keys));
-            if result.is_err() && rotated {
+            if rotated && (unopened || result.is_err()) {
                 continue;
             }
             if self.store.unchanged_since(moment) {

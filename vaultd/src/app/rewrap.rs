@@ -5,7 +5,8 @@
 //! crash or a restart. The first pass re-wraps data keys and re-seals documents; the second only reads which terms
 //! records name. A term that is named, by a record that does not open, stays; one record that does not even say its
 //! term keeps all of them. Both passes begin after the rotation was applied, and whatever is written from then on is
-//! under the active terms, so what the second one does not find there is not there.
+//! under the active terms, so what the second one does not find there is not there. It counts under one generation of
+//! the keyring; when that changes before the terms are destroyed, as by a rekey, the job begins again.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use crate::clock::OsEntropy;
 const STEP: usize = 64;
 /// Sealed bytes in one transaction of the first pass, beyond one record of any size: well below what a
 /// transaction holds.
-const STEP_BYTES: usize = 512 << 10;
+pub(super) const STEP_BYTES: usize = 512 << 10;
 /// Records in one transaction of the second pass, which writes its cursor only.
 const SCAN: usize = 512;
 /// How long records that keep an older term are left alone before they are tried again.
@@ -61,6 +62,10 @@ pub(super) struct Job {
     /// In milliseconds since the epoch.
     #[n(7)]
     ended_at: u64,
+    /// Of the keyring under which the second pass counts: what it found says nothing of another one.
+    #[n(8)]
+    #[cbor(default)]
+    generation: u64,
 }
 
 /// Records that are still under an older term.
@@ -82,7 +87,8 @@ impl Document for Job {
 }
 
 /// What a step came to.
-enum Next {
+#[derive(Debug)]
+pub(super) enum Next {
     /// There is more.
     Step,
     /// Both passes are done.
@@ -212,7 +218,7 @@ impl App {
     }
 
     /// One transaction of the job.
-    async fn rewrap_step(&self) -> Result<Next> {
+    pub(super) async fn rewrap_step(&self) -> Result<Next> {
         let store = self.store.clone();
         let step = move |tx: &mut Tx<'_>| match step(tx, &store) {
             Ok(Next::Step) => (Verdict::Commit, Ok(Next::Step)),
@@ -223,14 +229,19 @@ impl App {
     }
 
     /// The end of the job: what no record names is destroyed, and what is left is remembered.
-    async fn destroy_unneeded(&self, scanned: Job) -> Result<()> {
+    pub(super) async fn destroy_unneeded(&self, scanned: Job) -> Result<()> {
         let _ceremony = self.ceremony.lock().await;
         self.keys.follow(&self.store);
         let from = self.unsealed()?;
+        // INVARIANT: what is destroyed is of the keyring that was counted under. The next step begins anew.
+        if scanned.generation != from.keyring().generation() {
+            return Err(overtaken());
+        }
         let unneeded = scanned.unneeded(from.keyring());
         let end = move |tx: &mut Tx<'_>| {
             let now = Job::of(tx)?;
-            if !(now.running && now.scanning && now.current().is_none()) {
+            let same = now.generation == scanned.generation;
+            if !(now.running && now.scanning && same && now.current().is_none()) {
                 return Err(overtaken());
             }
             let ended = Job {
@@ -272,7 +283,9 @@ impl Job {
 /// Looks at the next page of records.
 fn step(tx: &mut Tx<'_>, store: &dyn View) -> Result<Next> {
     let mut job = Job::of(tx)?;
-    if job.due_again(tx.keys(), tx.now()) {
+    let generation = tx.keys().generation();
+    let miscounted = job.scanning && job.generation != generation;
+    if job.due_again(tx.keys(), tx.now()) || (job.running && miscounted) {
         job = Job::begin();
     }
     if !job.running {
@@ -286,6 +299,7 @@ fn step(tx: &mut Tx<'_>, store: &dyn View) -> Result<Next> {
             running: true,
             scanning: true,
             done: job.done,
+            generation,
             ..Job::default()
         };
         second.put(tx)?;
@@ -358,7 +372,7 @@ fn move_to_active(
 fn overtaken() -> Error {
     Error::new(
         Reason::Contention,
-        "the keys were rotated meanwhile; nothing was destroyed",
+        "the keys were changed meanwhile; nothing was destroyed",
     )
 }
 

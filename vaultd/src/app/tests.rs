@@ -22,6 +22,7 @@ mod ceremonies;
 mod narrowing;
 mod operations;
 mod restored;
+mod rewrap;
 mod strangers;
 mod terms;
 mod verify;

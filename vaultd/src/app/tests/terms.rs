@@ -23,7 +23,7 @@ pub(super) async fn filled(dir: &Path) -> World {
     world
 }
 
-async fn write(world: &World, path: &str) -> Result<()> {
+pub(super) async fn write(world: &World, path: &str) -> Result<()> {
     let call = call("PutSecret", Some(&world.token));
     let put = world.app.put_secret(&call, put(path, b"kept"));
     put.await.map(drop)
@@ -52,7 +52,7 @@ pub(super) async fn store_keyring(app: &App, next: &Keyring) -> Bytes {
     record
 }
 
-fn generation(app: &App) -> u64 {
+pub(super) fn generation(app: &App) -> u64 {
     app.unsealed().unwrap().keyring().generation()
 }
 
