@@ -61,13 +61,18 @@ pub const LOG_ENTRIES: Measure = Measure(
 pub const LOG_BYTES: Measure = Measure("vault_log_bytes", "bytes appended to the log since start");
 /// Records in the state.
 pub const ROWS: Measure = Measure("vault_records", "sealed records in the state");
+/// Anything above 0 is an alarm.
+pub const FAILED_OPENS: Measure = Measure(
+    "vault_failed_opens",
+    "records that did not open since the node was unsealed: damage or tampering",
+);
 const TOTALS: [Total; 4] = [
     REQUESTS,
     CONNECTIONS_REFUSED,
     HANDSHAKES_FAILED,
     ACCEPT_ERRORS,
 ];
-const LEVELS: [Measure; 10] = [
+const LEVELS: [Measure; 11] = [
     CONNECTIONS,
     IN_FLIGHT,
     READY,
@@ -78,6 +83,7 @@ const LEVELS: [Measure; 10] = [
     LOG_ENTRIES,
     LOG_BYTES,
     ROWS,
+    FAILED_OPENS,
 ];
 
 /// How long requests took, by method.

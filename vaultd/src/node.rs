@@ -20,7 +20,7 @@ use crate::config::{self, AuditPaths, AuditSync, Config, Environment};
 use crate::door::grpc;
 use crate::door::health::Readiness;
 use crate::metrics::{
-    APPLIED_INDEX, LEADER, LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics, ROWS,
+    APPLIED_INDEX, FAILED_OPENS, LEADER, LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics, ROWS,
 };
 use crate::raft::{Node, NodeOptions, Timing};
 use crate::server::{Application, Routes};
@@ -101,7 +101,7 @@ impl Application for Assembled {
         let log = self.store.log_stats();
         metrics.set(APPLIED_INDEX, self.store.applied().index);
         metrics.set(ROWS, self.store.rows());
-        metrics.set(self.app.failed_opens());
+        metrics.set(FAILED_OPENS, self.app.failed_opens());
         metrics.set(LOG_SYNCS, log.syncs);
         metrics.set(LOG_BYTES, log.bytes);
         metrics.set(LOG_ENTRIES, log.entries);

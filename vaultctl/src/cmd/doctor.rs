@@ -204,6 +204,14 @@ fn state(status: &GetStatusResponse, report: &mut Report) {
     if !status.disk_protection.is_empty() {
         report.add(Grade::Good, "disk", status.disk_protection.clone());
     }
+    if status.failed_opens > 0 {
+        let text = format!(
+            "{} did not open since the vault was unsealed: damage or tampering; the audit log says RECORD_DAMAGED, \
+             `vaultctl keyring status` under which key",
+            status.failed_opens
+        );
+        report.add(Grade::Warning, "records", text);
+    }
     if status.dev {
         report.add(Grade::Warning, "mode", "dev: for trying out only");
     }

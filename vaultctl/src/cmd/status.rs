@@ -116,6 +116,7 @@ fn to_json(status: &GetStatusResponse) -> Value {
         "state_hash": status.state_hash,
         "disk_protection": status.disk_protection,
         "unsealed_at": time::rfc3339(status.unsealed_at.as_ref()),
+        "failed_opens": status.failed_opens,
     })
 }
 

@@ -55,6 +55,8 @@ pub struct Inside {
     pub protection: &'static str,
     /// Milliseconds since the epoch.
     pub unsealed_at: Option<u64>,
+    /// Records that did not open since then.
+    pub failed_opens: u64,
     /// The node that leads, as far as this one knows.
     pub leader: Option<u64>,
 }
@@ -102,6 +104,12 @@ impl App {
         self.store.get(&setup::dev_key()).ok().flatten().is_some()
     }
 
+    /// Records that did not open since the node was unsealed: damage, or tampering.
+    pub fn failed_opens(&self) -> u64 {
+        let keys = self.keys.load();
+        keys.map_or(0, |keys| keys.keyring().failed_opens())
+    }
+
     fn tell(&self, inside: Option<Inside>) -> Status {
         // A ceremony at work keeps no status waiting.
         let ceremony = self.ceremony.try_lock();
@@ -130,6 +138,7 @@ impl App {
             state_hash: self.store.state_hash().ok().map(|hash| hash.digest),
             protection: protection(self.seal_header().ok().as_ref(), dev),
             unsealed_at: self.keys.load().map(|keys| keys.since()),
+            failed_opens: self.failed_opens(),
             leader: self.node.metrics().leader,
         }
     }

@@ -16,6 +16,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::entropy::Entropy;
 use super::ring::{Ring, Term};
@@ -40,6 +41,8 @@ pub struct Keyring {
     /// The wrapping key under the root key, kept so that the record is written without the root key.
     wrapped: Vec<u8>,
     keys: Keys,
+    /// Of values, whose data keys have no term.
+    failed_values: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -137,6 +140,7 @@ impl Keyring {
                 log_signing: fresh!(LogSigningKey, entropy, now_ms),
                 audit: fresh!(AuditKey, entropy, now_ms),
             },
+            failed_values: Arc::default(),
         }
     }
 
@@ -183,6 +187,25 @@ impl Keyring {
     /// Signs log entries. Whoever rotates it publishes the new public half in the state.
     pub fn log_signing(&self) -> &Ring<LogSigningKey> {
         &self.keys.log_signing
+    }
+
+    /// How often something did not open, under the terms that are here or under a data key, since the process unsealed:
+    /// damage, or tampering. Terms that were destroyed take their count along.
+    pub fn failed_opens(&self) -> u64 {
+        let Keys {
+            voter,
+            shared,
+            keks,
+            ..
+        } = &self.keys;
+        let values = self.failed_values.load(Ordering::Relaxed);
+        let wraps: u64 = keks.values().map(Ring::failed_opens).sum();
+        values + wraps + voter.failed_opens() + shared.failed_opens()
+    }
+
+    /// A value did not open under its data key.
+    pub(crate) fn count_failed_value(&self) {
+        self.failed_values.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Keys the HMACs of the audit log.
@@ -248,6 +271,7 @@ impl Keyring {
             wrapping: Arc::clone(&self.wrapping),
             wrapped: self.wrapped.clone(),
             keys,
+            failed_values: Arc::clone(&self.failed_values),
         }
     }
 }

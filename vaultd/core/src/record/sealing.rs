@@ -98,8 +98,10 @@ pub(super) fn open_value(
 ) -> Result<Plaintext, RecordError> {
     let dek = wrap::unwrap(keys, &wrap_place(wrap_key), &wrap.sealed)
         .map_err(|_| RecordError::Open(wrap_key.clone()))?;
-    envelope::open(&dek, &place(keys, key, Class::Value), &value.sealed)
-        .map_err(|_| RecordError::Open(key.clone()))
+    envelope::open(&dek, &place(keys, key, Class::Value), &value.sealed).map_err(|_| {
+        keys.count_failed_value();
+        RecordError::Open(key.clone())
+    })
 }
 
 fn seal(

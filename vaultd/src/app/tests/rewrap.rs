@@ -43,6 +43,16 @@ async fn batch(world: &World, paths: &[&str]) -> Vec<Result<Value>> {
     answer.unwrap().reply
 }
 
+/// Changes a bit of the first record of a kind, and says what it was.
+async fn damage(world: &World, kind: Kind) -> (Key, Bytes) {
+    let page = world.app.store.scan(&[kind as u8], None, 1).unwrap();
+    let (key, record) = page.first().unwrap();
+    let mut damaged = record.sealed.to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    store(&world.app, vec![(key.clone(), damaged.into())]).await;
+    (key.clone(), record.sealed.clone())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn large_heads_of_one_folder_move_in_steps_of_bounded_bytes() {
     let dir = tempfile::tempdir().unwrap();
@@ -181,4 +191,34 @@ async fn a_batch_across_a_rotation_takes_up_the_keys_that_one_of_its_parts_needs
     assert_eq!(generation(&world.app), 2);
     let_go(&world, only).await;
     world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_do_not_open_are_counted_and_said_to_those_who_may_know() {
+    for kind in [Kind::Value, Kind::Wrap, Kind::Secret] {
+        let dir = tempfile::tempdir().unwrap();
+        let world = filled(dir.path()).await;
+        let status = call("GetStatus", Some(&world.token));
+        let told = async || {
+            let told = world.app.status(&status).await.unwrap().reply;
+            told.inside.unwrap().failed_opens
+        };
+        assert_eq!((told().await, world.app.failed_opens()), (0, 0));
+        let (key, whole) = damage(&world, kind).await;
+        // What was opened before is not opened again.
+        world.app.unsealed().unwrap().forget();
+        let parts = batch(&world, &["some/s0", "some/s1"]).await;
+        let [Err(damaged), Ok(_)] = parts.as_slice() else {
+            panic!("{kind:?}: {parts:?}");
+        };
+        assert_eq!(damaged.reason(), Reason::RecordDamaged);
+        assert_eq!((told().await, world.app.failed_opens()), (1, 1), "{kind:?}");
+        store(&world.app, vec![(key, whole)]).await;
+        assert!(batch(&world, &["some/s0"]).await[0].is_ok());
+        assert_eq!(world.app.failed_opens(), 1);
+        let seal = call("Seal", Some(&world.token));
+        world.app.seal(&seal).await.unwrap();
+        assert_eq!(world.app.failed_opens(), 0);
+        world.app.shut_down().await;
+    }
 }

@@ -246,6 +246,7 @@ fn format_status(status: app::Status) -> GetStatusResponse {
         disk_protection: inside.protection.to_owned(),
         unsealed_at: inside.unsealed_at.map(timestamp),
         leader_id: inside.leader.unwrap_or_default(),
+        failed_opens: inside.failed_opens,
         ..told
     }
 }

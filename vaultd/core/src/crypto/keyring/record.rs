@@ -180,6 +180,7 @@ impl Keyring {
             wrapping,
             wrapped: parts.wrapped.to_vec(),
             keys,
+            failed_values: Arc::default(),
         })
     }
 }
