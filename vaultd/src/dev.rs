@@ -231,6 +231,7 @@ fn inside(name: &'static str) -> Result<Call, DevError> {
         method: method.ok_or(DevError::NoMethod(name))?,
         source: Source::Inside,
         token: None,
+        user_agent: None,
         request_id,
         repeatable: false,
         seen: None,

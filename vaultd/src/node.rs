@@ -167,7 +167,7 @@ pub(crate) async fn assemble(
     let node = started.await??;
     let settings = Settings {
         node_id: NODE,
-        region: config.node.region.clone(),
+        region: config.node.region.as_str().into(),
         data_dir: config.node.data_dir.clone(),
         automatic: automatic(config, environment, purpose),
         dev: purpose == Purpose::Dev,

@@ -52,7 +52,7 @@ impl App {
         };
         let answer = self
             .write(call, Terms::default(), move |visit, tx| {
-                let grant = visit.grant(Action::LOGIN, Resource::Own)?;
+                let grant = visit.grant(tx, Action::LOGIN, Resource::Own)?;
                 let session =
                     access::login(tx, visit.caller(), &grant, &hash, &login).map_err(refused)?;
                 Ok((
@@ -88,7 +88,7 @@ impl App {
         let mut ids = IdBlock::default();
         let mut tx =
             Tx::new(&self.store, keys.keyring(), self.now(), &mut ids).with_opened(keys.opened());
-        access::authenticate(&mut tx, token).is_ok()
+        access::authenticate(&mut tx, token, &self.nowhere()).is_ok()
     }
 
     /// The caller's own session.
@@ -111,6 +111,7 @@ fn refused(refused: access::LoginRefusal) -> Error {
         access::LoginRefusal::Record(error) => refusal::record(error),
         other @ (access::LoginRefusal::Ttl
         | access::LoginRefusal::Nothing
+        | access::LoginRefusal::Depth
         | access::LoginRefusal::Grant) => Error::new(Reason::RequestInvalid, other.to_string()),
     }
 }

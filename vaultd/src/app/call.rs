@@ -12,6 +12,8 @@ pub struct Call {
     pub method: &'static vault_proto::Method,
     /// Who is at the other end.
     pub source: Source,
+    /// What the client calls itself.
+    pub user_agent: Option<Box<str>>,
     /// The hash of the bearer token, if one of the right shape came with the request.
     pub token: Option<TokenHash>,
     /// The client's id for this request, or one that the door drew.

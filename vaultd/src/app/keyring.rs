@@ -168,7 +168,7 @@ impl App {
     /// As of any read.
     pub async fn keyring_status(&self, call: &Call) -> Result<Answer<KeyringState>> {
         self.read(call, |visit, tx| {
-            visit.grant(Action::KEYRING_DESCRIBE, Resource::System)?;
+            visit.grant(tx, Action::KEYRING_DESCRIBE, Resource::System)?;
             let job = Job::of(tx)?;
             // A job that has just ended took terms away: the keys are not shown older than the job.
             self.keys.follow(&self.store);

@@ -81,7 +81,7 @@ pub struct Settings {
     /// Of this node.
     pub node_id: u64,
     /// Name of the region this node is in.
-    pub region: String,
+    pub region: Arc<str>,
     /// Where the daemon keeps its data; the setup code lies there until `init`.
     pub data_dir: PathBuf,
     /// Where an automatic seal finds its key.

@@ -63,8 +63,8 @@ impl App {
         };
         // The keys are let go of before the act: sealing waits until nobody holds them.
         let granted = granted.map(drop).and_then(|()| {
-            self.read_one_state(call, &mut notes, &mut |visit, _| {
-                visit.grant(action, Resource::System).map(drop)
+            self.read_one_state(call, &mut notes, &mut |visit, tx| {
+                visit.grant(tx, action, Resource::System).map(drop)
             })
         });
         self.describe(&mut entry, &notes);

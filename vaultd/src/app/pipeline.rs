@@ -6,8 +6,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use vault_core::access::{self, Action, Caller, Grant, Resource};
-use vault_core::engine::secrets::Refusal;
+use vault_core::access::policy::Tags;
+use vault_core::access::{self, Action, Caller, Facts, Grant, Origin, Resource};
+use vault_core::engine::{self, secrets::Refusal};
 use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::{IdBlock, Tx};
 use vault_proto::v1::Reason;
@@ -27,8 +28,9 @@ const RERUNS: usize = 16;
 pub(super) struct Notes {
     actor: Option<(String, String)>,
     resources: Vec<String>,
-    denied: bool,
-    granted: bool,
+    /// What denied something, and what allowed something.
+    denied: Option<String>,
+    granted: Option<String>,
     version: Option<u64>,
     parts: Vec<Part>,
 }
@@ -55,15 +57,47 @@ impl Visit<'_> {
     }
 
     /// Asks for a grant. The audit entry names the resource, whatever the answer.
-    pub(super) fn grant(&mut self, action: Action, resource: Resource) -> Result<Grant> {
+    pub(super) fn grant(
+        &mut self,
+        tx: &mut Tx<'_>,
+        action: Action,
+        resource: Resource,
+    ) -> Result<Grant> {
+        self.grant_tagged(tx, action, resource, &Tags::new())
+    }
+
+    /// The same, of a request that brings tags.
+    pub(super) fn grant_tagged(
+        &mut self,
+        tx: &mut Tx<'_>,
+        action: Action,
+        resource: Resource,
+        request_tags: &Tags,
+    ) -> Result<Grant> {
         self.notes.resources.push(resource.to_string());
-        match access::authorise(&self.caller, action, resource) {
+        let resource_tags = match &resource {
+            Resource::Secret(path) if self.caller.asks_resource_tags() => {
+                engine::secrets::tags_of(tx, path).map_err(refusal::record)?
+            }
+            _ => Tags::new(),
+        };
+        let facts = Facts {
+            resource_tags: &resource_tags,
+            request_tags,
+            ..Facts::default()
+        };
+        match access::authorise_about(&self.caller, action, resource, &facts) {
             Ok(grant) => {
-                self.notes.granted = true;
+                self.notes.granted = Some(grant.by().to_owned());
                 Ok(grant)
             }
             Err(denied) => Err(self.denied(&denied)),
         }
+    }
+
+    /// Whether the caller may look into a folder.
+    pub(super) fn may_list(&self, folder: &FolderPath) -> bool {
+        self.caller.may_list(folder, &Facts::default())
     }
 
     /// The version that was disclosed or made.
@@ -79,7 +113,7 @@ impl Visit<'_> {
     /// A refusal about a path: to one who may not list there, what does not exist looks as what is
     /// not allowed (R-AZ-6).
     pub(super) fn refuse(&mut self, refusal: Refusal, action: Action, path: &SecretPath) -> Error {
-        let hidden = refusal.tells_absence() && !self.caller.may_see(path);
+        let hidden = refusal.tells_absence() && !self.may_list(&path.parent());
         self.tell(refusal, hidden, action, || Resource::Secret(path.clone()))
     }
 
@@ -90,7 +124,7 @@ impl Visit<'_> {
         action: Action,
         folder: &FolderPath,
     ) -> Error {
-        let hidden = refusal.tells_absence() && !self.caller.may_list(folder);
+        let hidden = refusal.tells_absence() && !self.may_list(folder);
         self.tell(refusal, hidden, action, || Resource::Folder(folder.clone()))
     }
 
@@ -105,6 +139,7 @@ impl Visit<'_> {
             self.denied(&access::Denied {
                 action,
                 resource: resource(),
+                why: access::Why::Hidden,
             })
         } else {
             refusal::secrets(refusal, &resource())
@@ -112,7 +147,7 @@ impl Visit<'_> {
     }
 
     fn denied(&mut self, denied: &access::Denied) -> Error {
-        self.notes.denied = true;
+        self.notes.denied = Some(denied.why.to_string());
         Error::new(
             Reason::PolicyDenied,
             format!("`{}` may not do this: {denied}", self.caller.principal()),
@@ -153,9 +188,10 @@ impl App {
         let (result, verdict) = match self.may_answer(call).await.and_then(|_| self.audit_ready()) {
             Ok(()) => {
                 let (token, notes) = (call.token, Arc::clone(&shared));
+                let origin = self.origin(call);
                 let ran = self.proposer.run(terms, move |tx| {
                     let mut fresh = Notes::default();
-                    let acted = visit(token.as_ref(), tx, &mut fresh, &mut act);
+                    let acted = visit(token.as_ref(), &origin, tx, &mut fresh, &mut act);
                     *notes.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
                     match acted {
                         Ok((verdict, reply)) => (verdict, Ok(Ok(reply))),
@@ -213,6 +249,29 @@ impl App {
         })
     }
 
+    /// Where a request comes from, as policies may ask.
+    fn origin(&self, call: &Call) -> Arc<Origin> {
+        Arc::new(Origin {
+            source: match call.source {
+                audit::Source::Tcp(address) => Some(address.ip().to_canonical()),
+                audit::Source::Unix { .. } | audit::Source::Inside => None,
+            },
+            secure: true,
+            user_agent: call.user_agent.clone(),
+            region: Arc::clone(&self.settings.region),
+        })
+    }
+
+    /// Of what is not a request.
+    pub(super) fn nowhere(&self) -> Arc<Origin> {
+        Arc::new(Origin {
+            source: None,
+            secure: true,
+            user_agent: None,
+            region: Arc::clone(&self.settings.region),
+        })
+    }
+
     /// Refuses at once while no audit line can be written.
     pub(super) fn audit_ready(&self) -> Result<()> {
         self.audit.ready().map_err(audit_unavailable)
@@ -243,18 +302,17 @@ impl App {
                 .iter()
                 .for_each(|resource| entry.resource(resource, &blind));
         }
-        if notes.denied && notes.granted {
-            entry.decision(Decision::Allowed {
-                by: "administrator, in part: some were denied".into(),
-            });
-        } else if notes.denied {
-            entry.decision(Decision::Denied {
-                by: "default".into(),
-            });
-        } else if notes.granted {
-            entry.decision(Decision::Allowed {
-                by: "administrator".into(),
-            });
+        match (&notes.granted, &notes.denied) {
+            (Some(by), Some(_)) => entry.decision(Decision::Allowed {
+                by: format!("{by}, in part: some were denied").into(),
+            }),
+            (None, Some(by)) => entry.decision(Decision::Denied {
+                by: by.clone().into(),
+            }),
+            (Some(by), None) => entry.decision(Decision::Allowed {
+                by: by.clone().into(),
+            }),
+            (None, None) => {}
         }
         if let Some(version) = notes.version {
             entry.version(version);
@@ -290,6 +348,7 @@ impl App {
         notes: &mut Notes,
         act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
     ) -> Result<R> {
+        let origin = self.origin(call);
         for _ in 0..RERUNS {
             *notes = Notes::default();
             let keys = self.unsealed()?;
@@ -297,7 +356,7 @@ impl App {
             let mut ids = IdBlock::default();
             let mut tx = Tx::new(&self.store, keys.keyring(), self.now(), &mut ids)
                 .with_opened(keys.opened());
-            let result = visit(call.token.as_ref(), &mut tx, notes, act);
+            let result = visit(call.token.as_ref(), &origin, &mut tx, notes, act);
             // Keys that rotated since may be what it takes: look again with the present ones.
             let whole = matches!(&result, Err(error) if error.reason() == Reason::RecordDamaged);
             let unopened = whole || notes.unopened();
@@ -329,12 +388,13 @@ impl App {
 /// Authenticates, then acts.
 fn visit<R>(
     token: Option<&access::TokenHash>,
+    origin: &Arc<Origin>,
     tx: &mut Tx<'_>,
     notes: &mut Notes,
     act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
 ) -> Result<R> {
     let token = token.ok_or_else(refusal::token)?;
-    let caller = access::authenticate(tx, token).map_err(refusal::unauthenticated)?;
+    let caller = access::authenticate(tx, token, origin).map_err(refusal::unauthenticated)?;
     notes.actor = Some((
         caller.session().accessor().to_owned(),
         caller.principal().to_owned(),

@@ -12,7 +12,14 @@ pub(super) fn secrets(refusal: Refusal, resource: &Resource) -> Error {
     let name = match resource {
         Resource::Secret(path) => path.to_string(),
         Resource::Folder(folder) => format!("{folder}/"),
-        Resource::Own | Resource::System => String::new(),
+        Resource::User(_)
+        | Resource::Service(_)
+        | Resource::Role(_)
+        | Resource::Group(_)
+        | Resource::Policy(_)
+        | Resource::Every(_)
+        | Resource::Own
+        | Resource::System => String::new(),
     };
     let message = format!("`{name}`: {refusal}");
     let plain = |reason| Error::new(reason, message.clone());

@@ -132,7 +132,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION"),
             cluster: self.store.stamp().cluster,
             node: self.settings.node_id,
-            region: self.settings.region.clone(),
+            region: self.settings.region.to_string(),
             dev,
             applied: self.store.applied(),
             state_hash: self.store.state_hash().ok().map(|hash| hash.digest),

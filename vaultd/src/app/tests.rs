@@ -72,7 +72,7 @@ async fn start(
     .unwrap();
     let settings = Settings {
         node_id: 1,
-        region: "home".to_owned(),
+        region: "home".into(),
         data_dir: dir.to_path_buf(),
         automatic: Automatic {
             key_file: Some(dir.join("seal.key")),
@@ -96,6 +96,7 @@ fn call(path: &str, token: Option<&TokenText>) -> Call {
         method,
         source: Source::Inside,
         token,
+        user_agent: None,
         request_id: [1; 16],
         repeatable: false,
         seen: None,

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::Sort;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 /// Something that a caller may be granted, by the name that policies and errors use.
@@ -45,6 +46,82 @@ actions! {
     MOVE = "secret:Move";
     /// Make random values.
     RANDOM = "random:Generate";
+    /// Make a user.
+    USER_CREATE = "user:Create";
+    /// See a user.
+    USER_DESCRIBE = "user:Describe";
+    /// See who there is.
+    USER_LIST = "user:List";
+    /// Change, disable or enable a user, and end his sessions.
+    USER_UPDATE = "user:Update";
+    /// Delete a user.
+    USER_DELETE = "user:Delete";
+    /// Give a user policies.
+    USER_ATTACH = "user:AttachPolicy";
+    /// Take policies from a user.
+    USER_DETACH = "user:DetachPolicy";
+    /// Set or lift the most that a user may ever do.
+    USER_SET_BOUNDARY = "user:SetBoundary";
+    /// Make a service.
+    SERVICE_CREATE = "service:Create";
+    /// See a service.
+    SERVICE_DESCRIBE = "service:Describe";
+    /// See which services there are.
+    SERVICE_LIST = "service:List";
+    /// Change, disable or enable a service, and end its sessions.
+    SERVICE_UPDATE = "service:Update";
+    /// Delete a service.
+    SERVICE_DELETE = "service:Delete";
+    /// Give a service policies.
+    SERVICE_ATTACH = "service:AttachPolicy";
+    /// Take policies from a service.
+    SERVICE_DETACH = "service:DetachPolicy";
+    /// Set or lift the most that a service may ever do.
+    SERVICE_SET_BOUNDARY = "service:SetBoundary";
+    /// Make a role.
+    ROLE_CREATE = "role:Create";
+    /// See a role.
+    ROLE_DESCRIBE = "role:Describe";
+    /// See which roles there are.
+    ROLE_LIST = "role:List";
+    /// Change a role and who may assume it, and end its sessions.
+    ROLE_UPDATE = "role:Update";
+    /// Delete a role.
+    ROLE_DELETE = "role:Delete";
+    /// Give a role policies.
+    ROLE_ATTACH = "role:AttachPolicy";
+    /// Take policies from a role.
+    ROLE_DETACH = "role:DetachPolicy";
+    /// Set or lift the most that a role may ever do.
+    ROLE_SET_BOUNDARY = "role:SetBoundary";
+    /// Make a group.
+    GROUP_CREATE = "group:Create";
+    /// See a group and who is in it.
+    GROUP_DESCRIBE = "group:Describe";
+    /// See which groups there are.
+    GROUP_LIST = "group:List";
+    /// Change a group.
+    GROUP_UPDATE = "group:Update";
+    /// Delete a group.
+    GROUP_DELETE = "group:Delete";
+    /// Give a group policies.
+    GROUP_ATTACH = "group:AttachPolicy";
+    /// Take policies from a group.
+    GROUP_DETACH = "group:DetachPolicy";
+    /// Put a user into a group.
+    GROUP_ADD_MEMBER = "group:AddMember";
+    /// Take a user out of a group.
+    GROUP_REMOVE_MEMBER = "group:RemoveMember";
+    /// Make a policy.
+    POLICY_CREATE = "policy:Create";
+    /// See a policy, and which of its statements denied a request.
+    POLICY_DESCRIBE = "policy:Describe";
+    /// See which policies there are.
+    POLICY_LIST = "policy:List";
+    /// Give a policy another text.
+    POLICY_UPDATE = "policy:Update";
+    /// Delete a policy.
+    POLICY_DELETE = "policy:Delete";
     /// Exchange a token for a session.
     LOGIN = "auth:Login";
     /// Seal the node.
@@ -71,6 +148,42 @@ impl Action {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|action| action.0 == name)
     }
+}
+
+/// The same verb, of every sort of identity. A verb that a sort does not have is none that anybody is granted for it.
+macro_rules! verbs {
+    ($($(#[$doc:meta])* $name:ident: $user:ident $service:ident $role:ident $group:ident $policy:ident;)*) => {
+        impl Action {
+            $($(#[$doc])* pub const fn $name(sort: Sort) -> Self {
+                match sort {
+                    Sort::User => Self::$user,
+                    Sort::Service => Self::$service,
+                    Sort::Role => Self::$role,
+                    Sort::Group => Self::$group,
+                    Sort::Policy => Self::$policy,
+                }
+            })*
+        }
+    };
+}
+
+verbs! {
+    /// `…:Create`
+    create: USER_CREATE SERVICE_CREATE ROLE_CREATE GROUP_CREATE POLICY_CREATE;
+    /// `…:Describe`
+    describe: USER_DESCRIBE SERVICE_DESCRIBE ROLE_DESCRIBE GROUP_DESCRIBE POLICY_DESCRIBE;
+    /// `…:List`
+    list: USER_LIST SERVICE_LIST ROLE_LIST GROUP_LIST POLICY_LIST;
+    /// `…:Update`
+    update: USER_UPDATE SERVICE_UPDATE ROLE_UPDATE GROUP_UPDATE POLICY_UPDATE;
+    /// `…:Delete`
+    delete: USER_DELETE SERVICE_DELETE ROLE_DELETE GROUP_DELETE POLICY_DELETE;
+    /// `…:AttachPolicy`
+    attach: USER_ATTACH SERVICE_ATTACH ROLE_ATTACH GROUP_ATTACH POLICY_UPDATE;
+    /// `…:DetachPolicy`
+    detach: USER_DETACH SERVICE_DETACH ROLE_DETACH GROUP_DETACH POLICY_UPDATE;
+    /// `…:SetBoundary`
+    set_boundary: USER_SET_BOUNDARY SERVICE_SET_BOUNDARY ROLE_SET_BOUNDARY GROUP_UPDATE POLICY_UPDATE;
 }
 
 impl fmt::Display for Action {

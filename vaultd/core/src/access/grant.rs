@@ -1,25 +1,20 @@
-//! Authorisation: from a caller, an action and a resource to a grant, or a denial.
+//! Authorisation: from a caller, an action and a resource to a grant, or a denial that says why.
 //!
-//! Default deny. The administrator may do everything; a narrowed session only its actions, and only
-//! under its folder. Policies of other principals come in here.
+//! Default deny. First what the session is narrowed to, then every policy that has a say, in IAM's order
+//! ([`super::policy::evaluate`]). The root identity is bound by no policy; what is the caller's own he may do
+//! unless a policy denies it. What is done to a folder with all below it must be allowed for all below it.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Action, Caller};
+use super::{
+    Action, Caller, Resource,
+    policy::{
+        self, Certainty, Compiled, Context, Decision, Layer, Layers, PrincipalKind, Request,
+        ResourceLayer, Tags, Who, resource_name,
+    },
+};
 use crate::name::{FolderPath, SecretPath};
-
-/// What an action is done to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Resource {
-    /// One secret.
-    Secret(SecretPath),
-    /// A folder and all that lies below it.
-    Folder(FolderPath),
-    /// The caller's own: his sessions, random values made for him.
-    Own,
-    /// The node, the cluster, its keys and backups.
-    System,
-}
 
 /// Proof that a caller may do one action to one resource, which it owns.
 pub struct Grant {
@@ -27,6 +22,30 @@ pub struct Grant {
     resource: Resource,
     principal_id: u64,
     principal: Box<str>,
+    by: Box<str>,
+}
+
+/// What the resource itself has to say, and what the request says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Policies of the resource and of the folders that it lies in; of a role, its trust policy.
+    pub policies: ResourceLayer<'a>,
+    /// `vault:ResourceTag/…`
+    pub resource_tags: &'a Tags,
+    /// `vault:RequestTag/…`
+    pub request_tags: &'a Tags,
+}
+
+static NO_TAGS: Tags = Tags::new();
+
+impl Default for Facts<'_> {
+    fn default() -> Self {
+        Self {
+            policies: ResourceLayer::Policies(&[]),
+            resource_tags: &NO_TAGS,
+            request_tags: &NO_TAGS,
+        }
+    }
 }
 
 /// The caller may not.
@@ -37,6 +56,38 @@ pub struct Denied {
     pub action: Action,
     /// On what.
     pub resource: Resource,
+    /// What decided; not for everybody to know.
+    pub why: Why,
+}
+
+/// What a decision rests on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// The root identity, which no policy binds.
+    Root,
+    /// What is the caller's own.
+    Own,
+    /// This statement.
+    Statement {
+        /// Where its policy is attached.
+        layer: Layer,
+        /// The policy by its id: `#42@3` is version 3 of a managed one, `#43` one that is attached to this only.
+        policy: Box<str>,
+        /// The statement's place in it, from zero.
+        statement: usize,
+        /// Its `Sid`.
+        sid: Option<Box<str>>,
+        /// Whether it is known to apply: a Deny of which that cannot be told denies.
+        certainty: Certainty,
+    },
+    /// Nothing in this layer allows it.
+    Missing(Layer),
+    /// The session was narrowed to other actions, or another folder.
+    Narrowed,
+    /// It is allowed to the folder's name, and not shown to be allowed to everything below.
+    Below,
+    /// To this caller it looks as if it were not there.
+    Hidden,
 }
 
 /// An engine was handed a grant for something else: a fault of the program.
@@ -47,20 +98,174 @@ pub struct WrongGrant {
     wanted: Action,
 }
 
-/// Decides. Run it in the transaction that acts: what [`super::authenticate`] read there are its checks.
+/// Decides about what has no policies or tags of its own. Run it in the transaction that acts: what
+/// [`super::authenticate`] read there are its checks.
 ///
 /// # Errors
 /// [`Denied`], whether or not the resource exists.
 pub fn authorise(caller: &Caller, action: Action, resource: Resource) -> Result<Grant, Denied> {
-    if caller.may(action, &resource) {
-        Ok(Grant {
+    authorise_about(caller, action, resource, &Facts::default())
+}
+
+/// Decides, with what is known of the resource.
+///
+/// # Errors
+/// [`Denied`], whether or not the resource exists.
+pub fn authorise_about(
+    caller: &Caller,
+    action: Action,
+    resource: Resource,
+    facts: &Facts<'_>,
+) -> Result<Grant, Denied> {
+    match caller.decide(action, &resource, facts) {
+        Ok(why) => Ok(Grant {
             action,
             resource,
             principal_id: caller.principal_id(),
             principal: caller.principal().into(),
-        })
-    } else {
-        Err(Denied { action, resource })
+            by: why.to_string().into(),
+        }),
+        Err(why) => Err(Denied {
+            action,
+            resource,
+            why,
+        }),
+    }
+}
+
+impl Caller {
+    /// Whether he may see that something lies in a folder, or that nothing does.
+    pub fn may_list(&self, folder: &FolderPath, facts: &Facts<'_>) -> bool {
+        let folder = Resource::Folder(folder.clone());
+        self.decide(Action::LIST, &folder, facts).is_ok()
+    }
+
+    /// What is decided of a request, and by what.
+    ///
+    /// # Errors
+    /// Why it is denied.
+    pub fn decide(
+        &self,
+        action: Action,
+        resource: &Resource,
+        facts: &Facts<'_>,
+    ) -> Result<Why, Why> {
+        if !self.is_within(action, resource) {
+            return Err(Why::Narrowed);
+        }
+        let rights = &*self.rights;
+        if rights.kind == PrincipalKind::Root {
+            return Ok(Why::Root);
+        }
+        let session: Option<Vec<Arc<Compiled>>> = self.session.policies.as_ref().map(|policies| {
+            let compiled = policies.iter().map(|policy| Arc::clone(policy.compiled()));
+            compiled.collect()
+        });
+        let layers = Layers {
+            identity: &rights.identity,
+            resource: facts.policies,
+            boundary: rights.boundary.as_deref(),
+            session: session.as_deref(),
+        };
+        let text = resource_name(resource);
+        let request = self.request(action, &text, facts);
+        match policy::evaluate(&layers, &request) {
+            Decision::Allowed(by) => {
+                let below = matches!(resource, Resource::Folder(_)) && action != Action::LIST;
+                if below && !policy::allows_below(&layers, &request) {
+                    return Err(Why::Below);
+                }
+                Ok(Why::statement(&by, Certainty::Applies))
+            }
+            Decision::Denied(by, certainty) => Err(Why::statement(&by, certainty)),
+            Decision::NotAllowed(_) if *resource == Resource::Own => Ok(Why::Own),
+            Decision::NotAllowed(layer) => Err(Why::Missing(layer)),
+        }
+    }
+
+    fn request<'a>(&'a self, action: Action, resource: &'a str, facts: &Facts<'a>) -> Request<'a> {
+        let (rights, session, origin) = (&*self.rights, &*self.session, &*self.origin);
+        let tags = match &session.role {
+            Some(assumed) if !assumed.tags.is_empty() => &assumed.tags,
+            Some(_) | None => &rights.tags,
+        };
+        Request {
+            action,
+            resource,
+            who: Who {
+                kind: rights.kind,
+                id: rights.id,
+                session: session.role.as_ref().map(|assumed| assumed.name.as_str()),
+            },
+            context: Context {
+                principal_name: &rights.name,
+                principal_tags: tags,
+                resource_tags: facts.resource_tags,
+                request_tags: facts.request_tags,
+                source: origin.source,
+                secure: origin.secure,
+                user_agent: origin.user_agent.as_deref(),
+                now: self.now,
+                token_issued: session.created_at,
+                second_factor: session.elevation.mfa_at(),
+                requested_region: &origin.region,
+                node_region: &origin.region,
+            },
+        }
+    }
+
+    /// Whether the session was narrowed to leave this in.
+    fn is_within(&self, action: Action, resource: &Resource) -> bool {
+        let session = &self.session;
+        let acts = session
+            .actions
+            .as_ref()
+            .is_none_or(|globs| globs.iter().any(|glob| glob.matches(action)));
+        let there = session.under.as_ref().is_none_or(|under| match resource {
+            Resource::Secret(path) => under.contains(path),
+            Resource::Folder(path) => under.covers(path),
+            Resource::Own => true,
+            Resource::User(_)
+            | Resource::Service(_)
+            | Resource::Role(_)
+            | Resource::Group(_)
+            | Resource::Policy(_)
+            | Resource::Every(_)
+            | Resource::System => false,
+        });
+        acts && there
+    }
+}
+
+impl Why {
+    fn statement(by: &policy::Deciding<'_>, certainty: Certainty) -> Self {
+        Self::Statement {
+            layer: by.layer,
+            policy: by.policy.into(),
+            statement: by.statement,
+            sid: by.sid.map(Into::into),
+            certainty,
+        }
+    }
+}
+
+/// For the audit log: policies by id, statements by number, as names of either are nobody's to read there.
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("root"),
+            Self::Own => f.write_str("own"),
+            Self::Statement {
+                layer,
+                policy,
+                statement,
+                ..
+            } => write!(f, "{layer} policy {policy} statement {}", statement + 1),
+            Self::Missing(layer) => write!(f, "no {layer} policy"),
+            Self::Narrowed => f.write_str("narrowed session"),
+            Self::Below => f.write_str("not for all below"),
+            Self::Hidden => f.write_str("hidden"),
+        }
     }
 }
 
@@ -80,29 +285,46 @@ impl Grant {
         &self.principal
     }
 
+    /// What allowed it.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+
     /// Whom it was granted to.
     pub(crate) fn principal_id(&self) -> u64 {
         self.principal_id
     }
 
+    /// The resource, if the action is the one that was granted.
+    pub(crate) fn about(&self, wanted: Action) -> Result<&Resource, WrongGrant> {
+        if self.action == wanted {
+            Ok(&self.resource)
+        } else {
+            Err(self.wrong(wanted))
+        }
+    }
+
     /// The secret that the action may be done to.
     pub(crate) fn secret(&self, wanted: Action) -> Result<&SecretPath, WrongGrant> {
-        match &self.resource {
-            Resource::Secret(path) if self.action == wanted => Ok(path),
-            Resource::Secret(_) | Resource::Folder(_) | Resource::Own | Resource::System => {
-                Err(self.wrong(wanted))
-            }
+        match self.about(wanted)? {
+            Resource::Secret(path) => Ok(path),
+            _ => Err(self.wrong(wanted)),
         }
     }
 
     /// The folder that the action may be done to, with all below it.
     pub(crate) fn folder(&self, wanted: Action) -> Result<&FolderPath, WrongGrant> {
-        match &self.resource {
-            Resource::Folder(path) if self.action == wanted => Ok(path),
-            Resource::Secret(_) | Resource::Folder(_) | Resource::Own | Resource::System => {
-                Err(self.wrong(wanted))
-            }
+        match self.about(wanted)? {
+            Resource::Folder(path) => Ok(path),
+            _ => Err(self.wrong(wanted)),
         }
+    }
+
+    /// Sort and name of what the action may be done to.
+    pub(crate) fn named(&self, wanted: Action) -> Result<(super::Sort, &str), WrongGrant> {
+        self.about(wanted)?
+            .named()
+            .ok_or_else(|| self.wrong(wanted))
     }
 
     fn wrong(&self, wanted: Action) -> WrongGrant {
@@ -119,16 +341,5 @@ impl fmt::Debug for Grant {
         f.debug_struct("Grant")
             .field("action", &self.action.name())
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Resource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Secret(path) => write!(f, "`{path}`"),
-            Self::Folder(path) => write!(f, "`{path}/`"),
-            Self::Own => f.write_str("the caller's own"),
-            Self::System => f.write_str("the system"),
-        }
     }
 }

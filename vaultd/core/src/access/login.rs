@@ -1,12 +1,15 @@
 //! Making and ending sessions.
 //!
 //! A session never exceeds the one it was exchanged from: it has the actions that both name, the folder
-//! that lies in both, and ends no later.
+//! that lies in both, ends no later, and ends when that one is ended.
 
-use super::{Action, ActionGlob, Caller, Grant, Resource, Session, TokenHash, session::Principal};
+use super::{
+    Action, ActionGlob, Caller, Grant, Principal, Resource, Session, TokenHash, caller::MAX_DEPTH,
+    totp::Elevation,
+};
 use crate::{
     name::FolderPath,
-    record::{Calendar, RecordError, Tx},
+    record::{Calendar, Marker, RecordError, Tx},
 };
 
 const MINUTE: u64 = 60_000;
@@ -37,6 +40,9 @@ pub enum LoginRefusal {
     /// The caller has none of the actions, or nothing in the folder.
     #[error("the caller has no rights within what the session would be narrowed to")]
     Nothing,
+    /// A session of a session of a session, and so on.
+    #[error("this session was exchanged {MAX_DEPTH} times over; log in from the beginning")]
+    Depth,
     /// The grant was not for logging in.
     #[error("the grant is not for logging in")]
     Grant,
@@ -68,18 +74,56 @@ pub fn login(
         .session
         .expires_at
         .map_or(end, |callers| callers.min(end));
+    if depth(tx, caller)? >= MAX_DEPTH {
+        return Err(LoginRefusal::Depth);
+    }
     let session = Session {
-        principal: caller.session.principal,
         accessor: token.accessor(),
         created_at: tx.now(),
         expires_at: Some(end),
         actions: narrow_actions(caller.session.actions(), &request.actions)?,
         under: narrow_folder(caller.session.under(), request.under.as_ref())?,
         incarnation: tx.incarnation(),
+        parent: Some(caller.token),
+        ..(*caller.session).clone()
     };
-    tx.put(token.key(), &session)?;
-    EXPIRY.file(tx, end, token.as_bytes())?;
+    begin(tx, token, &session)?;
     Ok(session)
+}
+
+/// How many sessions stand behind the caller's.
+fn depth(tx: &mut Tx<'_>, caller: &Caller) -> Result<usize, RecordError> {
+    let mut parent = caller.session.parent;
+    let mut depth = 0;
+    while let Some(token) = parent.filter(|_| depth < MAX_DEPTH) {
+        depth += 1;
+        let session = tx.read::<Session>(&token.key())?;
+        parent = session.and_then(|session| session.parent);
+    }
+    Ok(depth)
+}
+
+/// Stores a session, so that it is found by its token, by its principal, and by its end.
+pub(super) fn begin(
+    tx: &mut Tx<'_>,
+    token: &TokenHash,
+    session: &Session,
+) -> Result<(), RecordError> {
+    tx.put(token.key(), session)?;
+    tx.put(token.owned_by(session.principal), &Marker {})?;
+    match session.expires_at {
+        Some(end) => EXPIRY.file(tx, end, token.as_bytes()),
+        None => Ok(()),
+    }
+}
+
+/// Removes a session. Those that were exchanged from it end with it.
+pub(super) fn end(tx: &mut Tx<'_>, token: &TokenHash, session: &Session) {
+    tx.delete(token.key());
+    tx.delete(token.owned_by(session.principal));
+    if let Some(end) = session.expires_at {
+        EXPIRY.unfile(tx, end, token.as_bytes());
+    }
 }
 
 fn narrow_actions(
@@ -124,11 +168,10 @@ fn narrow_folder(
 /// # Errors
 /// When the store fails.
 pub fn logout(tx: &mut Tx<'_>, caller: &Caller) -> Result<bool, RecordError> {
-    let Some(end) = caller.session.expires_at else {
+    if caller.session.expires_at.is_none() {
         return Ok(false);
-    };
-    tx.delete(caller.token.key());
-    EXPIRY.unfile(tx, end, caller.token.as_bytes());
+    }
+    end(tx, &caller.token, &caller.session);
     Ok(true)
 }
 
@@ -147,8 +190,9 @@ pub fn create_administrator(
         Principal::key(id),
         &Principal {
             name: name.to_owned(),
-            administrator: true,
             created_at: now,
+            updated_at: now,
+            ..Principal::default()
         },
     )?;
     let session = Session {
@@ -159,8 +203,13 @@ pub fn create_administrator(
         actions: None,
         under: None,
         incarnation: tx.incarnation(),
+        epoch: 0,
+        parent: None,
+        elevation: Elevation::NONE,
+        role: None,
+        policies: None,
     };
-    tx.put(token.key(), &session)?;
+    begin(tx, token, &session)?;
     Ok(session)
 }
 
@@ -173,12 +222,46 @@ pub fn sweep_sessions(tx: &mut Tx<'_>, limit: usize) -> Result<bool, RecordError
     for item in due.items {
         if let Some(token) = TokenHash::from_bytes(&item.id) {
             let session = tx.get::<Session>(&token.key())?;
-            // A renewal does not move the entry: only what has really ended goes.
-            if session.is_some_and(|session| session.has_ended(tx)) {
-                tx.delete(token.key());
+            match session {
+                Some(session) if session.has_ended(tx) => end(tx, &token, &session),
+                // A renewal does not move the entry.
+                Some(session) => {
+                    if let Some(end) = session.expires_at {
+                        EXPIRY.file(tx, end, token.as_bytes())?;
+                    }
+                }
+                None => {}
             }
         }
         tx.delete(item.key);
     }
     Ok(due.more)
+}
+
+/// A session as a login makes it, for tests of what comes after.
+#[cfg(test)]
+pub(crate) fn begin_for_tests(
+    tx: &mut Tx<'_>,
+    sort: super::Sort,
+    name: &str,
+    token: &TokenHash,
+) -> Result<Session, RecordError> {
+    let id = super::principal::named(tx, sort, name)?.unwrap();
+    let epoch = tx.see::<Principal>(&Principal::key(id))?.unwrap().epoch;
+    let session = Session {
+        principal: id,
+        accessor: token.accessor(),
+        created_at: tx.now(),
+        expires_at: Some(tx.now() + DEFAULT),
+        actions: None,
+        under: None,
+        incarnation: tx.incarnation(),
+        epoch,
+        parent: None,
+        elevation: Elevation::NONE,
+        role: None,
+        policies: None,
+    };
+    begin(tx, token, &session)?;
+    Ok(session)
 }

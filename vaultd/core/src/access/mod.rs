@@ -6,21 +6,31 @@
 //! rights it was decided under.
 
 mod action;
+mod caller;
+mod cover;
 mod grant;
 pub mod lockout;
 mod login;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 pub mod onetime;
 pub mod password;
 pub mod policy;
+pub(crate) mod principal;
 pub mod recovery;
+mod resource;
 mod session;
 #[cfg(test)]
 mod tests;
 pub mod totp;
 
 pub use action::{Action, ActionGlob, ActionGlobError};
-pub use grant::{Denied, Grant, Resource, WrongGrant, authorise};
+pub use caller::{Caller, Origin, Unauthenticated, authenticate};
+pub use cover::{Exceeds, Proofs};
+pub use grant::{Denied, Facts, Grant, Why, WrongGrant, authorise, authorise_about};
+#[cfg(test)]
+pub(crate) use login::begin_for_tests;
 pub use login::{Login, LoginRefusal, create_administrator, login, logout, sweep_sessions};
-pub use session::{Caller, Session, TokenHash, Unauthenticated, authenticate};
+pub use principal::{Attachments, Group, ManagedPolicy, Principal, Rights, Sort, StoredPolicy};
+pub use resource::Resource;
+pub use session::{Assumed, Session, TokenHash};

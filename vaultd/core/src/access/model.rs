@@ -5,17 +5,17 @@ use crate::{
     record::{IdBlock, Mem, Revision, Transaction, Tx},
 };
 
-pub(super) struct World {
-    pub(super) state: Mem,
-    pub(super) entropy: Seeded,
-    pub(super) now: u64,
+pub(crate) struct World {
+    pub(crate) state: Mem,
+    pub(crate) entropy: Seeded,
+    pub(crate) now: u64,
     keys: Keyring,
     ids: IdBlock,
     sequence: u64,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut entropy = Seeded::new(11);
         let root = RootKey::make(&mut entropy);
         let keys = Keyring::make(&root, [5; 16], 1, &mut entropy, 1_000);
@@ -30,14 +30,14 @@ impl World {
     }
 
     /// Evaluates, and returns the transaction without applying it.
-    pub(super) fn evaluate<R>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> R) -> (R, Transaction) {
+    pub(crate) fn evaluate<R>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> R) -> (R, Transaction) {
         let mut tx = Tx::new(&self.state, &self.keys, self.now, &mut self.ids);
         let reply = f(&mut tx);
         let changes = tx.into_changes();
         (reply, changes.seal(&self.keys, &mut self.entropy).unwrap())
     }
 
-    pub(super) fn apply(&mut self, transaction: &Transaction) -> bool {
+    pub(crate) fn apply(&mut self, transaction: &Transaction) -> bool {
         self.sequence += 1;
         let revision = Revision {
             term: 1,
@@ -47,7 +47,7 @@ impl World {
     }
 
     /// Evaluates and applies; what was refused is not applied.
-    pub(super) fn write<R, E>(
+    pub(crate) fn write<R, E>(
         &mut self,
         f: impl FnOnce(&mut Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {

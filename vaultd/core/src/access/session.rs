@@ -4,19 +4,16 @@
 //! tells nothing by its timing. Unknown, expired and ended tokens are one answer. A restore from a backup ends
 //! every session that the backup holds: one that was ended since must not come back.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, Encoder, bytes::ByteArray, decode, encode};
 
-use super::{Action, ActionGlob, Resource};
+use super::{ActionGlob, StoredPolicy, policy::Tags, totp::Elevation};
 use crate::{
     crypto::{envelope::Class, secret::TokenSecret, token},
-    name::{FolderPath, SecretPath},
-    record::{Document, Key, Kind, RecordError, Tx},
+    name::FolderPath,
+    record::{Document, Key, Kind, Tx},
 };
-
-/// The guarded collection of principals and what they may do.
-const PRINCIPALS: u8 = (Kind::Principal as u8) >> 4;
 
 /// The hash of a token: what transactions carry in place of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +27,11 @@ impl TokenHash {
 
     pub(super) fn key(&self) -> Key {
         Key::new(Kind::Session, &[&self.0])
+    }
+
+    /// Where the session is listed as its principal's.
+    pub(super) fn owned_by(&self, principal: u64) -> Key {
+        Key::new(Kind::Owned, &[&principal.to_be_bytes(), &self.0])
     }
 
     /// From bytes that [`TokenHash::as_bytes`] gave.
@@ -48,6 +50,22 @@ impl TokenHash {
             .first_chunk()
             .map_or(0, |half| u128::from_be_bytes(*half));
         format!("{:020x}", half >> 48)
+    }
+}
+
+impl<C> Encode<C> for TokenHash {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.bytes(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for TokenHash {
+    fn decode(d: &mut Decoder<'b>, context: &mut C) -> Result<Self, decode::Error> {
+        ByteArray::decode(d, context).map(|hash| Self(hash.into()))
     }
 }
 
@@ -79,6 +97,38 @@ pub struct Session {
     /// In which life of the cluster it was made.
     #[n(6)]
     pub(super) incarnation: u64,
+    /// The principal's number when it was made: another one ends it.
+    #[n(7)]
+    #[cbor(default)]
+    pub(super) epoch: u64,
+    /// The session that it was exchanged from, and ends with.
+    #[n(8)]
+    pub(super) parent: Option<TokenHash>,
+    /// When a second factor was shown, and which.
+    #[n(9)]
+    #[cbor(default)]
+    pub(super) elevation: Elevation,
+    /// Whose rights it has in place of the principal's.
+    #[n(10)]
+    pub(super) role: Option<Assumed>,
+    /// The most that this session may do, beside its principal's policies.
+    #[n(11)]
+    pub(super) policies: Option<Vec<StoredPolicy>>,
+}
+
+/// A role that a session has assumed.
+#[derive(Clone, Debug, Encode, Decode)]
+pub struct Assumed {
+    #[n(0)]
+    pub(super) role: u64,
+    /// The role's number when it was assumed.
+    #[n(1)]
+    pub(super) epoch: u64,
+    /// What whoever assumed it called the session.
+    #[n(2)]
+    pub(super) name: String,
+    #[n(3)]
+    pub(super) tags: Tags,
 }
 
 impl Document for Session {
@@ -116,119 +166,5 @@ impl Session {
     /// The folder that the session is narrowed to.
     pub fn under(&self) -> Option<&FolderPath> {
         self.under.as_ref()
-    }
-}
-
-/// Someone who can call.
-#[derive(Debug, Encode, Decode)]
-pub(super) struct Principal {
-    #[n(0)]
-    pub(super) name: String,
-    /// May do everything.
-    #[n(1)]
-    pub(super) administrator: bool,
-    #[n(2)]
-    pub(super) created_at: u64,
-}
-
-impl Document for Principal {
-    const CLASS: Class = Class::Shared;
-}
-
-impl Principal {
-    pub(super) fn key(id: u64) -> Key {
-        Key::new(Kind::Principal, &[&id.to_be_bytes()])
-    }
-}
-
-/// Someone whose token was good, in the transaction that read it.
-pub struct Caller {
-    pub(super) token: TokenHash,
-    pub(super) session: Arc<Session>,
-    principal: Arc<Principal>,
-}
-
-/// Why nobody is calling.
-#[derive(Debug, thiserror::Error)]
-pub enum Unauthenticated {
-    /// The token is unknown, has expired or was ended: one answer for all.
-    #[error("the token is not valid")]
-    Token,
-    /// The store could not say.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-}
-
-/// From a token to its caller. The session and the collection of principals become checks of the
-/// transaction: run it in the one that acts.
-///
-/// # Errors
-/// When there is no such session, or no more.
-pub fn authenticate(tx: &mut Tx<'_>, token: &TokenHash) -> Result<Caller, Unauthenticated> {
-    tx.guard(PRINCIPALS)?;
-    let session = tx
-        .read::<Session>(&token.key())?
-        .ok_or(Unauthenticated::Token)?;
-    if session.has_ended(tx) {
-        return Err(Unauthenticated::Token);
-    }
-    let principal = tx
-        .read(&Principal::key(session.principal))?
-        .ok_or(Unauthenticated::Token)?;
-    Ok(Caller {
-        token: *token,
-        session,
-        principal,
-    })
-}
-
-impl Caller {
-    /// The principal's name.
-    pub fn principal(&self) -> &str {
-        &self.principal.name
-    }
-
-    /// The principal, stable over renames.
-    pub fn principal_id(&self) -> u64 {
-        self.session.principal
-    }
-
-    /// The session that he calls with.
-    pub fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// Whether he may see that something lies in a folder, or that nothing does.
-    pub fn may_list(&self, folder: &FolderPath) -> bool {
-        self.may(Action::LIST, &Resource::Folder(folder.clone()))
-    }
-
-    /// Whether he may learn that a secret does not exist; otherwise "not found" is told as "denied".
-    pub fn may_see(&self, secret: &SecretPath) -> bool {
-        self.may_list(&secret.parent())
-    }
-
-    pub(super) fn may(&self, action: Action, resource: &Resource) -> bool {
-        let session = &self.session;
-        let acts = session
-            .actions
-            .as_ref()
-            .is_none_or(|globs| globs.iter().any(|glob| glob.matches(action)));
-        let there = session.under.as_ref().is_none_or(|under| match resource {
-            Resource::Secret(path) => under.contains(path),
-            Resource::Folder(path) => under.covers(path),
-            Resource::Own => true,
-            Resource::System => false,
-        });
-        self.principal.administrator && acts && there
-    }
-}
-
-/// Names stay out of logs.
-impl fmt::Debug for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Caller")
-            .field("accessor", &self.session.accessor)
-            .finish_non_exhaustive()
     }
 }

@@ -85,7 +85,7 @@ impl World {
     fn login(&mut self, from: &TokenHash, request: &Login) -> Result<TokenHash, LoginRefusal> {
         let token = self.token();
         self.run(|tx| {
-            let caller = authenticate(tx, from).unwrap();
+            let caller = authenticate(tx, from, &Origin::local()).unwrap();
             let grant = authorise(&caller, Action::LOGIN, Resource::Own).unwrap();
             login(tx, &caller, &grant, &token, request)
         })
@@ -93,18 +93,25 @@ impl World {
     }
 
     fn may(&mut self, token: &TokenHash, action: Action, resource: Resource) -> bool {
-        self.run(|tx| authorise(&authenticate(tx, token).unwrap(), action, resource).is_ok())
+        self.run(|tx| {
+            authorise(
+                &authenticate(tx, token, &Origin::local()).unwrap(),
+                action,
+                resource,
+            )
+            .is_ok()
+        })
     }
 
     fn end(&mut self, token: &TokenHash) -> Result<bool, RecordError> {
         self.run(|tx| {
-            let caller = authenticate(tx, token).unwrap();
+            let caller = authenticate(tx, token, &Origin::local()).unwrap();
             logout(tx, &caller)
         })
     }
 
     fn is_known(&mut self, token: &TokenHash) -> bool {
-        self.run(|tx| match authenticate(tx, token) {
+        self.run(|tx| match authenticate(tx, token, &Origin::local()) {
             Ok(_) => true,
             Err(Unauthenticated::Token) => false,
             Err(Unauthenticated::Record(error)) => panic!("{error}"),
@@ -192,7 +199,7 @@ fn a_session_lasts_from_a_minute_to_a_day_and_never_longer_than_its_parent() {
     }
     let end = |world: &mut World, token| {
         world.run(|tx| {
-            authenticate(tx, &token)
+            authenticate(tx, &token, &Origin::local())
                 .unwrap()
                 .session()
                 .expires_at()
@@ -286,8 +293,12 @@ fn only_who_may_list_a_folder_learns_what_is_not_in_it() {
         .login(&admin, &narrowed(&["secret:*"], Some("a")))
         .unwrap();
     let sees = |world: &mut World, token, path| {
-        let path = SecretPath::try_from(path).unwrap();
-        world.run(|tx| authenticate(tx, &token).unwrap().may_see(&path))
+        let folder = SecretPath::try_from(path).unwrap().parent();
+        world.run(|tx| {
+            authenticate(tx, &token, &Origin::local())
+                .unwrap()
+                .may_list(&folder, &Facts::default())
+        })
     };
     assert!(sees(&mut world, admin, "a/b"));
     assert!(!sees(&mut world, reader, "a/b"));
@@ -304,7 +315,7 @@ fn logging_in_takes_its_own_grant() {
     let admin = world.administrator();
     let token = world.token();
     let refused = world.run(|tx| {
-        let caller = authenticate(tx, &admin).unwrap();
+        let caller = authenticate(tx, &admin, &Origin::local()).unwrap();
         let grant = authorise(&caller, Action::RANDOM, Resource::Own).unwrap();
         login(tx, &caller, &grant, &token, &Login::default())
     });
@@ -318,7 +329,7 @@ fn a_grant_gives_its_path_for_its_action_only() {
     let grant = world
         .run(|tx| {
             authorise(
-                &authenticate(tx, &admin).unwrap(),
+                &authenticate(tx, &admin, &Origin::local()).unwrap(),
                 Action::GET_VALUE,
                 secret("a"),
             )
@@ -338,7 +349,7 @@ fn a_write_fails_when_the_session_ended_or_the_rights_changed_before_it_was_appl
         let token = world.token();
         world
             .evaluate(move |tx| {
-                let caller = authenticate(tx, &session).unwrap();
+                let caller = authenticate(tx, &session, &Origin::local()).unwrap();
                 let grant = authorise(&caller, Action::LOGIN, Resource::Own).unwrap();
                 login(tx, &caller, &grant, &token, &Login::default()).unwrap();
             })
@@ -382,8 +393,8 @@ fn sessions_that_ended_are_swept_and_others_stay() {
     world.now += 1000 * HOUR;
     while world.run(|tx| sweep_sessions(tx, 100)).unwrap() {}
     assert!(world.is_known(&admin));
-    // Session and principal of the administrator, and the sweeper's cursor.
-    assert_eq!(world.state.records().count(), 3);
+    // Session, its entry and principal of the administrator, and the sweeper's cursor.
+    assert_eq!(world.state.records().count(), 4);
 }
 
 #[test]

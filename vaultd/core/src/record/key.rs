@@ -85,6 +85,8 @@ kinds! {
     Failures = 0x23, Terms;
     /// Password policies: 0 the vault's, else the group's id.
     PasswordPolicy = 0x24, Terms;
+    /// `principal ‖ session`: whose sessions there are.
+    Owned = 0x25, Terms;
     /// A user's authenticators: names and states, no seeds.
     Factors = 0x30, Terms;
     /// `user ‖ authenticator` → its seed and the last code that it was accepted with.
@@ -95,6 +97,20 @@ kinds! {
     OneTime = 0x33, Terms;
     /// Guarded: principals (users, groups, roles, policies, attachments share collection 8).
     Principal = 0x80, Terms;
+    /// Guarded: `sort ‖ tag(name)` → whose name it is.
+    Name = 0x81, Terms;
+    /// Guarded: groups.
+    Group = 0x82, Terms;
+    /// Guarded: `group ‖ user`, for listing a group's members.
+    Member = 0x83, Terms;
+    /// Guarded: managed policies, without their texts.
+    Policy = 0x84, Terms;
+    /// Guarded: `policy ‖ version` → its text.
+    PolicyText = 0x85, Terms;
+    /// Guarded: `policy ‖ how ‖ holder`: to whom a policy is attached.
+    Attached = 0x86, Terms;
+    /// Guarded: `secret or folder ‖ id` → the policy that is attached to it.
+    ResourcePolicy = 0x87, Terms;
 }
 
 impl Kind {

@@ -5,6 +5,8 @@
 //! in plain and sealed afterwards ([`Changes::seal`]), so that running an engine function again never
 //! uses a nonce or a data key twice. No clock, no entropy: time and ids are parameters.
 
+mod derived;
+
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -187,21 +189,7 @@ impl<'a> Tx<'a> {
         let Some(record) = self.fetch(key)? else {
             return Ok(None);
         };
-        let cached = self
-            .opened
-            .and_then(|opened| opened.get(key, record.revision));
-        if let Some(document) = cached.and_then(|document| document.downcast::<D>().ok()) {
-            return Ok(Some(document));
-        }
-        let document = Arc::new(self.open::<D>(key, &record)?);
-        if let Some(opened) = self.opened {
-            opened.put(
-                key,
-                record.revision,
-                Arc::<D>::clone(&document),
-                record.sealed.len(),
-            );
-        }
+        let document = self.opened_before(key, &record)?;
         Ok(Some(document))
     }
 

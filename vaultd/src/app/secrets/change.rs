@@ -187,8 +187,8 @@ impl App {
         }
         let repeat = Repeat::of(call, digest);
         self.write(call, Terms::default(), move |visit, tx| {
-            let from = visit.grant(Action::GET_VALUE, Resource::Secret(source.clone()))?;
-            let to = visit.grant(Action::PUT_VALUE, Resource::Secret(destination.clone()))?;
+            let from = visit.grant(tx, Action::GET_VALUE, Resource::Secret(source.clone()))?;
+            let to = visit.grant(tx, Action::PUT_VALUE, Resource::Secret(destination.clone()))?;
             let once = repeat.map(|repeat| repeat.once(tx));
             engine::copy(tx, &from, &to, once.as_ref(), drop_history)
                 .map(|reply| (Verdict::Commit, reply))

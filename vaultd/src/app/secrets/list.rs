@@ -34,10 +34,11 @@ impl App {
         (recursive, depth): (bool, usize),
         paging: &Paging,
     ) -> Result<Answer<Paged<engine::Listing>>> {
-        self.list(call, folder, paging, |tx, grant, page| {
+        self.list(call, folder, paging, |tx, grant, sees, page| {
             let listing = engine::list(
                 tx,
                 grant,
+                sees,
                 &engine::List {
                     recursive,
                     depth,
@@ -61,13 +62,13 @@ impl App {
         tags: &BTreeMap<TagKey, Option<TagValue>>,
         paging: &Paging,
     ) -> Result<Answer<Paged<engine::Listing>>> {
-        self.list(call, folder, paging, |tx, grant, page| {
+        self.list(call, folder, paging, |tx, grant, sees, page| {
             let find = engine::Find {
                 glob: glob.cloned(),
                 tags: tags.clone(),
                 page,
             };
-            let listing = engine::find(tx, grant, &find)?;
+            let listing = engine::find(tx, grant, sees, &find)?;
             Ok((listing.next.clone(), listing))
         })
         .await
@@ -83,8 +84,8 @@ impl App {
         folder: &FolderPath,
         paging: &Paging,
     ) -> Result<Answer<Paged<Vec<engine::Deleted>>>> {
-        self.list(call, folder, paging, |tx, grant, page| {
-            let listed = engine::list_deleted(tx, grant, &page)?;
+        self.list(call, folder, paging, |tx, grant, sees, page| {
+            let listed = engine::list_deleted(tx, grant, sees, &page)?;
             Ok((listed.next, listed.items))
         })
         .await
@@ -102,7 +103,7 @@ impl App {
     ) -> Result<Answer<Paged<Vec<engine::VersionInfo>>>> {
         let incarnation = self.store.applied().incarnation;
         self.read(call, |visit, tx| {
-            let grant = visit.grant(Action::DESCRIBE, Resource::Secret(path.clone()))?;
+            let grant = visit.grant(tx, Action::DESCRIBE, Resource::Secret(path.clone()))?;
             let cursors = Cursors::of(visit.caller(), incarnation, paging);
             let page = cursors.page(tx, paging)?;
             let listed = engine::list_versions(tx, &grant, &page)
@@ -123,15 +124,16 @@ impl App {
         act: impl Fn(
             &mut Tx<'_>,
             &vault_core::access::Grant,
+            engine::Sees<'_>,
             engine::PageRequest,
         ) -> std::result::Result<(Option<engine::Position>, T), engine::Refusal>,
     ) -> Result<Answer<Paged<T>>> {
         let incarnation = self.store.applied().incarnation;
         self.read(call, |visit: &mut Visit<'_>, tx| {
-            let grant = visit.grant(Action::LIST, Resource::Folder(folder.clone()))?;
+            let grant = visit.grant(tx, Action::LIST, Resource::Folder(folder.clone()))?;
             let cursors = Cursors::of(visit.caller(), incarnation, paging);
             let page = cursors.page(tx, paging)?;
-            let (next, page) = act(tx, &grant, page)
+            let (next, page) = act(tx, &grant, &|folder| visit.may_list(folder), page)
                 .map_err(|refused| visit.refuse_folder(refused, Action::LIST, folder))?;
             Ok(Paged {
                 next: cursors.next(tx, next.as_ref()),

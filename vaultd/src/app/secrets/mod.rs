@@ -67,7 +67,7 @@ impl App {
         get: &engine::Get,
     ) -> Result<Answer<engine::Value>> {
         self.read(call, |visit, tx| {
-            let grant = visit.grant(Action::GET_VALUE, Resource::Secret(path.clone()))?;
+            let grant = visit.grant(tx, Action::GET_VALUE, Resource::Secret(path.clone()))?;
             let value = engine::get(tx, &grant, get)
                 .map_err(|r| visit.refuse(r, Action::GET_VALUE, path))?;
             visit.touched(value.version);
@@ -88,7 +88,7 @@ impl App {
         self.read(call, |visit, tx| {
             let mut room = MAX_BATCH_BYTES;
             let mut one = |path: &SecretPath, get: &engine::Get| {
-                let grant = visit.grant(Action::GET_VALUE, Resource::Secret(path.clone()))?;
+                let grant = visit.grant(tx, Action::GET_VALUE, Resource::Secret(path.clone()))?;
                 let value = engine::get(tx, &grant, get)
                     .map_err(|refusal| visit.refuse(refusal, Action::GET_VALUE, path))?;
                 room = room.checked_sub(value.fields.size()).ok_or_else(|| {
@@ -130,8 +130,8 @@ impl App {
         call: &Call,
         policy: &random::Policy,
     ) -> Result<Answer<Plaintext>> {
-        self.read(call, |visit, _| {
-            visit.grant(Action::RANDOM, Resource::Own)?;
+        self.read(call, |visit, tx| {
+            visit.grant(tx, Action::RANDOM, Resource::Own)?;
             generate(policy)
         })
         .await
@@ -145,7 +145,7 @@ impl App {
         act: impl Fn(&mut Tx<'_>, &Grant) -> std::result::Result<R, Refusal>,
     ) -> Result<Answer<R>> {
         self.read(call, |visit, tx| {
-            let grant = visit.grant(action, Resource::Secret(path.clone()))?;
+            let grant = visit.grant(tx, action, Resource::Secret(path.clone()))?;
             act(tx, &grant).map_err(|refusal| visit.refuse(refusal, action, path))
         })
         .await
@@ -167,7 +167,7 @@ impl App {
             + 'static,
     {
         self.write(call, terms, move |visit, tx| {
-            let grant = visit.grant(action, Resource::Secret(path.clone()))?;
+            let grant = visit.grant(tx, action, Resource::Secret(path.clone()))?;
             act(visit, tx, &grant).map_err(|refusal| visit.refuse(refusal, action, &path))
         })
         .await

@@ -51,12 +51,13 @@ impl App {
             let once = repeat.map(|repeat| repeat.once(tx));
             let deleted = match &target {
                 Target::Secret(path) => {
-                    let grant = visit.grant(Action::DELETE, Resource::Secret(path.clone()))?;
+                    let grant = visit.grant(tx, Action::DELETE, Resource::Secret(path.clone()))?;
                     engine::delete(tx, &grant, once.as_ref(), &delete)
                         .map_err(|refusal| visit.refuse(refusal, Action::DELETE, path))?
                 }
                 Target::Folder(folder) => {
-                    let grant = visit.grant(Action::DELETE, Resource::Folder(folder.clone()))?;
+                    let grant =
+                        visit.grant(tx, Action::DELETE, Resource::Folder(folder.clone()))?;
                     engine::delete_folder(tx, &grant, once.as_ref(), &delete)
                         .map_err(|refusal| visit.refuse_folder(refusal, Action::DELETE, folder))?
                 }
@@ -80,13 +81,17 @@ impl App {
     ) -> Result<Answer<engine::RestoreReply>> {
         let repeat = Repeat::of(call, digest);
         self.write(call, Terms::default(), move |visit, tx| {
-            let grant = visit.grant(Action::RESTORE, Resource::Secret(path.clone()))?;
+            let grant = visit.grant(tx, Action::RESTORE, Resource::Secret(path.clone()))?;
             // Under another name a value may come within other rights: so it takes the right to read it.
             let to = match &new_path {
                 None => None,
                 Some(new_path) => Some(engine::RestoreTo {
-                    read: visit.grant(Action::GET_VALUE, Resource::Secret(path.clone()))?,
-                    write: visit.grant(Action::PUT_VALUE, Resource::Secret(new_path.clone()))?,
+                    read: visit.grant(tx, Action::GET_VALUE, Resource::Secret(path.clone()))?,
+                    write: visit.grant(
+                        tx,
+                        Action::PUT_VALUE,
+                        Resource::Secret(new_path.clone()),
+                    )?,
                 }),
             };
             let once = repeat.map(|repeat| repeat.once(tx));
@@ -147,9 +152,9 @@ impl App {
             let once = repeat.map(|repeat| repeat.once(tx));
             if let (Target::Secret(from), Target::Secret(to)) = (&source, &destination) {
                 let moving = engine::Moving {
-                    from: visit.grant(Action::MOVE, Resource::Secret(from.clone()))?,
-                    read: visit.grant(Action::GET_VALUE, Resource::Secret(from.clone()))?,
-                    to: visit.grant(Action::PUT_VALUE, Resource::Secret(to.clone()))?,
+                    from: visit.grant(tx, Action::MOVE, Resource::Secret(from.clone()))?,
+                    read: visit.grant(tx, Action::GET_VALUE, Resource::Secret(from.clone()))?,
+                    to: visit.grant(tx, Action::PUT_VALUE, Resource::Secret(to.clone()))?,
                 };
                 match engine::move_secret(tx, &moving, once.as_ref()) {
                     Ok(()) => return Ok((Verdict::Commit, false)),
@@ -159,9 +164,9 @@ impl App {
             }
             let (folder, to) = (as_folder(&source), as_folder(&destination));
             let moving = engine::Moving {
-                from: visit.grant(Action::MOVE, Resource::Folder(folder.clone()))?,
-                read: visit.grant(Action::GET_VALUE, Resource::Folder(folder.clone()))?,
-                to: visit.grant(Action::PUT_VALUE, Resource::Folder(to))?,
+                from: visit.grant(tx, Action::MOVE, Resource::Folder(folder.clone()))?,
+                read: visit.grant(tx, Action::GET_VALUE, Resource::Folder(folder.clone()))?,
+                to: visit.grant(tx, Action::PUT_VALUE, Resource::Folder(to))?,
             };
             match (engine::move_folder(tx, &moving, once.as_ref()), &source) {
                 (Ok(()), _) => Ok((Verdict::Commit, true)),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 use vault_core::crypto::entropy::Entropy as _;
@@ -47,6 +47,7 @@ pub(super) fn call<T>(
         method,
         source: source(request),
         token: headers.as_ref().get(AUTHORIZATION).and_then(bearer),
+        user_agent: user_agent(headers),
         request_id,
         repeatable,
         seen: seen(headers),
@@ -106,6 +107,13 @@ fn source<T>(request: &Request<T>) -> Source {
         // A listener that names no peer gets no privilege from it.
         None => Source::Tcp(SocketAddr::from(([0, 0, 0, 0], 0))),
     }
+}
+
+/// At most so much of it as anybody would compare.
+fn user_agent(headers: &MetadataMap) -> Option<Box<str>> {
+    const MOST: usize = 256;
+    let text = headers.get(USER_AGENT.as_str())?.to_str().ok()?;
+    Some(text.get(..text.len().min(MOST))?.into())
 }
 
 fn seen(headers: &MetadataMap) -> Option<Applied> {

@@ -6,6 +6,7 @@ use super::{
         Document, Effect, Listed, Principal, PrincipalKind, PrincipalName, ResourcePattern, Sense,
         Statement,
     },
+    key::Key,
     request::{Request, Who},
     template::{Piece, Template},
     verdict::Verdict,
@@ -89,7 +90,7 @@ pub(super) struct Rule {
 
 /// A pattern for resources, in the form that costs least.
 #[derive(Debug)]
-enum Matcher {
+pub(super) enum Matcher {
     All,
     Exact(Box<str>),
     Prefix(Box<str>),
@@ -127,6 +128,11 @@ impl Compiled {
     /// What decisions call it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether a condition, or a resource's name, asks for the tags of the resource.
+    pub(crate) fn asks_resource_tags(&self) -> bool {
+        self.rules.iter().any(|rule| rule.asks_resource_tags())
     }
 
     /// The rules about an action.
@@ -174,6 +180,26 @@ impl Rule {
         )
     }
 
+    pub(super) fn resources(&self) -> Option<(Sense, &[Matcher])> {
+        let resources = self.resources.as_ref();
+        resources.map(|(sense, matchers)| (*sense, &**matchers))
+    }
+
+    pub(super) fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    fn asks_resource_tags(&self) -> bool {
+        let matchers = self.resources.iter().flat_map(|(_, matchers)| matchers);
+        self.conditions.iter().any(Condition::is_about_resource)
+            || matchers.into_iter().any(|matcher| match matcher {
+                Matcher::Template(template) => template
+                    .variables()
+                    .any(|variable| matches!(variable.key, Key::ResourceTag(_))),
+                Matcher::All | Matcher::Exact(_) | Matcher::Prefix(_) => false,
+            })
+    }
+
     fn is_about(&self, request: &Request<'_>) -> Verdict {
         let Some((sense, matchers)) = &self.resources else {
             return Verdict::Yes;
@@ -183,7 +209,7 @@ impl Rule {
     }
 
     /// Whether it means whoever calls.
-    fn means(&self, who: Who<'_>) -> Verdict {
+    pub(super) fn means(&self, who: Who<'_>) -> Verdict {
         let Some(listed) = &self.principals else {
             return Verdict::Yes;
         };

@@ -70,6 +70,12 @@ impl Condition {
         }
     }
 
+    /// Whether it asks what differs between the resources of one folder.
+    pub(super) fn is_about_resource(&self) -> bool {
+        let about = |key: &Key| matches!(key, Key::ResourceTag(_));
+        about(&self.key) || self.variables().any(|variable| about(&variable.key))
+    }
+
     /// Whether one value of the request passes.
     fn one(&self, fact: Fact<'_>, request: &Request<'_>) -> Verdict {
         let relation = self.operator.base.relation;

@@ -1,5 +1,7 @@
 //! A policy as its author wrote it, every word checked: what is rendered, compared and compiled.
 
+use minicbor::{Decode, Encode};
+
 use super::{
     condition::Condition,
     error::Spot,
@@ -7,18 +9,24 @@ use super::{
 };
 use crate::access::Action;
 
-/// What a document is for, which decides what it may say.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a document is for, which decides what it may say. Numbers are on disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
 pub enum Kind {
     /// Attached to a user, a group, a role or a service.
+    #[n(0)]
     Identity,
     /// Attached to a secret or a folder; names principals.
+    #[n(1)]
     Resource,
     /// Says who may assume a role; names principals and no resources.
+    #[n(2)]
     Trust,
     /// The most that a principal may ever do.
+    #[n(3)]
     Boundary,
     /// The most that one session may do.
+    #[n(4)]
     Session,
 }
 
@@ -126,16 +134,22 @@ pub(super) enum Principal {
     Session(PrincipalName, Box<str>),
 }
 
-/// What a principal is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// What a principal is. Numbers are on disk.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Encode, Decode)]
+#[cbor(index_only)]
 pub enum PrincipalKind {
     /// The identity that set the vault up; no policy names it.
+    #[default]
+    #[n(0)]
     Root,
     /// A person.
+    #[n(1)]
     User,
     /// A program.
+    #[n(2)]
     Service,
     /// A role, assumed by somebody.
+    #[n(3)]
     Role,
 }
 
@@ -262,5 +276,34 @@ impl Document {
             *name = new(kind, name).ok_or(unknown)?;
         }
         Ok(())
+    }
+}
+
+impl Document {
+    /// Several documents as one: what they allow and deny together.
+    pub(in crate::access) fn joined(documents: &[std::sync::Arc<Self>]) -> Self {
+        let statements = documents
+            .iter()
+            .flat_map(|document| document.statements.iter().cloned());
+        Self {
+            kind: Kind::Identity,
+            version: Version::New,
+            id: None,
+            statements: statements.collect(),
+        }
+    }
+
+    /// Allows everything.
+    pub(in crate::access) fn everything() -> Option<Self> {
+        let text = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+        let parsed = Self::parse(text, Kind::Identity);
+        parsed.ok().map(|(document, _)| document)
+    }
+
+    /// Whether it denies anything: taking it away may give rights.
+    pub(crate) fn denies(&self) -> bool {
+        self.statements
+            .iter()
+            .any(|statement| statement.effect == Effect::Deny)
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! An Allow of which it could not be told whether it applies does not allow.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{
     compiled::{ActionSet, Compiled, Named, Rule},
@@ -89,6 +89,18 @@ pub struct Deciding<'a> {
     pub sid: Option<&'a str>,
 }
 
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Identity => "identity",
+            Self::Resource => "resource",
+            Self::Trust => "trust",
+            Self::Boundary => "boundary",
+            Self::Session => "session",
+        })
+    }
+}
+
 impl Decision<'_> {
     /// Whether the request may go on.
     pub fn is_allowed(&self) -> bool {
@@ -97,7 +109,7 @@ impl Decision<'_> {
 }
 
 impl<'a> ResourceLayer<'a> {
-    fn policies(self) -> &'a [Arc<Compiled>] {
+    pub(super) fn policies(self) -> &'a [Arc<Compiled>] {
         match self {
             Self::Policies(policies) | Self::Trust(policies) => policies,
         }

@@ -10,10 +10,12 @@
 //! | `template`, `resource` | wildcards and variables; what resources are called |
 //! | `warning` | what a document says and its author may not mean |
 //! | `compiled`, `evaluate` | policies ready to decide, and the order of layers |
+//! | `below` | whether what is allowed for a folder's name is so for all below it |
 //! | `analysis` | what a new document allows beyond an old one; what changed |
 //! | `key`, `operator`, `value`, `condition`, `request` | conditions, and what they ask |
 
 mod analysis;
+mod below;
 mod compiled;
 mod condition;
 mod document;
@@ -36,6 +38,7 @@ mod warning;
 mod tests;
 
 pub use analysis::{Change, Example, NewAccess, check_no_new_access, diff};
+pub use below::allows_below;
 pub use compiled::Compiled;
 pub use document::{Document, Effect, Kind, PrincipalKind, Statement};
 pub use error::PolicyError;

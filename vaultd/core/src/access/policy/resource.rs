@@ -4,6 +4,8 @@
 //! |---|---|
 //! | a secret | `secret:db/password` |
 //! | a folder | `secret:db/`, the root `secret:`: what all texts of its secrets and folders begin with |
+//! | a user, and so for other names | `user:alice`, `service:ci`, `role:deploy`, `group:ops`, `policy:readers` |
+//! | all users, and so for other sorts | `user:`: what a list of them asks for; `user:*` means it |
 //! | the caller's own | `caller:self` |
 //! | node, cluster, keys, backups | `system:vault` |
 //!
@@ -30,6 +32,15 @@ pub fn resource_name(resource: &Resource) -> Box<str> {
         Resource::Secret(path) => format!("secret:{path}").into(),
         Resource::Folder(path) if path.is_root() => "secret:".into(),
         Resource::Folder(path) => format!("secret:{path}/").into(),
+        Resource::Every(sort) => format!("{sort}:").into(),
+        Resource::User(_)
+        | Resource::Service(_)
+        | Resource::Role(_)
+        | Resource::Group(_)
+        | Resource::Policy(_) => match resource.named() {
+            Some((sort, name)) => format!("{sort}:{name}").into(),
+            None => "".into(),
+        },
         Resource::Own => "caller:self".into(),
         Resource::System => "system:vault".into(),
     }

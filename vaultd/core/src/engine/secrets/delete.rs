@@ -139,7 +139,7 @@ fn window(request: &Delete) -> Result<u64, Refusal> {
 }
 
 fn secrets_below(tx: &mut Tx<'_>, folder: &FolderPath) -> Result<(Vec<SecretPath>, bool), Refusal> {
-    let listing = Walk::new(tx, AT_ONCE).run(folder, MAX_SEGMENTS, None)?;
+    let listing = Walk::new(tx, AT_ONCE, &|_| true).run(folder, MAX_SEGMENTS, None)?;
     let secrets = listing
         .entries
         .iter()

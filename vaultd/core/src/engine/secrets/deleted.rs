@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::{
-    Once, Page, PageRequest, Position, Refusal,
+    Once, Page, PageRequest, Position, Refusal, Sees,
     delete::{self, Deleted},
     model::{Deletion, Head},
     once,
@@ -58,6 +58,7 @@ pub struct RestoreReply {
 pub fn list_deleted(
     tx: &mut Tx<'_>,
     grant: &Grant,
+    sees: Sees<'_>,
     page: &PageRequest,
 ) -> Result<Page<Deleted>, Refusal> {
     let folder = grant.folder(Action::LIST)?;
@@ -93,7 +94,8 @@ pub fn list_deleted(
         else {
             continue;
         };
-        if SecretPath::try_from(deletion.path.as_str()).is_ok_and(|path| folder.contains(&path)) {
+        let visible = |path: SecretPath| folder.contains(&path) && sees(&path.parent());
+        if SecretPath::try_from(deletion.path.as_str()).is_ok_and(visible) {
             items.push(delete::describe(id, &head, deletion));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Listed, Listing, PageRequest, Position, Refusal,
+    Listed, Listing, PageRequest, Position, Refusal, Sees,
     page::At,
     tags, tree,
     walk::{Walk, peek_head},
@@ -32,12 +32,17 @@ pub struct Find {
 ///
 /// # Errors
 /// When the folder does not exist, or the position is of another listing.
-pub fn find(tx: &mut Tx<'_>, grant: &Grant, request: &Find) -> Result<Listing, Refusal> {
+pub fn find(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    sees: Sees<'_>,
+    request: &Find,
+) -> Result<Listing, Refusal> {
     let folder = grant.folder(Action::LIST)?;
     if let Some((key, value)) = request.tags.iter().next() {
-        return by_tag(tx, folder, request, (key, value.as_ref()));
+        return by_tag(tx, folder, sees, request, (key, value.as_ref()));
     }
-    let mut walk = Walk::new(tx, request.page.limit()?);
+    let mut walk = Walk::new(tx, request.page.limit()?, sees);
     walk.glob = request.glob.as_ref();
     walk.run(folder, MAX_SEGMENTS, request.page.after.as_ref())
 }
@@ -46,6 +51,7 @@ pub fn find(tx: &mut Tx<'_>, grant: &Grant, request: &Find) -> Result<Listing, R
 fn by_tag(
     tx: &mut Tx<'_>,
     folder: &FolderPath,
+    sees: Sees<'_>,
     request: &Find,
     tag: (&TagKey, Option<&TagValue>),
 ) -> Result<Listing, Refusal> {
@@ -87,6 +93,7 @@ fn by_tag(
         let path = path.and_then(|path| SecretPath::try_from(path.as_str()).ok());
         let matches = |path: &SecretPath| {
             folder.contains(path)
+                && sees(&path.parent())
                 && request
                     .glob
                     .as_ref()

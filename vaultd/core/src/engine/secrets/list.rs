@@ -1,6 +1,6 @@
 //! Listing a folder.
 
-use super::{Listing, PageRequest, Refusal, walk::Walk};
+use super::{Listing, PageRequest, Refusal, Sees, walk::Walk};
 use crate::{
     access::{Action, Grant},
     name::MAX_SEGMENTS,
@@ -22,7 +22,12 @@ pub struct List {
 ///
 /// # Errors
 /// When the folder does not exist, or the position is of another listing.
-pub fn list(tx: &mut Tx<'_>, grant: &Grant, request: &List) -> Result<Listing, Refusal> {
+pub fn list(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    sees: Sees<'_>,
+    request: &List,
+) -> Result<Listing, Refusal> {
     let folder = grant.folder(Action::LIST)?;
     let depth = match (request.recursive, request.depth) {
         (false, 0) => 1,
@@ -30,7 +35,7 @@ pub fn list(tx: &mut Tx<'_>, grant: &Grant, request: &List) -> Result<Listing, R
         (true, 0) => MAX_SEGMENTS,
         (true, depth) => depth.min(MAX_SEGMENTS),
     };
-    let mut walk = Walk::new(tx, request.page.limit()?);
+    let mut walk = Walk::new(tx, request.page.limit()?, sees);
     walk.folders = true;
     walk.run(folder, depth, request.page.after.as_ref())
 }

@@ -55,4 +55,5 @@ pub use page::{Page, PageRequest, Position};
 pub use put::{Put, PutReply, put};
 pub use refusal::Refusal;
 pub use rename::{Moving, move_folder, move_secret};
-pub use walk::{Listed, Listing};
+pub use tree::tags_of;
+pub use walk::{Listed, Listing, Sees};

@@ -63,7 +63,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Whether it tells that nothing is there: told as "denied" to a caller who may not list the folder
-    /// ([`crate::access::Caller::may_see`]).
+    /// ([`crate::access::Caller::may_list`]).
     pub fn tells_absence(&self) -> bool {
         matches!(self, Self::SecretNotFound | Self::FolderNotFound)
     }

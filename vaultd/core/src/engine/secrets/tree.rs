@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     crypto::tag,
-    name::{FolderPath, SecretPath},
+    name::{FolderPath, SecretPath, TagKey, TagValue},
     record::{Key, Kind, RecordError, Tx},
 };
 
@@ -93,6 +93,21 @@ fn walk<'p>(
         }
     }
     Ok(Some(id))
+}
+
+/// A living secret's tags; none of one that does not exist. For decisions about it.
+///
+/// # Errors
+/// When the store fails.
+pub fn tags_of(
+    tx: &mut Tx<'_>,
+    path: &SecretPath,
+) -> Result<BTreeMap<TagKey, TagValue>, RecordError> {
+    let Some(id) = secret(tx, path)? else {
+        return Ok(BTreeMap::new());
+    };
+    let head = tx.read::<Head>(&Head::key(id))?;
+    Ok(head.map_or_else(BTreeMap::new, |head| head.tags.clone()))
 }
 
 /// A living secret's head, to be changed.

@@ -46,11 +46,15 @@ pub struct Listing {
     pub unsorted: bool,
 }
 
+/// Which folders the caller may look into. What he may not is passed over, and its name is all that shows.
+pub type Sees<'s> = &'s dyn Fn(&FolderPath) -> bool;
+
 /// One walk.
 pub(super) struct Walk<'w, 'a> {
     pub(super) tx: &'w mut Tx<'a>,
     /// Entries to return.
     pub(super) limit: usize,
+    sees: Sees<'w>,
     /// Return only secrets that match.
     pub(super) glob: Option<&'w Glob>,
     /// Return folders that are not walked into.
@@ -77,10 +81,11 @@ struct Resume<'p> {
 }
 
 impl<'w, 'a> Walk<'w, 'a> {
-    pub(super) fn new(tx: &'w mut Tx<'a>, limit: usize) -> Self {
+    pub(super) fn new(tx: &'w mut Tx<'a>, limit: usize, sees: Sees<'w>) -> Self {
         Self {
             tx,
             limit,
+            sees,
             glob: None,
             folders: false,
             budget: BUDGET,
@@ -284,6 +289,11 @@ impl<'w, 'a> Walk<'w, 'a> {
     ) -> Result<Flow, Refusal> {
         let inner = format!("{path}/");
         if depth > 1 {
+            let inside =
+                FolderPath::try_from(path).map_err(|_| RecordError::Damaged(Folder::key(id)))?;
+            if !(self.sees)(&inside) {
+                return Ok(Flow::On);
+            }
             let threads = self
                 .glob
                 .zip(threads)

@@ -53,7 +53,7 @@ fn a_deleted_secret_is_gone_from_everywhere_but_the_deleted_ones() {
     };
     assert!(
         world
-            .run(|tx| find(tx, &grant, &by_tag))
+            .run(|tx| find(tx, &grant, &|_| true, &by_tag))
             .unwrap()
             .entries
             .is_empty()

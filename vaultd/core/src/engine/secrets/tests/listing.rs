@@ -33,7 +33,9 @@ fn found(
             tags: tags.clone(),
             page,
         };
-        let listing = world.run(|tx| find(tx, &grant, &request)).unwrap();
+        let listing = world
+            .run(|tx| find(tx, &grant, &|_| true, &request))
+            .unwrap();
         all.extend(paths(listing.entries));
         match listing.next {
             Some(next) => after = Some(Position::from_bytes(&next.to_bytes()).unwrap()),
@@ -152,7 +154,7 @@ fn a_listing_goes_on_where_it_was_though_what_it_stopped_at_is_gone() {
                 after: None,
             },
         };
-        let listing = world.run(|tx| list(tx, &grant, &first)).unwrap();
+        let listing = world.run(|tx| list(tx, &grant, &|_| true, &first)).unwrap();
         world.delete(&whole[cut - 1], None).unwrap();
         let rest = List {
             recursive: true,
@@ -162,7 +164,7 @@ fn a_listing_goes_on_where_it_was_though_what_it_stopped_at_is_gone() {
                 after: listing.next,
             },
         };
-        let listing = world.run(|tx| list(tx, &grant, &rest)).unwrap();
+        let listing = world.run(|tx| list(tx, &grant, &|_| true, &rest)).unwrap();
         assert_eq!(paths(listing.entries), whole[cut..], "{cut}");
     }
 }
@@ -181,6 +183,7 @@ fn a_position_of_another_listing_is_refused() {
             list(
                 tx,
                 &root,
+                &|_| true,
                 &List {
                     page,
                     ..List::default()
@@ -199,11 +202,11 @@ fn a_position_of_another_listing_is_refused() {
         ..List::default()
     };
     assert!(matches!(
-        world.run(|tx| list(tx, &folder, &request)),
+        world.run(|tx| list(tx, &folder, &|_| true, &request)),
         Err(Refusal::PositionInvalid)
     ));
     assert!(matches!(
-        world.run(|tx| list_deleted(tx, &root, &page)),
+        world.run(|tx| list_deleted(tx, &root, &|_| true, &page)),
         Err(Refusal::PositionInvalid)
     ));
     let versions = world.on(Action::DESCRIBE, "a");
@@ -217,7 +220,7 @@ fn a_position_of_another_listing_is_refused() {
         glob: None,
     };
     assert!(matches!(
-        world.run(|tx| find(tx, &root, &tagged)),
+        world.run(|tx| find(tx, &root, &|_| true, &tagged)),
         Err(Refusal::PositionInvalid)
     ));
 }
@@ -240,6 +243,7 @@ fn bytes_that_are_no_position_and_pages_that_are_too_large_are_refused() {
         world.run(|tx| list(
             tx,
             &root,
+            &|_| true,
             &List {
                 page,
                 ..List::default()
@@ -334,7 +338,9 @@ fn deleted_secrets_are_paged() {
             size: 4,
             after: after.take(),
         };
-        let page = world.run(|tx| list_deleted(tx, &grant, &page)).unwrap();
+        let page = world
+            .run(|tx| list_deleted(tx, &grant, &|_| true, &page))
+            .unwrap();
         seen.extend(page.items.into_iter().map(|deleted| deleted.path));
         match page.next {
             Some(next) => after = Some(next),
@@ -374,6 +380,7 @@ fn a_huge_folder_is_listed_whole_though_not_in_order() {
             list(
                 tx,
                 &grant,
+                &|_| true,
                 &List {
                     recursive: true,
                     depth: 0,

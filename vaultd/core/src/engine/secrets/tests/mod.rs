@@ -106,7 +106,7 @@ impl World {
     fn grant(&mut self, action: Action, resource: Resource) -> Grant {
         let token = self.token;
         let caller = self
-            .evaluate(|tx| access::authenticate(tx, &token).unwrap())
+            .evaluate(|tx| access::authenticate(tx, &token, &access::Origin::local()).unwrap())
             .0;
         access::authorise(&caller, action, resource).unwrap()
     }
@@ -290,6 +290,7 @@ impl World {
                 list(
                     tx,
                     &grant,
+                    &|_| true,
                     &List {
                         recursive,
                         depth,
@@ -316,7 +317,7 @@ impl World {
 
     fn deleted(&mut self, folder: &str) -> Vec<Deleted> {
         let grant = self.below(Action::LIST, folder);
-        self.run(|tx| list_deleted(tx, &grant, &PageRequest::default()))
+        self.run(|tx| list_deleted(tx, &grant, &|_| true, &PageRequest::default()))
             .unwrap()
             .items
     }

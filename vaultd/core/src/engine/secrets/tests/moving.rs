@@ -64,7 +64,12 @@ fn a_copy_has_the_history_and_lives_its_own_life() {
         ..Find::default()
     };
     assert_eq!(
-        paths(world.run(|tx| find(tx, &grant, &tagged)).unwrap().entries),
+        paths(
+            world
+                .run(|tx| find(tx, &grant, &|_| true, &tagged))
+                .unwrap()
+                .entries
+        ),
         ["b/t"]
     );
 }
@@ -261,7 +266,7 @@ fn a_folder_moves_with_all_below_by_a_few_records() {
     assert_eq!(
         paths(
             world
-                .run(|tx| find(tx, &grant, &find_tagged))
+                .run(|tx| find(tx, &grant, &|_| true, &find_tagged))
                 .unwrap()
                 .entries
         ),

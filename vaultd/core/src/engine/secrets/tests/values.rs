@@ -68,7 +68,7 @@ fn an_update_of_an_existing_secret_takes_four_records_and_six_checks() {
         digest: [2; 32],
     };
     let (_, transaction) = world.evaluate(|tx| {
-        let caller = access::authenticate(tx, &token).unwrap();
+        let caller = access::authenticate(tx, &token, &access::Origin::local()).unwrap();
         let grant = access::authorise(
             &caller,
             Action::PUT_VALUE,

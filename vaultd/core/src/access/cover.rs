@@ -1,0 +1,149 @@
+//! Nobody hands out more than he has: proofs that a document lies within a caller's own rights.
+//!
+//! A proof may take a second, so none is made where a request is decided. What is asked for and not known is
+//! noted; [`Proofs::prove`] is run apart, and then the request once more. A proof names both sides by what they
+//! say, so it holds whatever else has changed since.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    ActionGlob, Caller,
+    policy::{Document, Kind, NewAccess, PrincipalKind, check_no_new_access},
+    principal::documents_of,
+};
+use crate::record::{RecordError, Tx};
+
+/// Proofs for one request.
+#[derive(Debug, Default)]
+pub struct Proofs {
+    known: BTreeMap<Name, Option<Box<str>>>,
+    wanted: Vec<Wanted>,
+}
+
+/// Digests of what must lie within what.
+type Name = ([u8; 32], [u8; 32]);
+
+#[derive(Debug)]
+struct Wanted {
+    within: Arc<Document>,
+    what: Arc<Document>,
+}
+
+/// Why a document may not be handed out.
+#[derive(Debug, thiserror::Error)]
+pub enum Exceeds {
+    /// It is not known yet.
+    #[error("it has not been proved that this stays within the caller's own rights")]
+    Unproven,
+    /// It allows this and the caller's own policies do not, or that cannot be told.
+    #[error("it would hand out more than the caller has: {0}")]
+    Beyond(Box<str>),
+    /// The store failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl Proofs {
+    /// Proves what was wanted; whether there was anything. Slow: not for a thread that others wait for.
+    pub fn prove(&mut self) -> bool {
+        let wanted = std::mem::take(&mut self.wanted);
+        let any = !wanted.is_empty();
+        for Wanted { within, what } in wanted {
+            let beyond = match check_no_new_access(&within, &what) {
+                NewAccess::None => None,
+                NewAccess::Found(example) => {
+                    Some(format!("{} on {}", example.action, example.resource))
+                }
+                NewAccess::CannotProve(example) => Some(format!(
+                    "perhaps {} on {}, which depends on conditions",
+                    example.action, example.resource
+                )),
+                NewAccess::TooLarge => Some("the policies are too large to be compared".to_owned()),
+            };
+            self.known
+                .insert(name(&within, &what), beyond.map(Into::into));
+        }
+        any
+    }
+
+    /// Whether the documents lie within everything that limits the caller.
+    ///
+    /// # Errors
+    /// When they do not, or it must be proved first.
+    pub(crate) fn within(
+        &mut self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        documents: &[Arc<Document>],
+    ) -> Result<(), Exceeds> {
+        let limits = limits(tx, caller)?;
+        for what in documents {
+            for within in &limits {
+                match self.known.get(&name(within, what)) {
+                    Some(None) => {}
+                    Some(Some(beyond)) => return Err(Exceeds::Beyond(beyond.clone())),
+                    None => self.wanted.push(Wanted {
+                        within: Arc::clone(within),
+                        what: Arc::clone(what),
+                    }),
+                }
+            }
+        }
+        if self.wanted.is_empty() {
+            Ok(())
+        } else {
+            Err(Exceeds::Unproven)
+        }
+    }
+
+    /// Whether the caller may do everything: for what takes a limit away, of which nobody can say what it held off.
+    pub(crate) fn everything(&mut self, tx: &mut Tx<'_>, caller: &Caller) -> Result<(), Exceeds> {
+        match Document::everything() {
+            Some(everything) => self.within(tx, caller, &[Arc::new(everything)]),
+            None => Err(Exceeds::Beyond("everything".into())),
+        }
+    }
+}
+
+/// All that limits a caller: a document must lie within each.
+fn limits(tx: &mut Tx<'_>, caller: &Caller) -> Result<Vec<Arc<Document>>, RecordError> {
+    let mut limits = Vec::new();
+    let rights = &caller.rights;
+    if rights.kind != PrincipalKind::Root {
+        let (identity, boundary) = documents_of(tx, rights.id)?;
+        limits.push(Arc::new(Document::joined(&identity)));
+        limits.extend(boundary);
+    }
+    if let Some(policies) = &caller.session.policies {
+        let documents: Vec<_> = policies
+            .iter()
+            .map(|policy| Arc::clone(policy.document()))
+            .collect();
+        limits.push(Arc::new(Document::joined(&documents)));
+    }
+    if let Some(actions) = caller.session.actions() {
+        limits.push(Arc::new(narrowed_to(actions)));
+    }
+    Ok(limits)
+}
+
+/// What a narrowed session may do, as a document.
+fn narrowed_to(actions: &[ActionGlob]) -> Document {
+    let actions: Vec<_> = actions
+        .iter()
+        .map(|action| format!("\"{action}\""))
+        .collect();
+    let text = format!(
+        r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": [{}], "Resource": "*"}}}}"#,
+        actions.join(", ")
+    );
+    // INVARIANT: actions of sessions were checked; if one has gone since, nothing lies within nothing
+    Document::parse(&text, Kind::Session)
+        .map_or_else(|_| Document::joined(&[]), |(document, _)| document)
+}
+
+fn name(within: &Document, what: &Document) -> Name {
+    // as it was understood, not as it is written: the same text may mean two things in two versions
+    let digest = |document: &Document| *blake3::hash(format!("{document:?}").as_bytes()).as_bytes();
+    (digest(within), digest(what))
+}

@@ -1,0 +1,189 @@
+//! What is known of users, services, roles and groups.
+
+use super::{
+    Refusal,
+    policy::shown,
+    target::{self, Holder, Target},
+};
+use crate::{
+    access::{
+        Action, Grant, Group, ManagedPolicy, Principal, Resource, Sort, policy::Tags,
+        principal::Named,
+    },
+    record::{Key, Kind, RecordError, Tx},
+};
+
+/// All of somebody but his credentials.
+#[derive(Clone, Debug, Default)]
+pub struct Described {
+    /// Stable, and never another's.
+    pub id: u64,
+    /// In its canonical form.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Of principals.
+    pub tags: Tags,
+    /// Nobody can call as it.
+    pub disabled: bool,
+    /// Managed policies, by name.
+    pub policies: Vec<String>,
+    /// Policies of its own.
+    pub inline: Vec<Inline>,
+    /// The managed policy that is the most it may ever do.
+    pub boundary: Option<String>,
+    /// Of a user: his groups. Of a group: its users.
+    pub groups: Vec<String>,
+    /// Of a role: who may assume it, by name.
+    pub trust: Option<String>,
+    /// Of a role, in milliseconds; 0: the default.
+    pub longest_session: u64,
+    /// Milliseconds since the epoch.
+    pub created_at: u64,
+    /// Milliseconds since the epoch.
+    pub updated_at: u64,
+}
+
+/// A policy of nobody else.
+#[derive(Clone, Debug)]
+pub struct Inline {
+    /// Its name among the holder's.
+    pub name: String,
+    /// As its author wrote it.
+    pub text: String,
+}
+
+/// What the grant names.
+///
+/// # Errors
+/// When it does not exist.
+pub fn describe(tx: &mut Tx<'_>, grant: &Grant) -> Result<Described, Refusal> {
+    let sort = grant
+        .resource()
+        .named()
+        .map_or(Sort::User, |(sort, _)| sort);
+    let (_, _, target) = target::granted(tx, grant, Action::describe(sort))?;
+    described(tx, &target)
+}
+
+fn described(tx: &mut Tx<'_>, target: &Target) -> Result<Described, Refusal> {
+    let attached = target.attached();
+    let mut policies = Vec::new();
+    for id in &attached.managed {
+        policies.push(policy_name(tx, *id)?);
+    }
+    policies.sort();
+    let inline = attached.inline.iter().map(|(name, policy)| Inline {
+        name: name.clone(),
+        text: policy.text().to_owned(),
+    });
+    let common = Described {
+        id: target.id,
+        policies,
+        inline: inline.collect(),
+        ..Described::default()
+    };
+    Ok(match &target.holder {
+        Holder::Group(group) => Described {
+            name: group.name.clone(),
+            description: group.description.clone(),
+            groups: members(tx, target.id)?,
+            created_at: group.created_at,
+            updated_at: group.updated_at,
+            ..common
+        },
+        Holder::Principal(principal) => {
+            let mut groups = Vec::new();
+            for id in &principal.groups {
+                let key = Group::key(*id);
+                let group = tx.see::<Group>(&key)?.ok_or(RecordError::Damaged(key))?;
+                groups.push(group.name.clone());
+            }
+            groups.sort();
+            let boundary = match principal.boundary {
+                Some(id) => Some(policy_name(tx, id)?),
+                None => None,
+            };
+            let trust = match &principal.trust {
+                Some(trust) => Some(shown(tx, trust)?),
+                None => None,
+            };
+            Described {
+                name: principal.name.clone(),
+                description: principal.description.clone(),
+                tags: principal.tags.clone(),
+                disabled: principal.disabled,
+                boundary,
+                groups,
+                trust,
+                longest_session: principal.longest_session,
+                created_at: principal.created_at,
+                updated_at: principal.updated_at,
+                ..common
+            }
+        }
+    })
+}
+
+fn policy_name(tx: &mut Tx<'_>, id: u64) -> Result<String, RecordError> {
+    let key = ManagedPolicy::key(id);
+    let policy = tx.see::<ManagedPolicy>(&key)?;
+    Ok(policy.ok_or(RecordError::Damaged(key))?.name.clone())
+}
+
+/// Names of a group's users, in order.
+fn members(tx: &mut Tx<'_>, group: u64) -> Result<Vec<String>, Refusal> {
+    let mut names = Vec::new();
+    for id in ids(tx, group)? {
+        let key = Principal::key(id);
+        let user = tx
+            .see::<Principal>(&key)?
+            .ok_or(RecordError::Damaged(key))?;
+        names.push(user.name.clone());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// A group's users.
+pub(super) fn ids(tx: &mut Tx<'_>, group: u64) -> Result<Vec<u64>, RecordError> {
+    let prefix = Key::new(Kind::Member, &[&group.to_be_bytes()]);
+    let found = tx.see_all::<crate::record::Marker>(&prefix)?;
+    Ok(found
+        .iter()
+        .filter_map(|(key, _)| key.ids().get(8..)?.try_into().ok().map(u64::from_be_bytes))
+        .collect())
+}
+
+/// Names of a sort, in order: up to `limit` after one.
+///
+/// # Errors
+/// When the store fails.
+pub fn list(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<String>, bool), Refusal> {
+    let Resource::Every(sort) = *grant.resource() else {
+        return Err(Refusal::Invalid("a list is of all of a sort"));
+    };
+    grant.about(Action::list(sort))?;
+    names(tx, sort, after, limit)
+}
+
+/// The same, for those who hold a grant of another kind.
+pub(super) fn names(
+    tx: &mut Tx<'_>,
+    sort: Sort,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<String>, bool), Refusal> {
+    let found = tx.see_all::<Named>(&sort.all())?;
+    let mut names: Vec<_> = found.iter().map(|(_, named)| named.name.clone()).collect();
+    names.retain(|name| after.is_none_or(|after| name.as_str() > after));
+    names.sort();
+    let more = names.len() > limit;
+    names.truncate(limit);
+    Ok((names, more))
+}

@@ -1,0 +1,30 @@
+//! Users, services, roles and groups, and which policies they have.
+//!
+//! Operations take what they are about from a [`crate::access::Grant`], and prove by [`crate::access::Proofs`]
+//! that whatever rights they hand out lie within the caller's. What takes a limit away (a Deny, a boundary)
+//! wants all rights, because nobody can say what it held off.
+
+mod attach;
+mod create;
+mod describe;
+mod member;
+mod policy;
+mod refusal;
+mod remove;
+mod target;
+#[cfg(test)]
+mod tests;
+mod update;
+
+pub use attach::{attach, delete_inline, detach, put_inline, set_boundary};
+pub use create::{New, create};
+pub use describe::{Described, Inline, describe, list};
+pub use member::{add_member, remove_member};
+pub use policy::{
+    Policy, PolicyChange, create_policy, delete_policy, describe_policy, list_policies,
+    policy_called, update_policy,
+};
+pub use refusal::Refusal;
+pub use remove::delete;
+pub use target::hand_over;
+pub use update::{Change, update};

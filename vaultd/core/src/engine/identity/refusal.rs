@@ -1,0 +1,47 @@
+//! Why an operation on identities does not happen.
+
+use crate::{
+    access::{Exceeds, Sort, WrongGrant, policy::PolicyError},
+    record::RecordError,
+};
+
+/// The reason, with what a caller needs to go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody, or nothing, has that name.
+    #[error("`{0}:{1}` does not exist")]
+    NotFound(Sort, String),
+    /// The name is taken.
+    #[error("`{0}:{1}` exists already")]
+    Exists(Sort, String),
+    /// Never made, or dropped.
+    #[error("the policy has no version {0}")]
+    VersionNotFound(u64),
+    /// There is no inline policy of that name.
+    #[error("there is no inline policy `{0}`")]
+    InlineNotFound(String),
+    /// The text is not a policy.
+    #[error("the policy is refused: {0}")]
+    Document(#[from] PolicyError),
+    /// A document names somebody who is not there.
+    #[error("the policy names `{0}`, and there is nobody of that name")]
+    UnknownPrincipal(Box<str>),
+    /// It is still attached.
+    #[error("the policy is attached {0} times: detach it first")]
+    Attached(u64),
+    /// A bound, which the text names.
+    #[error("{0}")]
+    TooMany(&'static str),
+    /// The request contradicts itself, or what it is about.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// It would hand out more than the caller has, or that is not known yet.
+    #[error(transparent)]
+    Exceeds(#[from] Exceeds),
+    /// A fault of the program.
+    #[error(transparent)]
+    Grant(#[from] WrongGrant),
+    /// The store or the keyring failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}

@@ -1,0 +1,81 @@
+//! Deleting users, services, roles and groups.
+
+use super::{
+    Refusal, attach, describe, member,
+    target::{self, Holder, Target},
+};
+use crate::{
+    access::{Action, Caller, Grant, Group, Principal, Proofs, Sort, lockout, principal::Named},
+    record::{Key, Kind, Tx},
+};
+
+/// Most users of a group that is deleted in one step.
+const MAX_AT_ONCE: usize = 128;
+
+/// Deletes what the grant names, with everything that is its own. Its sessions have ended with that.
+///
+/// # Errors
+/// When it does not exist, or it is a group that denies something and the caller has not all rights.
+pub fn delete(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    grant: &Grant,
+    proofs: &mut Proofs,
+) -> Result<(), Refusal> {
+    let sort = grant
+        .resource()
+        .named()
+        .map_or(Sort::User, |(sort, _)| sort);
+    let (sort, name, target) = target::granted(tx, grant, Action::delete(sort))?;
+    attach::release(tx, &target)?;
+    match &target.holder {
+        Holder::Principal(principal) => {
+            member::leave_all(tx, target.id, principal);
+            forget(tx, target.id);
+            tx.delete(Principal::key(target.id));
+        }
+        Holder::Group(_) => {
+            disband(tx, caller, proofs, &target)?;
+            tx.delete(Group::key(target.id));
+        }
+    }
+    Named::take(tx, sort, &name);
+    Ok(())
+}
+
+fn disband(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    proofs: &mut Proofs,
+    group: &Target,
+) -> Result<(), Refusal> {
+    let members = describe::ids(tx, group.id)?;
+    if members.len() > MAX_AT_ONCE {
+        return Err(Refusal::TooMany(
+            "the group has over 128 users: take them out first",
+        ));
+    }
+    let documents = group.documents(tx)?;
+    if !members.is_empty() && documents.iter().any(|document| document.denies()) {
+        proofs.everything(tx, caller)?;
+    }
+    for id in members {
+        let key = Principal::key(id);
+        if let Some(user) = tx.see::<Principal>(&key)? {
+            let mut user = (*user).clone();
+            user.groups.remove(&group.id);
+            tx.put(key, &user)?;
+        }
+        tx.delete(member::member_key(group.id, id));
+    }
+    tx.delete(Key::new(Kind::PasswordPolicy, &[&group.id.to_be_bytes()]));
+    Ok(())
+}
+
+/// What is kept of somebody beside his record.
+fn forget(tx: &mut Tx<'_>, id: u64) {
+    lockout::forget_places(tx, id);
+    for kind in [Kind::Password, Kind::Factors, Kind::Recovery] {
+        tx.delete(Key::new(kind, &[&id.to_be_bytes()]));
+    }
+}

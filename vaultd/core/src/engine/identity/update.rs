@@ -1,0 +1,104 @@
+//! Changing what somebody is like, and ending what he has open.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Refusal,
+    create::{MAX_TAGS, trust},
+    target::{self, Holder},
+};
+use crate::{
+    access::{
+        Action, Caller, Grant, Proofs, Sort,
+        policy::{PrincipalKind, Tags},
+    },
+    name::TagKey,
+    record::Tx,
+};
+
+/// What to change; nothing where nothing is given.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// For people.
+    pub description: Option<String>,
+    /// Set these.
+    pub set_tags: Tags,
+    /// Remove these; a missing one is no error.
+    pub remove_tags: BTreeSet<TagKey>,
+    /// Whether anybody can call as it. Disabling ends all its sessions.
+    pub disabled: Option<bool>,
+    /// Who may assume a role. Sessions of the role end.
+    pub trust: Option<String>,
+    /// Longest session of a role, in milliseconds; 0: the default.
+    pub longest_session: Option<u64>,
+    /// Ends all its sessions.
+    pub end_sessions: bool,
+}
+
+/// Changes what the grant names.
+///
+/// # Errors
+/// When it does not exist, what is asked for does not go with its sort, or the change would give rights that the
+/// caller has not.
+pub fn update(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    grant: &Grant,
+    proofs: &mut Proofs,
+    change: &Change,
+) -> Result<(), Refusal> {
+    let sort = grant
+        .resource()
+        .named()
+        .map_or(Sort::User, |(sort, _)| sort);
+    let (_, _, mut target) = target::granted(tx, grant, Action::update(sort))?;
+    let tagged = !change.set_tags.is_empty() || !change.remove_tags.is_empty();
+    let enabled = change.disabled == Some(false);
+    if tagged || enabled || change.trust.is_some() {
+        // Tags are asked for by policies; a role or a user who can be called as again gives what he has.
+        let documents = target.documents(tx)?;
+        proofs.within(tx, caller, &documents)?;
+    }
+    let bound = match &change.trust {
+        Some(text) => Some(trust(tx, text)?),
+        None => None,
+    };
+    match &mut target.holder {
+        Holder::Group(group) => {
+            if tagged || change.disabled.is_some() || bound.is_some() || change.end_sessions {
+                return Err(Refusal::Invalid("of a group only the description changes"));
+            }
+            if let Some(description) = &change.description {
+                group.description.clone_from(description);
+            }
+        }
+        Holder::Principal(principal) => {
+            let role = principal.kind == PrincipalKind::Role;
+            if !role && (bound.is_some() || change.longest_session.is_some()) {
+                return Err(Refusal::Invalid(
+                    "only a role has a trust policy and a longest session",
+                ));
+            }
+            if let Some(description) = &change.description {
+                principal.description.clone_from(description);
+            }
+            for tag in &change.remove_tags {
+                principal.tags.remove(tag);
+            }
+            principal.tags.extend(change.set_tags.clone());
+            if principal.tags.len() > MAX_TAGS {
+                return Err(Refusal::TooMany("a principal has at most 50 tags"));
+            }
+            if let Some(longest) = change.longest_session {
+                principal.longest_session = longest;
+            }
+            let ends = change.disabled == Some(true) || bound.is_some() || change.end_sessions;
+            principal.disabled = change.disabled.unwrap_or(principal.disabled);
+            principal.trust = bound.or(principal.trust.take());
+            if ends {
+                principal.epoch += 1;
+            }
+        }
+    }
+    Ok(target.put(tx)?)
+}
