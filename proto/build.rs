@@ -4,13 +4,14 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
     "vault/v1/auth.proto",
     "vault/v1/secrets.proto",
     "vault/v1/backup.proto",
+    "vault/v1/identity.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -73,10 +74,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let access = options.get_extension(&access);
             writeln!(
                 methods,
-                "    Method {{ path: \"/{}/{}\", action: {:?}, access: Access::from_i32({}) }},",
+                "    Method {{ path: \"/{}/{}\", action: {:?}, actions: &{:?}, access: Access::from_i32({}) }},",
                 service.full_name(),
                 method.name(),
                 action.as_str().unwrap_or_default(),
+                spelled_out(action.as_str().unwrap_or_default()),
                 access.as_enum_number().unwrap_or_default(),
             )?;
         }
@@ -86,6 +88,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
     Ok(())
+}
+
+/// The actions of an option: `{user,group}:Create` is two.
+fn spelled_out(action: &str) -> Vec<String> {
+    let listed = action
+        .strip_prefix('{')
+        .and_then(|rest| rest.split_once('}'));
+    match listed {
+        Some((sorts, verb)) => sorts
+            .split(',')
+            .map(|sort| format!("{sort}{verb}"))
+            .collect(),
+        None if action.is_empty() => Vec::new(),
+        None => vec![action.to_owned()],
+    }
 }
 
 fn redact(out: &mut String, path: &str, name: &str) -> std::fmt::Result {

@@ -42,8 +42,11 @@ impl Access {
 pub struct Method {
     /// `/vault.v1.Secrets/GetSecret`.
     pub path: &'static str,
-    /// `secret:GetValue`; empty unless `access` is [`Access::Granted`].
+    /// `secret:GetValue`, or as the option has it, `{user,group}:Create`; empty unless `access` is
+    /// [`Access::Granted`].
     pub action: &'static str,
+    /// Every action that the method may need: one, but for a method that is about several sorts.
+    pub actions: &'static [&'static str],
     /// Who may call at all.
     pub access: Access,
 }

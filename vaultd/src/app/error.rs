@@ -74,6 +74,13 @@ impl Error {
         self
     }
 
+    /// Says more.
+    #[must_use]
+    pub fn more(mut self, text: impl AsRef<str>) -> Self {
+        self.message.to_mut().push_str(text.as_ref());
+        self
+    }
+
     /// Keeps the cause for the log.
     #[must_use]
     pub fn caused_by(
@@ -118,20 +125,25 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::SetupCodeWrong
         | Reason::PolicyUnsatisfiable
         | Reason::RequestIdInvalid
+        | Reason::NameInvalid
+        | Reason::PolicyInvalid
+        | Reason::PrincipalUnknown
         | Reason::BackupDamaged => Kind::Invalid,
         Reason::TokenInvalid => Kind::Unauthenticated,
-        Reason::PolicyDenied => Kind::Forbidden,
+        Reason::PolicyDenied | Reason::BeyondOwnRights => Kind::Forbidden,
         Reason::SecretNotFound
         | Reason::VersionNotFound
         | Reason::LabelNotFound
         | Reason::FieldNotFound
         | Reason::FolderNotFound
-        | Reason::VersionDestroyed => Kind::NotFound,
+        | Reason::VersionDestroyed
+        | Reason::IdentityNotFound
+        | Reason::PolicyNotFound => Kind::NotFound,
         Reason::VersionMismatch
         | Reason::LabelMismatch
         | Reason::Contention
         | Reason::RequestIdReused => Kind::Conflict,
-        Reason::SecretExists | Reason::AlreadyInitialised => Kind::Exists,
+        Reason::SecretExists | Reason::AlreadyInitialised | Reason::IdentityExists => Kind::Exists,
         Reason::NotInitialised
         | Reason::AlreadyUnsealed
         | Reason::RekeyNotStarted
@@ -143,7 +155,9 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::NotEmpty
         | Reason::KeyHolderLocalOnly
         | Reason::SetupInProgress
-        | Reason::CeremonyStale => Kind::Precondition,
+        | Reason::CeremonyStale
+        | Reason::PolicyAttached
+        | Reason::LimitReached => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader

@@ -8,7 +8,8 @@
 //! | [`audit`] | the audit log |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
-//! | [`auth`], [`secrets`], [`backup`] | one file per service |
+//! | [`auth`], [`identity`], [`secrets`], [`backup`] | one file per service |
+//! | [`explain`] | why something is denied, for those who may know |
 //! | [`jobs`] | what runs on the leader by itself |
 //!
 //! Deliberately absent: transport types. A door turns bytes into calls and answers into bytes.
@@ -21,7 +22,9 @@ mod call;
 mod ceremony;
 mod cursor;
 mod error;
+mod explain;
 mod freshness;
+mod identity;
 mod jobs;
 mod keyring;
 mod operate;
@@ -52,6 +55,7 @@ pub use call::{Answer, Call};
 pub use ceremony::CeremonyId;
 pub use cursor::Paging;
 pub use error::{Error, Kind, Result, kind};
+pub use identity::Names;
 pub use keyring::{KeyringState, TermState};
 pub use operate::Operation;
 pub use rekey::{RekeyPhase, RekeyState};
@@ -113,6 +117,8 @@ pub struct App {
     /// The one init or restore that may make a vault of this node.
     birth: Arc<tokio::sync::Semaphore>,
     hashing: sealing::Hashing,
+    /// Proofs that rights lie within rights: slow, and so one at a time.
+    proving: tokio::sync::Semaphore,
 }
 
 impl App {
@@ -146,6 +152,7 @@ impl App {
             backups: Arc::new(tokio::sync::Semaphore::new(backup::STREAMS)),
             birth: Arc::new(tokio::sync::Semaphore::new(1)),
             hashing: sealing::Hashing::default(),
+            proving: tokio::sync::Semaphore::new(1),
         });
         app.open_at_start().await.map_err(StartError::SetupCode)?;
         jobs::start(&app);

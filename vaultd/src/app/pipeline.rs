@@ -18,7 +18,7 @@ use super::call::{Answer, Call};
 use super::error::{Error, Kind, Result};
 use super::transact::{Terms, Verdict};
 use super::unsealed::Unsealed;
-use super::{App, refusal};
+use super::{App, explain, refusal};
 
 /// How often a read is run again because an apply came in between.
 const RERUNS: usize = 16;
@@ -28,6 +28,8 @@ const RERUNS: usize = 16;
 pub(super) struct Notes {
     actor: Option<(String, String)>,
     resources: Vec<String>,
+    /// The action, where the method alone does not tell.
+    action: Option<&'static str>,
     /// What denied something, and what allowed something.
     denied: Option<String>,
     granted: Option<String>,
@@ -89,9 +91,13 @@ impl Visit<'_> {
         match access::authorise_about(&self.caller, action, resource, &facts) {
             Ok(grant) => {
                 self.notes.granted = Some(grant.by().to_owned());
+                self.notes.action = Some(action.name());
                 Ok(grant)
             }
-            Err(denied) => Err(self.denied(&denied)),
+            Err(denied) => {
+                let error = self.denied(&denied);
+                Err(explain::denial(tx, &self.caller, &denied, error))
+            }
         }
     }
 
@@ -136,11 +142,12 @@ impl Visit<'_> {
         resource: impl FnOnce() -> Resource,
     ) -> Error {
         if hidden {
-            self.denied(&access::Denied {
+            let denied = self.denied(&access::Denied {
                 action,
                 resource: resource(),
                 why: access::Why::Hidden,
-            })
+            });
+            explain::hidden(denied)
         } else {
             refusal::secrets(refusal, &resource())
         }
@@ -148,6 +155,7 @@ impl Visit<'_> {
 
     fn denied(&mut self, denied: &access::Denied) -> Error {
         self.notes.denied = Some(denied.why.to_string());
+        self.notes.action = Some(denied.action.name());
         Error::new(
             Reason::PolicyDenied,
             format!("`{}` may not do this: {denied}", self.caller.principal()),
@@ -314,6 +322,9 @@ impl App {
             }),
             (None, None) => {}
         }
+        if let Some(action) = notes.action {
+            entry.action(action);
+        }
         if let Some(version) = notes.version {
             entry.version(version);
         }
@@ -353,7 +364,8 @@ impl App {
             *notes = Notes::default();
             let keys = self.unsealed()?;
             let moment = self.store.moment();
-            let mut ids = IdBlock::default();
+            // Of a read nothing is stored: what would be numbered has numbers that nothing has.
+            let mut ids = IdBlock::new(u64::MAX - 64, u64::MAX);
             let mut tx = Tx::new(&self.store, keys.keyring(), self.now(), &mut ids)
                 .with_opened(keys.opened());
             let result = visit(call.token.as_ref(), &origin, &mut tx, notes, act);

@@ -1,6 +1,7 @@
 //! What the core's refusals are called towards callers: one table.
 
-use vault_core::access::{Resource, Unauthenticated};
+use vault_core::access::{Exceeds, Resource, Sort, Unauthenticated};
+use vault_core::engine::identity;
 use vault_core::engine::secrets::Refusal;
 use vault_core::record::RecordError;
 use vault_proto::v1::Reason;
@@ -45,6 +46,33 @@ pub(super) fn secrets(refusal: Refusal, resource: &Resource) -> Error {
         Refusal::Grant(_) => Error::internal(message),
         Refusal::Record(error) => record(error),
     }
+}
+
+/// The identity engine's.
+pub(super) fn identity(refusal: identity::Refusal) -> Error {
+    use identity::Refusal;
+    let message = refusal.to_string();
+    let reason = match refusal {
+        Refusal::NotFound(Sort::Policy, _) | Refusal::InlineNotFound(_) => Reason::PolicyNotFound,
+        Refusal::NotFound(..) => Reason::IdentityNotFound,
+        Refusal::Exists(..) => Reason::IdentityExists,
+        Refusal::VersionNotFound(_) => Reason::VersionNotFound,
+        Refusal::Document(error) => {
+            return Error::new(Reason::PolicyInvalid, message)
+                .fact("line", error.line())
+                .fact("column", error.column());
+        }
+        Refusal::UnknownPrincipal(_) => Reason::PrincipalUnknown,
+        Refusal::Attached(_) => Reason::PolicyAttached,
+        Refusal::TooMany(_) => Reason::LimitReached,
+        Refusal::Invalid(_) => Reason::RequestInvalid,
+        Refusal::Exceeds(Exceeds::Beyond(_)) => Reason::BeyondOwnRights,
+        // What was proved before it was decided has changed since.
+        Refusal::Exceeds(Exceeds::Unproven) => Reason::Contention,
+        Refusal::Exceeds(Exceeds::Record(error)) | Refusal::Record(error) => return record(error),
+        Refusal::Grant(_) => return Error::internal(message),
+    };
+    Error::new(reason, message)
 }
 
 /// The record layer's.

@@ -44,6 +44,11 @@ pub enum Exceeds {
 }
 
 impl Proofs {
+    /// Whether something must be proved first.
+    pub fn wants(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
     /// Proves what was wanted; whether there was anything. Slow: not for a thread that others wait for.
     pub fn prove(&mut self) -> bool {
         let wanted = std::mem::take(&mut self.wanted);

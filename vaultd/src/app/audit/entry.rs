@@ -82,6 +82,16 @@ impl Entry {
         });
     }
 
+    /// The action of a method that has one for each sort of thing that it is about. A method that needs several
+    /// actions keeps the one that it declares.
+    pub fn action(&mut self, action: &'static str) {
+        self.fill(|draft| {
+            if draft.event.action.starts_with('{') {
+                draft.event.action = action;
+            }
+        });
+    }
+
     /// The tenant, where it is not the first.
     pub fn tenant(&mut self, tenant: u32) {
         self.fill(|draft| draft.tenant = tenant);

@@ -6,6 +6,8 @@
 mod auth;
 mod backup;
 mod convert;
+mod format;
+mod identity;
 mod metadata;
 mod parse;
 mod secrets;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use tonic::service::Routes;
 use vault_proto::v1::auth_server::AuthServer;
 use vault_proto::v1::backup_server::BackupServer;
+use vault_proto::v1::identity_server::IdentityServer;
 use vault_proto::v1::secrets_server::SecretsServer;
 use vault_proto::v1::system_server::SystemServer;
 
@@ -42,6 +45,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
     };
     let system = SystemServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let auth = AuthServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
+    let identity = IdentityServer::new(door.clone()).max_decoding_message_size(MAX_REQUEST);
     let secrets = SecretsServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REPLY);
@@ -50,6 +54,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .max_encoding_message_size(MAX_REQUEST);
     Routes::new(system)
         .add_service(auth)
+        .add_service(identity)
         .add_service(secrets)
         .add_service(backup)
 }

@@ -1,5 +1,7 @@
 //! Parsing at the edge: into types that cannot be wrong, with the refusal's reason.
 
+mod who;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -14,6 +16,10 @@ use vault_proto::v1::Reason;
 use vault_proto::v1::random_policy;
 
 use crate::app::{Error, Paging, Result, Target};
+
+pub(super) use who::{
+    about, group, longest_session, page_size, policy_name, sort, user_name, who, who_text,
+};
 
 /// Entries of a page when the client names no number, and at most.
 const PAGE: u32 = 100;
@@ -97,16 +103,20 @@ pub(super) fn text<'a, T: TryFrom<&'a str, Error = NameError>>(
 pub(super) fn paging(size: u32, cursor: String, query: &impl Message) -> Result<Paging> {
     let size = if size == 0 { PAGE } else { size };
     if size > PAGE_MAX {
-        return Err(Error::new(
-            Reason::RequestInvalid,
-            format!("`page_size` is {size}, at most {PAGE_MAX} is served"),
-        ));
+        return Err(page_too_large(size));
     }
     Ok(Paging {
         size: usize::try_from(size).unwrap_or_default(),
         cursor,
         query: digest(query),
     })
+}
+
+fn page_too_large(size: u32) -> Error {
+    Error::new(
+        Reason::RequestInvalid,
+        format!("`page_size` is {size}, at most {PAGE_MAX} is served"),
+    )
 }
 
 /// Digest of a request's body.

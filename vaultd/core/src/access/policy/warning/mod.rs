@@ -106,6 +106,11 @@ impl Warning {
     pub fn column(&self) -> usize {
         self.column
     }
+
+    /// What it says, without the place.
+    pub fn message(&self) -> String {
+        format!("{} {}", self.subject, self.code.message())
+    }
 }
 
 impl fmt::Display for Warning {

@@ -1,0 +1,106 @@
+//! Parsing of names: users, services, roles, groups, policies.
+
+use prost_types::Duration;
+use vault_core::access::{Resource, Sort};
+use vault_core::name::{
+    Description, GroupName, PolicyName, RoleName, ServiceName, UserName, UserNameError,
+};
+use vault_proto::v1::Reason;
+
+use super::{PAGE, PAGE_MAX, shown};
+use crate::app::{Error, Result};
+use crate::door::grpc::convert;
+
+/// Bounds of a role's longest session, in milliseconds.
+const SESSION: std::ops::RangeInclusive<u64> = 900_000..=43_200_000;
+
+/// `user:alice`, as policies name him.
+pub(in crate::door::grpc) fn who(text: &str) -> Result<Resource> {
+    let (kind, name) = text.split_once(':').ok_or_else(|| unknown_sort(text))?;
+    match sort(kind)? {
+        Sort::User => UserName::try_from(name).map(Resource::User),
+        Sort::Service => ServiceName::try_from(name).map(Resource::Service),
+        Sort::Role => RoleName::try_from(name).map(Resource::Role),
+        Sort::Group => GroupName::try_from(name).map(Resource::Group),
+        Sort::Policy => return Err(unknown_sort(text)),
+    }
+    .map_err(|error| bad_name(text, error))
+}
+
+/// The same in its canonical form.
+pub(in crate::door::grpc) fn who_text(who: &Resource) -> String {
+    who.named()
+        .map(|(sort, name)| format!("{sort}:{name}"))
+        .unwrap_or_default()
+}
+
+/// A group, with or without `group:`.
+pub(in crate::door::grpc) fn group(text: &str) -> Result<Resource> {
+    let name = text.strip_prefix("group:").unwrap_or(text);
+    let group = GroupName::try_from(name).map(Resource::Group);
+    group.map_err(|error| bad_name(text, error))
+}
+
+/// A user, with or without `user:`.
+pub(in crate::door::grpc) fn user_name(text: &str) -> Result<UserName> {
+    let name = text.strip_prefix("user:").unwrap_or(text);
+    UserName::try_from(name).map_err(|error| bad_name(text, error))
+}
+
+/// A policy, with or without `policy:`.
+pub(in crate::door::grpc) fn policy_name(text: &str) -> Result<PolicyName> {
+    let name = text.strip_prefix("policy:").unwrap_or(text);
+    PolicyName::try_from(name).map_err(|error| bad_name(text, error))
+}
+
+/// What can be created and listed by name.
+pub(in crate::door::grpc) fn sort(text: &str) -> Result<Sort> {
+    [Sort::User, Sort::Service, Sort::Role, Sort::Group]
+        .into_iter()
+        .find(|sort| sort.prefix() == text)
+        .ok_or_else(|| unknown_sort(text))
+}
+
+/// A description.
+pub(in crate::door::grpc) fn about(text: String) -> Result<String> {
+    super::text::<Description>("description", &text)?;
+    Ok(text)
+}
+
+/// A role's longest session, in milliseconds.
+pub(in crate::door::grpc) fn longest_session(duration: Option<Duration>) -> Result<Option<u64>> {
+    let longest = convert::milliseconds("longest_session", duration)?;
+    match longest {
+        Some(longest) if !SESSION.contains(&longest) => Err(Error::new(
+            Reason::RequestInvalid,
+            "`longest_session` is 15 minutes to 12 hours",
+        )),
+        longest => Ok(longest),
+    }
+}
+
+/// How many names a page has.
+pub(in crate::door::grpc) fn page_size(size: u32) -> Result<usize> {
+    let size = if size == 0 { PAGE } else { size };
+    if size > PAGE_MAX {
+        return Err(super::page_too_large(size));
+    }
+    Ok(usize::try_from(size).unwrap_or_default())
+}
+
+fn unknown_sort(text: &str) -> Error {
+    Error::new(
+        Reason::NameInvalid,
+        format!(
+            "`{}` is nobody: write `user:…`, `service:…`, `role:…` or `group:…`",
+            shown(text)
+        ),
+    )
+}
+
+fn bad_name(text: &str, error: UserNameError) -> Error {
+    Error::new(
+        Reason::NameInvalid,
+        format!("the name `{}` is refused: {error}", shown(text)),
+    )
+}
