@@ -31,8 +31,8 @@ fn every_method_names_an_action_or_another_way_of_being_guarded() {
     for method in METHODS {
         let named = !method.action.is_empty();
         assert_eq!(method.access == Access::Granted, named, "{}", method.path);
-        if named {
-            let (service, verb) = method.action.split_once(':').expect("service:Verb");
+        for action in method.actions {
+            let (service, verb) = action.split_once(':').expect("service:Verb");
             assert!(
                 service.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
                 "{}",
@@ -56,8 +56,7 @@ fn every_method_names_an_action_or_another_way_of_being_guarded() {
 fn the_actions_of_the_wire_are_those_that_can_be_granted() {
     let wire: BTreeSet<&str> = METHODS
         .iter()
-        .map(|m| m.action)
-        .filter(|a| !a.is_empty())
+        .flat_map(|m| m.actions.iter().copied())
         .collect();
     let known: BTreeSet<&str> = vault_core::access::Action::ALL
         .iter()

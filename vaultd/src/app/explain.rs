@@ -37,8 +37,8 @@ pub(super) fn denial(tx: &mut Tx<'_>, caller: &Caller, denied: &Denied, error: E
             if may_know.is_err() {
                 return error.more(": a policy denies it");
             }
-            let called = identity::policy_called(tx, policy).ok().flatten();
-            let policy = called.unwrap_or_else(|| format!("{layer} policy {policy}"));
+            let name = identity::policy_called(tx, policy).ok().flatten();
+            let policy = name.unwrap_or_else(|| format!("{layer} policy {policy}"));
             let statement = match sid {
                 Some(sid) => format!("`{sid}`"),
                 None => (statement + 1).to_string(),

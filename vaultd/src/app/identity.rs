@@ -315,16 +315,16 @@ impl App {
     }
 
     /// The proofs that a change takes. What else stands in its way is for the change itself to say.
-    async fn proofs<R>(
+    async fn proofs<R, F>(
         &self,
         call: &Call,
         action: Action,
         resource: &Resource,
-        act: &(
-             dyn Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal>
-                 + Sync
-         ),
-    ) -> Result<Proofs> {
+        act: &F,
+    ) -> Result<Proofs>
+    where
+        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal> + Sync,
+    {
         let mut proofs = Proofs::default();
         for _ in 0..ROUNDS {
             let mut notes = Notes::default();

@@ -77,12 +77,12 @@ impl Visit<'_> {
         request_tags: &Tags,
     ) -> Result<Grant> {
         self.notes.resources.push(resource.to_string());
-        let resource_tags = match &resource {
-            Resource::Secret(path) if self.caller.asks_resource_tags() => {
-                engine::secrets::tags_of(tx, path).map_err(refusal::record)?
-            }
-            _ => Tags::new(),
-        };
+        let mut resource_tags = Tags::new();
+        if let Resource::Secret(path) = &resource
+            && self.caller.asks_resource_tags()
+        {
+            resource_tags = engine::secrets::tags_of(tx, path).map_err(refusal::record)?;
+        }
         let facts = Facts {
             resource_tags: &resource_tags,
             request_tags,

@@ -306,18 +306,18 @@ impl Grant {
 
     /// The secret that the action may be done to.
     pub(crate) fn secret(&self, wanted: Action) -> Result<&SecretPath, WrongGrant> {
-        match self.about(wanted)? {
-            Resource::Secret(path) => Ok(path),
-            _ => Err(self.wrong(wanted)),
-        }
+        let Resource::Secret(path) = self.about(wanted)? else {
+            return Err(self.wrong(wanted));
+        };
+        Ok(path)
     }
 
     /// The folder that the action may be done to, with all below it.
     pub(crate) fn folder(&self, wanted: Action) -> Result<&FolderPath, WrongGrant> {
-        match self.about(wanted)? {
-            Resource::Folder(path) => Ok(path),
-            _ => Err(self.wrong(wanted)),
-        }
+        let Resource::Folder(path) = self.about(wanted)? else {
+            return Err(self.wrong(wanted));
+        };
+        Ok(path)
     }
 
     /// Sort and name of what the action may be done to.

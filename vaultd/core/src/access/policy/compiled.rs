@@ -132,7 +132,7 @@ impl Compiled {
 
     /// Whether a condition, or a resource's name, asks for the tags of the resource.
     pub(crate) fn asks_resource_tags(&self) -> bool {
-        self.rules.iter().any(|rule| rule.asks_resource_tags())
+        self.rules.iter().any(Rule::asks_resource_tags)
     }
 
     /// The rules about an action.

@@ -87,11 +87,11 @@ fn in_force(tx: &mut Tx<'_>, policy: u64) -> Result<Arc<PolicyText>, RecordError
     tx.see::<PolicyText>(&key)?.ok_or(RecordError::Damaged(key))
 }
 
-/// The documents of a principal: identity, and boundary. For proofs that one set of rights lies within another.
-pub(crate) fn documents_of(
-    tx: &mut Tx<'_>,
-    id: u64,
-) -> Result<(Vec<Arc<Document>>, Option<Arc<Document>>), RecordError> {
+/// Identity documents, and the boundary.
+type Documents = (Vec<Arc<Document>>, Option<Arc<Document>>);
+
+/// The documents of a principal. For proofs that one set of rights lies within another.
+pub(crate) fn documents_of(tx: &mut Tx<'_>, id: u64) -> Result<Documents, RecordError> {
     let key = Principal::key(id);
     let principal = tx
         .see::<Principal>(&key)?

@@ -104,10 +104,7 @@ fn described(tx: &mut Tx<'_>, target: &Target) -> Result<Described, Refusal> {
                 Some(id) => Some(policy_name(tx, id)?),
                 None => None,
             };
-            let trust = match &principal.trust {
-                Some(trust) => Some(shown(tx, trust)?),
-                None => None,
-            };
+            let trust = principal.trust.as_ref().map(|trust| shown(tx, trust));
             Described {
                 name: principal.name.clone(),
                 description: principal.description.clone(),

@@ -94,7 +94,7 @@ pub fn update(
             }
             let ends = change.disabled == Some(true) || bound.is_some() || change.end_sessions;
             principal.disabled = change.disabled.unwrap_or(principal.disabled);
-            principal.trust = bound.or(principal.trust.take());
+            principal.trust = bound.or_else(|| principal.trust.take());
             if ends {
                 principal.epoch += 1;
             }

@@ -9,6 +9,7 @@ fn history(world: &mut World, path: &str) -> Vec<(u64, String)> {
         .collect()
 }
 
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 #[test]
 fn a_copy_has_the_history_and_lives_its_own_life() {
     let mut world = World::new();
