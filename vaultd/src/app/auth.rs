@@ -1,6 +1,6 @@
 //! Sessions: login, logout, who am I.
 
-use vault_core::access::{self, Action, ActionGlob, Login, Resource, Session, TokenHash};
+use vault_core::access::{self, Action, ActionGlob, Caller, Login, Resource, Session, TokenHash};
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
 use vault_core::name::FolderPath;
@@ -82,13 +82,17 @@ impl App {
     /// Whether a token opens a session, as far as this node's state says; none does while sealed. For bounds
     /// on what a door takes in: it permits nothing and is not recorded, the request that follows is.
     pub fn is_live(&self, token: &TokenHash) -> bool {
-        let Some(keys) = self.keys.load() else {
-            return false;
-        };
+        self.caller(token).is_some()
+    }
+
+    /// Whose token it is, as far as this node's state says; nobody's while sealed. Whoever is allowed anything
+    /// is authenticated again, over the state that it is done to.
+    pub(super) fn caller(&self, token: &TokenHash) -> Option<Caller> {
+        let keys = self.keys.load()?;
         let mut ids = IdBlock::default();
         let mut tx =
             Tx::new(&self.store, keys.keyring(), self.now(), &mut ids).with_opened(keys.opened());
-        access::authenticate(&mut tx, token, &self.nowhere()).is_ok()
+        access::authenticate(&mut tx, token, &self.nowhere()).ok()
     }
 
     /// The caller's own session.

@@ -3,6 +3,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`pipeline`] | the one way through for reads and writes |
+//! | [`notes`] | what the audit says of a request, and that it gets there |
 //! | [`operate`] | the same for what is granted and neither reads nor writes records |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
 //! | [`audit`] | the audit log |
@@ -27,6 +28,7 @@ mod freshness;
 mod identity;
 mod jobs;
 mod keyring;
+mod notes;
 mod operate;
 mod pipeline;
 mod refusal;
@@ -65,7 +67,7 @@ pub use secrets::{Destruction, Paged, PutRequest, Target};
 pub use setup::{Born, ConfirmInitRequest, InitRequest};
 pub use status::{Inside, SealStatus, Status};
 
-use audit::Audit;
+use audit::{Audit, Entry};
 use freshness::Freshness;
 use transact::Proposer;
 use unsealed::{Keys, Unsealed};
@@ -206,8 +208,17 @@ impl App {
     }
 
     /// The keys, once this node's state is fresh enough to authenticate by and not behind the client's.
-    async fn may_answer(&self, call: &Call) -> Result<Arc<Unsealed>> {
+    async fn may_answer(&self, call: &Call, entry: &mut Entry) -> Result<Arc<Unsealed>> {
         let keys = self.unsealed()?;
+        if call.token.is_none() {
+            return Err(refusal::token());
+        }
+        let ahead = call.seen.filter(|seen| *seen > self.store.applied());
+        if ahead.is_none() && self.freshness.staleness() <= STALENESS_BOUND {
+            return Ok(keys);
+        }
+        // ORDER: who it is, before any wait: a client that goes away meanwhile is on record.
+        let known = self.name_caller(entry, call);
         if self.freshness.staleness() > STALENESS_BOUND {
             // Just started, or just back from a pause: prove it now.
             self.freshness.round(&self.node, &self.store).await;
@@ -219,28 +230,26 @@ impl App {
             )
             .fact("staleness_ms", self.freshness.staleness_ms()));
         }
-        if let Some(seen) = call.seen {
-            self.catch_up(seen).await?;
+        if let Some(seen) = ahead {
+            self.catch_up(seen, known).await?;
         }
         Ok(keys)
     }
 
-    async fn catch_up(&self, seen: Applied) -> Result<()> {
-        let applied = self.store.applied();
-        if seen.incarnation < applied.incarnation {
-            // A token of before a restore: what it saw may not exist here, and nothing newer can.
-            return Ok(());
-        }
-        if seen.incarnation == applied.incarnation && seen.index <= applied.index {
-            return Ok(());
-        }
+    /// Waits for a state that the client has seen elsewhere. (A token of before a restore names none: what it
+    /// saw may not exist here, and nothing newer can.)
+    ///
+    /// Only for a caller whom this state knows, since whoever names a number would have a request held open by
+    /// it. A token that is not known may be of a session that is not here yet: so it is not called invalid,
+    /// and a client that repeats what is `STALE` does the waiting itself.
+    async fn catch_up(&self, seen: Applied, known: bool) -> Result<()> {
         let behind = || {
             Error::new(
                 Reason::Stale,
                 "this node has not yet applied what this client has seen elsewhere",
             )
         };
-        if seen.incarnation > applied.incarnation {
+        if !known || seen.incarnation > self.store.applied().incarnation {
             return Err(behind());
         }
         tokio::time::timeout(CATCH_UP, self.store.wait_applied(seen.index))

@@ -10,7 +10,7 @@ use vault_core::access::{Action, Resource};
 use super::audit::Entry;
 use super::call::{Answer, Call};
 use super::error::Result;
-use super::pipeline::Notes;
+use super::notes::Notes;
 use super::{App, refusal};
 
 /// What becomes of an operation that cannot be recorded.
@@ -58,7 +58,7 @@ impl App {
             Unrecorded::GoOn => Ok(()),
         };
         let granted = match recordable {
-            Ok(()) => self.may_answer(call).await,
+            Ok(()) => self.may_answer(call, &mut entry).await,
             Err(error) => Err(error),
         };
         // The keys are let go of before the act: sealing waits until nobody holds them.
@@ -67,10 +67,12 @@ impl App {
                 visit.grant(tx, action, Resource::System).map(drop)
             })
         });
-        self.describe(&mut entry, &notes);
         match granted {
-            Ok(()) => Ok(Operation { entry, action }),
-            Err(error) => self.finish(entry, Err(error)).await,
+            Ok(()) => {
+                self.describe(&mut entry, &notes);
+                Ok(Operation { entry, action })
+            }
+            Err(error) => self.record(call, entry, &notes, Err(error)).await,
         }
     }
 

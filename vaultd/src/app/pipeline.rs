@@ -2,7 +2,8 @@
 //!
 //! [`App::read`] and [`App::write`] are the only functions that hand an engine function a transaction
 //! and a [`Visit`]; a `Visit` is the only source of grants. The audit entry is opened before anything is
-//! looked at and finished when the outcome is known; the reply waits until the entry is with the kernel.
+//! looked at and finished when the outcome is known ([`notes`](super::notes)); the reply waits until the entry is
+//! with the kernel.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,39 +14,15 @@ use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::{IdBlock, Tx};
 use vault_proto::v1::Reason;
 
-use super::audit::{self, Actor, Decision, Entry, Event, Part};
+use super::audit::{Part, Source};
 use super::call::{Answer, Call};
-use super::error::{Error, Kind, Result};
+use super::error::{Error, Result};
+use super::notes::Notes;
 use super::transact::{Terms, Verdict};
-use super::unsealed::Unsealed;
 use super::{App, explain, refusal};
 
 /// How often a read is run again because an apply came in between.
 const RERUNS: usize = 16;
-
-/// What will be said of a request in the audit log.
-#[derive(Debug, Default)]
-pub(super) struct Notes {
-    actor: Option<(String, String)>,
-    resources: Vec<String>,
-    /// The action, where the method alone does not tell.
-    action: Option<&'static str>,
-    /// What denied something, and what allowed something.
-    denied: Option<String>,
-    granted: Option<String>,
-    version: Option<u64>,
-    parts: Vec<Part>,
-}
-
-impl Notes {
-    /// Whether one of the parts is of a record that did not open.
-    fn unopened(&self) -> bool {
-        let damaged = Reason::RecordDamaged.as_str_name();
-        self.parts
-            .iter()
-            .any(|part| matches!(part, Part::Refused(reason) if *reason == damaged))
-    }
-}
 
 /// An authenticated caller in one evaluation of one request.
 pub(super) struct Visit<'a> {
@@ -170,13 +147,13 @@ impl App {
         call: &Call,
         mut act: impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
     ) -> Result<Answer<R>> {
-        let entry = self.begin(call);
+        let mut entry = self.begin(call);
         let mut notes = Notes::default();
-        let result = match self.may_answer(call).await {
+        let result = match self.may_answer(call, &mut entry).await {
             Ok(_) => self.read_one_state(call, &mut notes, &mut act),
             Err(error) => Err(error),
         };
-        let reply = self.record(entry, notes, result).await?;
+        let reply = self.record(call, entry, &notes, result).await?;
         Ok(self.answer(reply))
     }
 
@@ -191,9 +168,10 @@ impl App {
         R: Send + 'static,
         F: FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
     {
-        let entry = self.begin(call);
+        let mut entry = self.begin(call);
         let shared = Arc::new(Mutex::new(Notes::default()));
-        let (result, verdict) = match self.may_answer(call).await.and_then(|_| self.audit_ready()) {
+        let may = self.may_answer(call, &mut entry).await;
+        let (result, verdict) = match may.and_then(|_| self.audit_ready()) {
             Ok(()) => {
                 let (token, notes) = (call.token, Arc::clone(&shared));
                 let origin = self.origin(call);
@@ -216,7 +194,7 @@ impl App {
             Err(error) => (Err(error), Verdict::Discard),
         };
         let notes = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
-        let recorded = self.record(entry, notes, result).await;
+        let recorded = self.record(call, entry, &notes, result).await;
         let reply = match verdict {
             Verdict::Commit => recorded.map_err(|error| {
                 refusal::unrecorded(
@@ -238,31 +216,12 @@ impl App {
         result
     }
 
-    /// Refuses a request before it is looked at; it is recorded all the same.
-    ///
-    /// # Errors
-    /// Always: `error`, or that it could not be recorded.
-    pub async fn refused<R>(&self, call: &Call, error: Error) -> Result<R> {
-        let entry = self.begin(call);
-        self.finish(entry, Err(error)).await
-    }
-
-    /// Opens the audit entry: the first thing that happens to any request.
-    pub(super) fn begin(&self, call: &Call) -> Entry {
-        self.audit.begin(Event {
-            request: call.request_id,
-            method: call.method.path,
-            action: call.method.action,
-            source: call.source,
-        })
-    }
-
     /// Where a request comes from, as policies may ask.
-    fn origin(&self, call: &Call) -> Arc<Origin> {
+    pub(super) fn origin(&self, call: &Call) -> Arc<Origin> {
         Arc::new(Origin {
             source: match call.source {
-                audit::Source::Tcp(address) => Some(address.ip().to_canonical()),
-                audit::Source::Unix { .. } | audit::Source::Inside => None,
+                Source::Tcp(address) => Some(address.ip().to_canonical()),
+                Source::Unix { .. } | Source::Inside => None,
             },
             secure: true,
             user_agent: call.user_agent.clone(),
@@ -278,71 +237,6 @@ impl App {
             user_agent: None,
             region: Arc::clone(&self.settings.region),
         })
-    }
-
-    /// Refuses at once while no audit line can be written.
-    pub(super) fn audit_ready(&self) -> Result<()> {
-        self.audit.ready().map_err(audit_unavailable)
-    }
-
-    /// Finishes the audit entry, and answers only once it is with the kernel.
-    async fn record<R>(&self, mut entry: Entry, notes: Notes, result: Result<R>) -> Result<R> {
-        self.describe(&mut entry, &notes);
-        self.finish(entry, result).await
-    }
-
-    /// Fills an audit entry in: who, about what, and what authorisation said.
-    pub(super) fn describe(&self, entry: &mut Entry, notes: &Notes) {
-        let keys = self.keys.load();
-        let blind = |name: &[u8]| keys.as_deref().map_or([0; 32], |keys| blind(keys, name));
-        if let Some((accessor, principal)) = &notes.actor {
-            entry.actor(
-                Actor {
-                    accessor,
-                    principal,
-                },
-                &blind,
-            );
-        }
-        if keys.is_some() {
-            notes
-                .resources
-                .iter()
-                .for_each(|resource| entry.resource(resource, &blind));
-        }
-        match (&notes.granted, &notes.denied) {
-            (Some(by), Some(_)) => entry.decision(Decision::Allowed {
-                by: format!("{by}, in part: some were denied").into(),
-            }),
-            (None, Some(by)) => entry.decision(Decision::Denied {
-                by: by.clone().into(),
-            }),
-            (Some(by), None) => entry.decision(Decision::Allowed {
-                by: by.clone().into(),
-            }),
-            (None, None) => {}
-        }
-        if let Some(action) = notes.action {
-            entry.action(action);
-        }
-        if let Some(version) = notes.version {
-            entry.version(version);
-        }
-        entry.parts(notes.parts.clone());
-    }
-
-    /// Finishes an audit entry with a result. Of what may have happened it is never said that it was refused.
-    pub(super) async fn finish<R>(&self, entry: Entry, result: Result<R>) -> Result<R> {
-        if let Err(error) = &result
-            && error.kind() == Kind::Internal
-        {
-            super::log_once(error);
-        }
-        match (entry.finish(outcome(&result)).await, result) {
-            (Err(_), Err(unknown)) if unknown.kind() == Kind::Unknown => Err(unknown),
-            (Err(error), _) => Err(audit_unavailable(error)),
-            (Ok(()), result) => result,
-        }
     }
 
     pub(super) fn answer<R>(&self, reply: R) -> Answer<R> {
@@ -406,44 +300,9 @@ fn visit<R>(
     act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
 ) -> Result<R> {
     let token = token.ok_or_else(refusal::token)?;
-    let caller = access::authenticate(tx, token, origin).map_err(refusal::unauthenticated)?;
-    notes.actor = Some((
-        caller.session().accessor().to_owned(),
-        caller.principal().to_owned(),
-    ));
+    let caller = access::authenticate(tx, token).map_err(refusal::unauthenticated)?;
+    notes.by(&caller);
     act(&mut Visit { caller, notes }, tx)
-}
-
-fn blind(keys: &Unsealed, name: &[u8]) -> [u8; 32] {
-    vault_core::crypto::mac::audit_mac(keys.keyring().audit().active().key(), "resource", name)
-}
-
-fn outcome<R>(result: &Result<R>) -> audit::Outcome {
-    let Err(error) = result else {
-        return audit::Outcome::ok();
-    };
-    let status = match error.kind() {
-        Kind::Invalid => audit::Status::Invalid,
-        Kind::Unauthenticated => audit::Status::Unauthenticated,
-        Kind::Forbidden => audit::Status::Denied,
-        Kind::NotFound => audit::Status::NotFound,
-        Kind::Conflict => audit::Status::Conflict,
-        Kind::Exists => audit::Status::Exists,
-        Kind::Precondition => audit::Status::Precondition,
-        Kind::Limited => audit::Status::Limited,
-        Kind::Unavailable => audit::Status::Unavailable,
-        Kind::Unknown => audit::Status::Unknown,
-        Kind::Internal => audit::Status::Internal,
-    };
-    audit::Outcome::failed(status, error.reason().as_str_name())
-}
-
-fn audit_unavailable(error: audit::AuditError) -> Error {
-    Error::new(
-        Reason::AuditUnavailable,
-        "the audit log cannot take a record, so the request is refused",
-    )
-    .caused_by(error)
 }
 
 /// No leader answered.

@@ -23,7 +23,7 @@ pub struct Event {
 }
 
 /// Where a request came from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A TLS connection from this address.
     Tcp(SocketAddr),

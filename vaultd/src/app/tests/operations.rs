@@ -6,7 +6,7 @@ use super::super::audit::tests::{Fake, Mood, breakable};
 use super::*;
 
 /// An open vault whose audit a test reads and breaks.
-async fn watched(dir: &Path) -> (World, Fake) {
+pub(super) async fn watched(dir: &Path) -> (World, Fake) {
     let (audit, fake) = breakable();
     let world = born_in(open_with(dir, || audit).await).await;
     unseal(&world).await;
@@ -14,7 +14,7 @@ async fn watched(dir: &Path) -> (World, Fake) {
 }
 
 /// The lines of one method so far: status, reason, whether its caller is named.
-fn lines(fake: &Fake, method: &str) -> Vec<(String, String, bool)> {
+pub(super) fn lines(fake: &Fake, method: &str) -> Vec<(String, String, bool)> {
     let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
     let lines = fake.lines().into_iter();
     let of = lines.filter(|line| text(line, "method").ends_with(method));

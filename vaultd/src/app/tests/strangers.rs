@@ -56,6 +56,74 @@ async fn a_stranger_learns_how_to_unseal_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_whoever_is_known_has_a_request_wait_for_a_state_that_is_ahead() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = operations::watched(dir.path()).await;
+    let applied = world.app.store.applied();
+    let ahead = |token, by| Call {
+        seen: Some(Applied {
+            index: applied.index + by,
+            ..applied
+        }),
+        ..call("WhoAmI", token)
+    };
+    let forged = made_up();
+    let refusals = async {
+        for _ in 0..20 {
+            let none = world.app.who_am_i(&ahead(None, u64::MAX >> 1)).await;
+            assert_eq!(none.unwrap_err().reason(), Reason::TokenInvalid);
+            // It may be the token of a session that is not here yet.
+            let unknown = world.app.who_am_i(&ahead(Some(&forged), 1_000_000)).await;
+            assert_eq!(unknown.unwrap_err().reason(), Reason::Stale);
+        }
+    };
+    let few_waits = CATCH_UP * 10;
+    tokio::time::timeout(few_waits, refusals).await.unwrap();
+    let late = ahead(Some(&world.token), 1_000_000);
+    let late = world.app.who_am_i(&late).await;
+    assert_eq!(late.unwrap_err().reason(), Reason::Stale);
+    let named = |(status, _, named): &(String, String, bool)| status == "unavailable" && *named;
+    let lines = operations::lines(&fake, "/WhoAmI");
+    assert_eq!(lines.iter().filter(|line| named(line)).count(), 1);
+    // What it waits for comes.
+    let next = ahead(Some(&world.token), 1);
+    let put_call = call("PutSecret", Some(&world.token));
+    let (waited, written) = tokio::join!(
+        world.app.who_am_i(&next),
+        world.app.put_secret(&put_call, put("a", b"x"))
+    );
+    written.unwrap();
+    assert!(waited.unwrap().applied.index > applied.index);
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_or_breaks_off_before_anybody_asks_has_its_caller_in_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = operations::watched(dir.path()).await;
+    let error = || Error::new(Reason::PathInvalid, "no path");
+    for token in [&world.token, &made_up()] {
+        let call = call("PutSecret", Some(token));
+        let refused = world.app.refused::<()>(&call, error()).await;
+        assert_eq!(refused.unwrap_err().reason(), Reason::PathInvalid);
+    }
+    world.app.broke_off(&call("PutSecret", Some(&world.token)));
+    let who = call("WhoAmI", Some(&world.token));
+    // Lines keep their order.
+    world.app.who_am_i(&who).await.unwrap();
+    let line = |status: &str, reason: &str, named| (status.to_owned(), reason.to_owned(), named);
+    assert_eq!(
+        operations::lines(&fake, "/PutSecret"),
+        [
+            line("invalid", "PATH_INVALID", true),
+            line("invalid", "PATH_INVALID", false),
+            line("aborted", "", true)
+        ]
+    );
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_token_of_a_session_that_lasts_is_live() {
     let dir = tempfile::tempdir().unwrap();
     let world = born(dir.path()).await;

@@ -1,0 +1,192 @@
+//! What is said of a request in the audit log: noted while it is dealt with, written when it has ended.
+//!
+//! INVARIANT: whoever can be named is, however early the request ended: what a door takes in from the holder
+//! of a token, and from nobody else, never goes by without his name.
+
+use vault_core::access::Caller;
+use vault_proto::v1::Reason;
+
+use super::App;
+use super::audit::{self, Actor, Decision, Entry, Event, Part};
+use super::call::Call;
+use super::error::{Error, Kind, Result};
+use super::unsealed::Unsealed;
+
+/// What will be said of a request in the audit log.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    pub(super) actor: Option<(String, String)>,
+    pub(super) resources: Vec<String>,
+    /// The action, where the method alone does not tell.
+    pub(super) action: Option<&'static str>,
+    /// What denied something, and what allowed something.
+    pub(super) denied: Option<String>,
+    pub(super) granted: Option<String>,
+    pub(super) version: Option<u64>,
+    pub(super) parts: Vec<Part>,
+}
+
+impl Notes {
+    /// Who it was found to be.
+    pub(super) fn by(&mut self, caller: &Caller) {
+        self.actor = Some((
+            caller.session().accessor().to_owned(),
+            caller.principal().to_owned(),
+        ));
+    }
+
+    /// Whether one of the parts is of a record that did not open.
+    pub(super) fn unopened(&self) -> bool {
+        let damaged = Reason::RecordDamaged.as_str_name();
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Refused(reason) if *reason == damaged))
+    }
+}
+
+impl App {
+    /// Refuses a request before it is looked at; it is recorded all the same.
+    ///
+    /// # Errors
+    /// Always: `error`, or that it could not be recorded.
+    pub async fn refused<R>(&self, call: &Call, error: Error) -> Result<R> {
+        let entry = self.begin(call);
+        self.record(call, entry, &Notes::default(), Err(error))
+            .await
+    }
+
+    /// Records as aborted, with its caller, what broke off before it was a request, although a door had looked
+    /// at its token and done as the answer was.
+    pub fn broke_off(&self, call: &Call) {
+        let mut entry = self.begin(call);
+        self.name_caller(&mut entry, call);
+    }
+
+    /// Opens the audit entry: the first thing that happens to any request.
+    pub(super) fn begin(&self, call: &Call) -> Entry {
+        self.audit.begin(Event {
+            request: call.request_id,
+            method: call.method.path,
+            action: call.method.action,
+            source: call.source,
+        })
+    }
+
+    /// Refuses at once while no audit line can be written.
+    pub(super) fn audit_ready(&self) -> Result<()> {
+        self.audit.ready().map_err(audit_unavailable)
+    }
+
+    /// Finishes the audit entry, and answers only once it is with the kernel.
+    pub(super) async fn record<R>(
+        &self,
+        call: &Call,
+        mut entry: Entry,
+        notes: &Notes,
+        result: Result<R>,
+    ) -> Result<R> {
+        if result.is_err() && notes.actor.is_none() {
+            // It ended before anybody asked who it was.
+            self.name_caller(&mut entry, call);
+        }
+        self.describe(&mut entry, notes);
+        self.finish(entry, result).await
+    }
+
+    /// Names in an audit entry whose token the call came with, if this node's state says.
+    pub(super) fn name_caller(&self, entry: &mut Entry, call: &Call) -> bool {
+        let caller = call.token.as_ref().and_then(|token| self.caller(token));
+        let mut notes = Notes::default();
+        if let Some(caller) = &caller {
+            notes.by(caller);
+        }
+        self.describe(entry, &notes);
+        caller.is_some()
+    }
+
+    /// Fills an audit entry in: who, about what, and what authorisation said.
+    pub(super) fn describe(&self, entry: &mut Entry, notes: &Notes) {
+        let keys = self.keys.load();
+        let blind = |name: &[u8]| keys.as_deref().map_or([0; 32], |keys| blind(keys, name));
+        if let Some((accessor, principal)) = &notes.actor {
+            entry.actor(
+                Actor {
+                    accessor,
+                    principal,
+                },
+                &blind,
+            );
+        }
+        if keys.is_some() {
+            notes
+                .resources
+                .iter()
+                .for_each(|resource| entry.resource(resource, &blind));
+        }
+        match (&notes.granted, &notes.denied) {
+            (Some(by), Some(_)) => entry.decision(Decision::Allowed {
+                by: format!("{by}, in part: some were denied").into(),
+            }),
+            (None, Some(by)) => entry.decision(Decision::Denied {
+                by: by.clone().into(),
+            }),
+            (Some(by), None) => entry.decision(Decision::Allowed {
+                by: by.clone().into(),
+            }),
+            (None, None) => {}
+        }
+        if let Some(action) = notes.action {
+            entry.action(action);
+        }
+        if let Some(version) = notes.version {
+            entry.version(version);
+        }
+        entry.parts(notes.parts.clone());
+    }
+
+    /// Finishes an audit entry with a result. Of what may have happened it is never said that it was refused.
+    pub(super) async fn finish<R>(&self, entry: Entry, result: Result<R>) -> Result<R> {
+        if let Err(error) = &result
+            && error.kind() == Kind::Internal
+        {
+            super::log_once(error);
+        }
+        match (entry.finish(outcome(&result)).await, result) {
+            (Err(_), Err(unknown)) if unknown.kind() == Kind::Unknown => Err(unknown),
+            (Err(error), _) => Err(audit_unavailable(error)),
+            (Ok(()), result) => result,
+        }
+    }
+}
+
+fn blind(keys: &Unsealed, name: &[u8]) -> [u8; 32] {
+    vault_core::crypto::mac::audit_mac(keys.keyring().audit().active().key(), "resource", name)
+}
+
+fn outcome<R>(result: &Result<R>) -> audit::Outcome {
+    let Err(error) = result else {
+        return audit::Outcome::ok();
+    };
+    let status = match error.kind() {
+        Kind::Invalid => audit::Status::Invalid,
+        Kind::Unauthenticated => audit::Status::Unauthenticated,
+        Kind::Forbidden => audit::Status::Denied,
+        Kind::NotFound => audit::Status::NotFound,
+        Kind::Conflict => audit::Status::Conflict,
+        Kind::Exists => audit::Status::Exists,
+        Kind::Precondition => audit::Status::Precondition,
+        Kind::Limited => audit::Status::Limited,
+        Kind::Unavailable => audit::Status::Unavailable,
+        Kind::Unknown => audit::Status::Unknown,
+        Kind::Internal => audit::Status::Internal,
+    };
+    audit::Outcome::failed(status, error.reason().as_str_name())
+}
+
+fn audit_unavailable(error: audit::AuditError) -> Error {
+    Error::new(
+        Reason::AuditUnavailable,
+        "the audit log cannot take a record, so the request is refused",
+    )
+    .caused_by(error)
+}
