@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use vault_tests::{Daemon, Output};
 
 use crate::BINARIES;
+use crate::wire::Wire;
 
 /// Runs `vaultctl` over TCP and TLS, with this token if there is one.
 fn over_tls(daemon: &Daemon, token: &str, args: &[&str]) -> Output {
@@ -142,5 +144,37 @@ fn a_daemon_keeps_no_lock_of_the_script_that_started_it() {
         child.kill().expect("killed");
         child.wait().expect("its end");
         assert!(free && running, "dev: {dev}: the daemon holds the lock");
+    }
+}
+
+/// Most of what breaks off is seen by the metrics only; not what the holder of a stolen token learns by.
+#[tokio::test]
+async fn whoever_has_a_token_looked_at_by_a_long_request_that_goes_nowhere_is_on_record() {
+    const PUT: &str = "/vault.v1.Secrets/PutSecret";
+    let daemon = Daemon::start(BINARIES);
+    let opened = daemon.open();
+    let no_message = vec![0xff; 65 * 1024];
+    let forged = "vlt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let stranger = Wire::connect(&daemon, forged).await;
+    let refused = stranger.call(PUT, no_message.clone()).await.unwrap_err();
+    assert_eq!(refused.reason, "REQUEST_INVALID", "too long for him");
+    let thief = Wire::connect(&daemon, &opened.token).await;
+    let refused = thief.call(PUT, no_message.clone()).await.unwrap_err();
+    assert_eq!(refused.reason, "", "taken in, and no message");
+    let refused = thief.call_as("no-uuid", PUT, no_message).await;
+    refused.unwrap_err();
+
+    let begun = Instant::now();
+    let mut found = Vec::new();
+    while found.len() < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{found:?}");
+        tokio::task::yield_now().await;
+        found = daemon.audit();
+        found.retain(|line| line["method"] == PUT);
+    }
+    assert_eq!(found.len(), 2);
+    for line in found {
+        assert_eq!(line["status"], "aborted", "{line}");
+        assert!(line["accessor"].is_string(), "{line}");
     }
 }

@@ -14,11 +14,12 @@ use vault_core::access::TokenHash;
 use vault_core::crypto::entropy::Entropy as _;
 
 use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths};
-use crate::app::{App, Automatic, Credential, SealStatus, Settings, StartError};
+use crate::app::{App, Automatic, Call, Credential, SealStatus, Settings, StartError};
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{self, AuditPaths, AuditSync, Config, Environment};
 use crate::door::grpc;
 use crate::door::health::Readiness;
+use crate::door::intake::Sessions;
 use crate::metrics::{
     APPLIED_INDEX, FAILED_OPENS, LEADER, LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics, ROWS,
 };
@@ -79,6 +80,16 @@ pub(crate) struct Assembled {
     node: Node,
 }
 
+impl Sessions for Assembled {
+    fn live(&self, token: &TokenHash) -> bool {
+        self.app.is_live(token)
+    }
+
+    fn broke_off(&self, call: &Call) {
+        self.app.broke_off(call);
+    }
+}
+
 impl Application for Assembled {
     fn routes(&self) -> Routes {
         grpc::routes(&self.app)
@@ -91,10 +102,6 @@ impl Application for Assembled {
             SealStatus::Unsealed if self.app.has_leader() => Readiness::Ready,
             SealStatus::Unsealed => Readiness::NoLeader,
         }
-    }
-
-    fn is_live(&self, token: &TokenHash) -> bool {
-        self.app.is_live(token)
     }
 
     fn measure(&self, metrics: &Metrics) {

@@ -20,7 +20,6 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
-use vault_core::access::TokenHash;
 
 use crate::config::{Config, Limits};
 use crate::door::admit::Admissions;
@@ -33,16 +32,12 @@ use crate::metrics::{CONNECTIONS, Metrics, READY, SEALED};
 use crate::tls::Identity;
 
 /// What is served. The shell knows nothing else of it.
-pub trait Application: Send + Sync + 'static {
+pub trait Application: Sessions {
     /// Its services, each with the size of message that it takes.
     fn routes(&self) -> Routes;
 
     /// Whether it serves secrets. Cheap: asked twice a second and on every look at `/ready`.
     fn readiness(&self) -> Readiness;
-
-    /// Whether this is the token of a live session. Cheap, and recorded nowhere: it decides only how much is
-    /// taken in of a request before it is looked at.
-    fn is_live(&self, token: &TokenHash) -> bool;
 
     /// Sets its gauges; called before metrics are rendered.
     fn measure(&self, metrics: &Metrics);
@@ -221,7 +216,7 @@ async fn serve_clients<A: Application>(
         time: limits.request_timeout,
         patience: limits.handshake,
     };
-    let guard = Guard::new(bounds, Arc::<State<A>>::clone(state), &parts.metrics);
+    let guard = Guard::new(bounds, Arc::<A>::clone(&state.app), &parts.metrics);
     let routes = routes.prepare();
     let run = |incoming| {
         run(
@@ -339,12 +334,6 @@ impl<A: Application> Pages for State<A> {
         );
         self.app.measure(&self.metrics);
         self.metrics.render()
-    }
-}
-
-impl<A: Application> Sessions for State<A> {
-    fn live(&self, token: &TokenHash) -> bool {
-        self.app.is_live(token)
     }
 }
 

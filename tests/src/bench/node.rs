@@ -20,6 +20,7 @@ use vaultd::clock::Clock;
 use vaultd::config::{Config, Layers};
 use vaultd::door::grpc;
 use vaultd::door::health::Readiness;
+use vaultd::door::intake::Sessions;
 use vaultd::metrics::Metrics;
 use vaultd::raft::{Node, NodeOptions, Timing};
 use vaultd::server::{Application, Listeners, Parts, Phase, ServeError, serve};
@@ -33,6 +34,16 @@ use super::echo::Echo;
 /// What the server serves.
 #[derive(Debug)]
 struct Served(Arc<App>);
+
+impl Sessions for Served {
+    fn live(&self, token: &TokenHash) -> bool {
+        self.0.is_live(token)
+    }
+
+    fn broke_off(&self, call: &Call) {
+        self.0.broke_off(call);
+    }
+}
 
 impl Application for Served {
     fn routes(&self) -> Routes {
@@ -48,10 +59,6 @@ impl Application for Served {
 
     fn readiness(&self) -> Readiness {
         Readiness::Ready
-    }
-
-    fn is_live(&self, token: &TokenHash) -> bool {
-        self.0.is_live(token)
     }
 
     fn measure(&self, _metrics: &Metrics) {}

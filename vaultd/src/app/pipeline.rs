@@ -300,7 +300,7 @@ fn visit<R>(
     act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
 ) -> Result<R> {
     let token = token.ok_or_else(refusal::token)?;
-    let caller = access::authenticate(tx, token).map_err(refusal::unauthenticated)?;
+    let caller = access::authenticate(tx, token, origin).map_err(refusal::unauthenticated)?;
     notes.by(&caller);
     act(&mut Visit { caller, notes }, tx)
 }

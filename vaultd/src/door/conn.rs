@@ -21,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::admit::Admission;
+use crate::app::audit::Source;
 
 /// How a client reached this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,18 @@ impl Peer {
     /// How the client reached this node.
     pub fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// The same for the audit. A listener that names no peer gets no privilege from it.
+    pub(super) fn source(peer: Option<&Self>) -> Source {
+        match peer.map(|peer| peer.transport) {
+            Some(Transport::Tcp(address)) => Source::Tcp(address),
+            Some(Transport::Unix { uid, pid, .. }) => Source::Unix {
+                uid,
+                pid: pid.unwrap_or_default(),
+            },
+            None => Source::Tcp(SocketAddr::from(([0, 0, 0, 0], 0))),
+        }
     }
 
     /// Whether the client is on this machine, and allowed to open the socket.

@@ -27,6 +27,7 @@ use vault_proto::{Access, METHODS};
 use super::conn::{Busy, Peer};
 use super::intake::{Claim, Intake, Permit, Sessions};
 use super::refusals::{overloaded, too_slow};
+use super::trace::{Owed, Trace};
 use crate::metrics::{IN_FLIGHT, Metrics, REQUESTS};
 
 /// The bounds for requests.
@@ -82,6 +83,8 @@ struct Method {
     large: bool,
     /// Whether it succeeds only for callers with a session.
     guarded: bool,
+    /// Whether the token of a session means anything to it: its callers, and nobody else, are looked up.
+    asks: Option<&'static vault_proto::Method>,
     /// Its time is bounded by silence instead of by length.
     streams: bool,
     ok: Counter,
@@ -91,26 +94,29 @@ struct Method {
 impl Guard {
     /// With these bounds, counting into these metrics.
     pub fn new(bounds: Bounds, sessions: Arc<dyn Sessions>, metrics: &Arc<Metrics>) -> Self {
-        let method = |name: &'static str, guarded| Method {
+        let method = |name: &'static str, asks, guarded| Method {
             name,
             large: guarded || name == RESTORE,
             guarded,
+            asks,
             streams: name.starts_with(STREAMS),
             ok: metrics.counter(REQUESTS, &[("method", name), ("code", code_name(Code::Ok))]),
             seconds: metrics.durations(name),
         };
-        let guarded = |access| match access {
-            Access::Granted | Access::Own => true,
-            Access::Public | Access::KeyHolder => false,
+        let known = |known: &'static vault_proto::Method| {
+            let (asks, guarded) = match known.access {
+                Access::Granted | Access::Own => (Some(known), true),
+                Access::Public => (Some(known), false),
+                Access::KeyHolder => (None, false),
+            };
+            (known.path, method(known.path, asks, guarded))
         };
-        let methods = METHODS
-            .iter()
-            .map(|m| (m.path, method(m.path, guarded(m.access))));
+        let methods = METHODS.iter().map(known);
         Self(Arc::new(Shared {
             bounds,
             sessions,
             methods: methods.collect(),
-            other: method("other", false),
+            other: method("other", None, false),
             open: AtomicUsize::new(0),
             in_flight: metrics.gauge(IN_FLIGHT),
             metrics: Arc::clone(metrics),
@@ -154,7 +160,11 @@ where
         let peer = request.extensions().get::<Peer>().cloned();
         let load = peer.as_ref().map(Peer::begin);
         let (on_connection, of_source) = load.as_ref().map_or((1, 1), |(load, _)| *load);
-        let open = Open::new(shared, request.uri().path(), load.map(|(_, busy)| busy));
+        let mut open = Open::new(shared, request.uri().path(), load.map(|(_, busy)| busy));
+        let trace = open.trace(request.headers(), peer.as_ref());
+        if let Some(trace) = &trace {
+            request.extensions_mut().insert(trace.clone());
+        }
         let permit = (open.known == Some(RESTORE)).then(Permit::default);
         if let Some(permit) = &permit {
             request.extensions_mut().insert(permit.clone());
@@ -164,7 +174,7 @@ where
             request.extensions_mut().insert(patience);
         }
         let local = peer.as_ref().is_some_and(Peer::is_local);
-        let mut claim = Claim::new(&shared.sessions, request.headers(), permit, peer);
+        let mut claim = Claim::new(&shared.sessions, trace, permit, peer);
         let bounds = shared.bounds;
         let admitted = on_connection <= bounds.per_connection
             && open.total <= bounds.total
@@ -199,6 +209,7 @@ struct Open {
     began: Instant,
     code: Option<Code>,
     busy: Option<Busy>,
+    owed: Option<Owed>,
 }
 
 impl Open {
@@ -214,7 +225,21 @@ impl Open {
             began: Instant::now(),
             code: None,
             busy,
+            owed: None,
         }
+    }
+
+    /// The token that the request came with, if it means anything to the method.
+    fn trace(&mut self, headers: &HeaderMap, peer: Option<&Peer>) -> Option<Trace> {
+        let method = self.method().asks?;
+        let trace = Trace::of(headers)?;
+        self.owed = Some(Owed {
+            trace: trace.clone(),
+            method,
+            peer: peer.cloned(),
+            sessions: Arc::clone(&self.shared.sessions),
+        });
+        Some(trace)
     }
 
     fn method(&self) -> &Method {

@@ -13,22 +13,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 use tonic::body::Body;
 use vault_core::access::TokenHash;
 
-use super::bearer::bearer;
 use super::conn::Peer;
 use super::refusals::{too_large, too_late};
+use super::trace::Trace;
+use crate::app::Call;
 
 /// Which tokens open a session now. What says so is the application; the door only asks.
 pub trait Sessions: Send + Sync + 'static {
     /// Whether this is the token of a live session. Nothing is, while sealed.
     fn live(&self, token: &TokenHash) -> bool;
+
+    /// Records a request that broke off after its caller could see what was said of the token.
+    fn broke_off(&self, call: &Call);
 }
 
 /// Permission to send at length, where a stream's first message proves the right to: an extension of its
@@ -50,7 +52,7 @@ impl Permit {
 /// What a caller claims, and what has come of it.
 pub(super) struct Claim {
     sessions: Arc<dyn Sessions>,
-    token: Option<HeaderValue>,
+    trace: Option<Trace>,
     permit: Option<Permit>,
     peer: Option<Peer>,
     proven: bool,
@@ -66,13 +68,13 @@ impl fmt::Debug for Claim {
 impl Claim {
     pub(super) fn new(
         sessions: &Arc<dyn Sessions>,
-        headers: &HeaderMap,
+        trace: Option<Trace>,
         permit: Option<Permit>,
         peer: Option<Peer>,
     ) -> Self {
         Self {
             sessions: Arc::clone(sessions),
-            token: headers.get(AUTHORIZATION).cloned(),
+            trace,
             permit,
             peer,
             proven: false,
@@ -82,9 +84,12 @@ impl Claim {
     /// Whether it holds. Costs a look-up, once; a claim that was found good stays so for its request.
     pub(super) fn holds(&mut self) -> bool {
         if !self.proven {
-            let token = self.token.as_ref().and_then(bearer);
+            let sessions = &*self.sessions;
             self.proven = self.permit.as_ref().is_some_and(Permit::given)
-                || token.is_some_and(|token| self.sessions.live(&token));
+                || self
+                    .trace
+                    .as_ref()
+                    .is_some_and(|trace| trace.look(sessions));
             if let (true, Some(peer)) = (self.proven, &self.peer) {
                 peer.known();
             }

@@ -10,6 +10,7 @@
 //! | [`grpc`] | the gRPC services: parse, call, format |
 //! | [`guard`] | around every request: load, time, metrics |
 //! | [`intake`] | a request's body: how much of it, and for how long, from whom |
+//! | [`trace`] | what the door shows of a token leaves an audit line |
 //! | [`refusals`] | what a limit says |
 //! | [`health`] | liveness, readiness and metrics over plain HTTP |
 
@@ -22,3 +23,4 @@ pub mod health;
 pub mod intake;
 pub mod listen;
 mod refusals;
+pub mod trace;

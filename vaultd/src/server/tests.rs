@@ -1,5 +1,6 @@
 //! The server as clients meet it: over real sockets, with an application that does as it is told.
 
+mod client;
 mod fake;
 mod hostile;
 mod stopping;

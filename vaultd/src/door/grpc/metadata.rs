@@ -1,20 +1,16 @@
 //! Headers: what a call brings, what an answer carries.
 
-use std::net::SocketAddr;
-
 use http::header::{AUTHORIZATION, USER_AGENT};
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
-use vault_core::crypto::entropy::Entropy as _;
 use vault_proto::v1::Reason;
 
 use super::Door;
 use super::status::status;
-use crate::app::audit::Source;
 use crate::app::{Answer, Call, Error, Result};
-use crate::clock::OsEntropy;
 use crate::door::bearer::bearer;
-use crate::door::conn::{Peer, Transport};
+use crate::door::conn::Peer;
+use crate::door::trace::{Trace, draw};
 use crate::store::Applied;
 
 pub(super) const REQUEST_ID: &str = "vault-request-id";
@@ -29,7 +25,8 @@ pub(super) fn without_state<T>(mut response: Response<T>) -> Response<T> {
     response
 }
 
-/// The call that a request is, as the pipeline sees it.
+/// The call that a request is, as the pipeline sees it. Whoever has one gives it to the pipeline without waiting
+/// for anything: from here on the request leaves its own audit line.
 pub(super) fn call<T>(
     path: &'static str,
     request: &Request<T>,
@@ -43,9 +40,12 @@ pub(super) fn call<T>(
         .iter()
         .find(|method| method.path == path);
     let method = method.ok_or_else(|| Status::unimplemented("no such method"))?;
+    if let Some(trace) = request.extensions().get::<Trace>() {
+        trace.goes_on();
+    }
     Ok(Call {
         method,
-        source: source(request),
+        source: Peer::source(request.extensions().get()),
         token: headers.as_ref().get(AUTHORIZATION).and_then(bearer),
         user_agent: user_agent(headers),
         request_id,
@@ -97,18 +97,6 @@ pub(super) fn put(headers: &mut MetadataMap, name: &'static str, value: &str) {
     }
 }
 
-fn source<T>(request: &Request<T>) -> Source {
-    match request.extensions().get::<Peer>().map(Peer::transport) {
-        Some(Transport::Tcp(address)) => Source::Tcp(*address),
-        Some(Transport::Unix { uid, pid, .. }) => Source::Unix {
-            uid: *uid,
-            pid: pid.unwrap_or_default(),
-        },
-        // A listener that names no peer gets no privilege from it.
-        None => Source::Tcp(SocketAddr::from(([0, 0, 0, 0], 0))),
-    }
-}
-
 /// At most so much of it as anybody would compare.
 fn user_agent(headers: &MetadataMap) -> Option<Box<str>> {
     const MOST: usize = 256;
@@ -144,12 +132,6 @@ fn bad_request_id() -> Status {
         "the `vault-request-id` header is not a UUID",
     );
     status(&error, "")
-}
-
-fn draw() -> [u8; 16] {
-    let mut id = [0; 16];
-    OsEntropy.fill(&mut id);
-    id
 }
 
 /// A UUID's text.

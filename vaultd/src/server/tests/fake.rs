@@ -7,32 +7,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
-use tower::{Service, ServiceExt as _, service_fn};
+use tower::{Service, service_fn};
 use vault_core::access::TokenHash;
 use vault_core::crypto::secret::TokenSecret;
 use vault_core::crypto::token;
 
+pub(super) use super::client::{Outcome, call, call_with, send};
+use crate::app::Call;
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{Config, Layers};
 use crate::door::conn::{Peer, Transport};
 use crate::door::health::Readiness;
-use crate::door::intake::Permit;
+use crate::door::intake::{Permit, Sessions};
+use crate::door::trace::Trace;
 use crate::metrics::{Metrics, ROWS};
 use crate::server::{Application, Listeners, Parts, Phase, ServeError, serve};
 use crate::tls::{Identity, provider};
@@ -42,6 +43,8 @@ use crate::tls::{Identity, provider};
 pub(super) struct App {
     sealed: AtomicBool,
     live: TokenHash,
+    /// Methods of requests that broke off, though their token had been looked at.
+    broken_off: mpsc::UnboundedSender<&'static str>,
     pub(super) shut_down: AtomicBool,
     began: Semaphore,
     go_on: Semaphore,
@@ -69,6 +72,11 @@ impl App {
             let permit = request.extensions().get::<Permit>().expect("a permit");
             permit.give();
         }
+        // As every method does that gets a message whole.
+        if request.headers().contains_key("goes-on") {
+            let trace = request.extensions().get::<Trace>().expect("a trace");
+            trace.goes_on();
+        }
         match request.uri().path().rsplit('/').next().unwrap_or_default() {
             "Who" => {
                 let peer = request.extensions().get::<Peer>().expect("peer");
@@ -95,6 +103,17 @@ impl App {
     }
 }
 
+impl Sessions for Arc<App> {
+    fn live(&self, token: &TokenHash) -> bool {
+        *token == self.live && !self.sealed.load(Ordering::Acquire)
+    }
+
+    fn broke_off(&self, call: &Call) {
+        assert_eq!(call.token, Some(self.live));
+        let _unheard = self.broken_off.send(call.method.path);
+    }
+}
+
 impl Application for Arc<App> {
     fn routes(&self) -> Routes {
         Routes::new(Fake::<0>(Self::clone(self)))
@@ -109,10 +128,6 @@ impl Application for Arc<App> {
         } else {
             Readiness::Ready
         }
-    }
-
-    fn is_live(&self, token: &TokenHash) -> bool {
-        *token == self.live && !self.sealed.load(Ordering::Acquire)
     }
 
     fn measure(&self, metrics: &Metrics) {
@@ -156,6 +171,8 @@ pub(super) struct Daemon {
     pub(super) app: Arc<App>,
     /// `Bearer` and the token of a live session.
     pub(super) token: String,
+    /// What the application was told of.
+    pub(super) broken_off: mpsc::UnboundedReceiver<&'static str>,
     dir: tempfile::TempDir,
     tls: Arc<Identity>,
     pub(super) address: std::net::SocketAddr,
@@ -178,9 +195,11 @@ impl Daemon {
         let config = Config::build(&layers).expect("config");
         let tls = Arc::new(Identity::load(&config, Clock).expect("identity"));
         let (live, token) = made_up_token();
+        let (told, broken_off) = mpsc::unbounded_channel();
         let app = Arc::new(App {
             sealed: AtomicBool::new(false),
             live,
+            broken_off: told,
             shut_down: AtomicBool::new(false),
             began: Semaphore::new(0),
             go_on: Semaphore::new(0),
@@ -201,6 +220,7 @@ impl Daemon {
         Self {
             app,
             token,
+            broken_off,
             dir,
             tls,
             address,
@@ -304,82 +324,4 @@ async fn open_tls(
     tokio_rustls::TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
-}
-
-/// How a call ended.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) code: Code,
-    pub(super) message: String,
-    pub(super) reason: String,
-    pub(super) seen: String,
-}
-
-/// Calls without a token.
-pub(super) async fn call(channel: &mut Channel, path: &str, body: &[u8]) -> Outcome {
-    call_with(channel, path, body, &[]).await
-}
-
-/// Calls with further headers.
-pub(super) async fn call_with(
-    channel: &mut Channel,
-    path: &str,
-    body: &[u8],
-    headers: &[(&'static str, &str)],
-) -> Outcome {
-    let mut framed = BytesMut::new();
-    framed.put_u8(0);
-    framed.put_u32(u32::try_from(body.len()).expect("small"));
-    framed.put_slice(body);
-    let body = Body::new(Full::<Bytes>::new(framed.freeze()).map_err(|never| match never {}));
-    send(channel, path, body, headers).await
-}
-
-/// Sends a request with this body and waits for its end.
-pub(super) async fn send(
-    channel: &mut Channel,
-    path: &str,
-    body: Body,
-    headers: &[(&'static str, &str)],
-) -> Outcome {
-    let mut request = Request::post(format!("https://localhost{path}"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(body).expect("request");
-    let status = match channel.ready().await.expect("ready").call(request).await {
-        Err(error) => Status::from_error(Box::new(error)),
-        Ok(response) => {
-            let (head, body) = response.into_parts();
-            let trailers = match body.collect().await {
-                Ok(body) => body.trailers().cloned().unwrap_or_default(),
-                Err(status) => return outcome(&status, String::new()),
-            };
-            let seen = head
-                .headers
-                .get("seen")
-                .and_then(|v| v.to_str().ok())
-                .unwrap_or_default();
-            let status = Status::from_header_map(&head.headers)
-                .or_else(|| Status::from_header_map(&trailers))
-                .unwrap_or_else(|| Status::unknown(head.status.to_string()));
-            return outcome(&status, seen.to_owned());
-        }
-    };
-    outcome(&status, String::new())
-}
-
-fn outcome(status: &Status, seen: String) -> Outcome {
-    let reason = status
-        .get_error_details()
-        .error_info()
-        .map(|info| info.reason.clone());
-    Outcome {
-        code: status.code(),
-        message: status.message().to_owned(),
-        reason: reason.unwrap_or_default(),
-        seen,
-    }
 }

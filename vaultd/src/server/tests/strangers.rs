@@ -19,6 +19,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::fake::{self, Daemon, Outcome};
 
 const PUT: &str = "/vault.v1.Secrets/PutSecret";
+const GET: &str = "/vault.v1.Secrets/GetSecret";
 const UNSEAL: &str = "/vault.v1.System/Unseal";
 const RESTORE: &str = "/vault.v1.Backup/RestoreBackup";
 
@@ -175,6 +176,36 @@ async fn bodies_beyond_64_kib_need_a_live_session() {
     daemon.app.seal();
     let outcome = with(&mut channel, PUT, body(), &daemon.token).await;
     assert_eq!(reason(&outcome), TOO_LARGE, "sealed: nothing is lifted");
+    daemon.end().await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_found_good_and_whose_request_goes_nowhere_is_told_of() {
+    let mut daemon = Daemon::start(|parts| {
+        parts.config.limits.handshake = Duration::from_secs(3);
+        parts.config.limits.request_timeout = Duration::from_secs(5);
+    })
+    .await;
+    let mut channel = daemon.connect().await;
+    let (_, forged) = fake::made_up_token();
+    let token = daemon.token.clone();
+    let large = 65 * 1024;
+    let long = |announced| whole(vec![message(announced, large)]);
+    // Nobody asked whose they are, or they are nobody's, or the method would not have cared.
+    with(&mut channel, PUT, whole(vec![message(9, 9)]), &token).await;
+    with(&mut channel, PUT, long(large), &forged).await;
+    with(&mut channel, UNSEAL, long(large), &token).await;
+    with(&mut channel, RESTORE, long(large), &token).await;
+    // This one leaves a line of its own.
+    let goes_on = [("authorization", token.as_str()), ("goes-on", "")];
+    let outcome = fake::send(&mut channel, PUT, long(large), &goes_on).await;
+    assert_eq!(outcome.code, Code::Ok, "{outcome:?}");
+    // So the first to be told of are these, each once: a body that ends too soon, and one that is late.
+    with(&mut channel, PUT, long(1 << 20), &token).await;
+    assert_eq!(daemon.broken_off.recv().await, Some(PUT));
+    with(&mut channel, GET, unfinished(vec![]), &token).await;
+    assert_eq!(daemon.broken_off.recv().await, Some(GET));
+    assert!(daemon.broken_off.is_empty());
     daemon.end().await;
 }
 
