@@ -18,6 +18,7 @@ struct Parts {
     word: &'static str,
     what: String,
     hints: Vec<String>,
+    path: Option<String>,
     reason: String,
     request_id: Option<String>,
     details: BTreeMap<String, String>,
@@ -31,6 +32,7 @@ impl Failure {
             word,
             what: what.into(),
             hints: Vec::new(),
+            path: None,
             reason: word.to_uppercase(),
             request_id: None,
             details: BTreeMap::new(),
@@ -110,7 +112,20 @@ impl Failure {
         for hint in &mut self.0.hints {
             *hint = hint.replace("PATH", path);
         }
+        self.0.path = Some(path.to_owned());
         self
+    }
+
+    /// Says where to look, if the outcome is not known.
+    pub(crate) fn look(self, advice: &str) -> Self {
+        let advice = match &self.0.path {
+            Some(path) => advice.replace("PATH", path),
+            None => advice.to_owned(),
+        };
+        if self.0.reason != "OUTCOME_UNKNOWN" || self.0.hints.contains(&advice) {
+            return self;
+        }
+        self.hint(advice)
     }
 
     pub(crate) fn exit(&self) -> Exit {

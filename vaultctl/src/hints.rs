@@ -27,7 +27,6 @@ fn fixed(reason: &str) -> Option<&'static str> {
              NAME --addr A --ca-fingerprint F"
         }
         "POLICY_DENIED" => "see what you are: vaultctl whoami",
-        "OUTCOME_UNKNOWN" => "look before you repeat it: vaultctl log PATH",
         "VERSION_MISMATCH" | "LABEL_MISMATCH" => "see what changed: vaultctl log PATH",
         "CONTENTION" => "try again",
         "VERSION_NOT_FOUND" | "LABEL_NOT_FOUND" => "see what there is: vaultctl log PATH",

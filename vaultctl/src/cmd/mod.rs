@@ -25,6 +25,7 @@ mod label;
 mod log;
 mod login;
 mod logout;
+mod look;
 mod ls;
 mod man;
 mod mv;
@@ -96,6 +97,11 @@ pub(crate) enum Command {
 
 impl Command {
     pub(crate) async fn run(self, ctl: &Ctl) -> Outcome {
+        let look = self.look();
+        self.act(ctl).await.map_err(|failure| failure.look(look))
+    }
+
+    async fn act(self, ctl: &Ctl) -> Outcome {
         match self {
             Self::Get(args) => args.run(ctl).await,
             Self::Set(args) => args.run(ctl).await,

@@ -7,6 +7,7 @@ use vault_sdk::wire::{DeleteSecretRequest, DeletedSecret};
 use vault_sdk::{Vault, WireDuration, encode_path};
 
 use super::Outcome;
+use super::look::TRASH;
 use super::paths::parse_folder;
 use crate::confirm::type_word;
 use crate::ctl::Ctl;
@@ -52,7 +53,7 @@ impl Args {
         for path in &self.paths {
             match self.delete(ctl, &vault, path).await {
                 Ok(mut deleted) => gone.append(&mut deleted),
-                Err(failure) => failed.push(failure),
+                Err(failure) => failed.push(failure.look(TRASH)),
             }
         }
         if failed.is_empty() || !gone.is_empty() {
