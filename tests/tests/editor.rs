@@ -71,7 +71,11 @@ fn what_is_saved_is_a_new_version_and_the_file_lay_in_memory_only() {
         said.stdout.contains("~ user") && said.stdout.contains("version 2"),
         "{said}"
     );
-    assert!(!said.stdout.contains("warning"), "{said}");
+    let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
+    let mut swaps = swaps.lines().skip(1);
+    let swapped = swaps.any(|line| !line.starts_with("/dev/zram"));
+    assert_eq!(said.stdout.contains("warning"), swapped, "{said}");
+    assert_eq!(said.stdout.contains("swap out to"), swapped, "{said}");
     assert!(noted(&daemon, "shown").contains(SECRET));
     let dir = directory(&daemon);
     assert!(!dir.exists(), "{} is there still", dir.display());

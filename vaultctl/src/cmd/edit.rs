@@ -4,14 +4,13 @@
 //! process but a kill -9.
 
 mod editor;
+mod memory;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 
 use serde_json::json;
-use tempfile::TempDir;
 use vault_sdk::{Kind, Reference, Secret, Value, Vault, encode_path};
 use zeroize::Zeroizing;
 
@@ -23,11 +22,10 @@ use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::formats::{self, Fields};
-use crate::paths::variable;
 
 /// Edit the fields of a secret in $VISUAL or $EDITOR
 ///
-/// The file lies in memory only, and vim, nano, emacs and micro are told to keep no copies. It is
+/// The file lies in memory only (swap that is on is warned of), and vim, nano, emacs and micro are told to keep no copies. It is
 /// written back only if nobody else has written meanwhile. Binary fields are not shown, and stay as
 /// they are.
 #[derive(Debug, clap::Args)]
@@ -175,7 +173,7 @@ async fn edit(
 ) -> Result<Fields, Failure> {
     let editor = Editor::find()?;
     editor.warn(ctl);
-    let dir = memory_dir()?;
+    let dir = memory::directory(ctl)?;
     let file = dir.path().join("secret.toml");
     let mut text = Zeroizing::new(format!(
         "# {}: one `field = \"value\"` a line\n",
@@ -216,28 +214,6 @@ fn one_secret(mut secrets: formats::Secrets) -> Result<Fields, Failure> {
     }
 }
 
-/// A directory of this user that is never written to a disk: a tmpfs.
-fn memory_dir() -> Result<TempDir, Failure> {
-    let candidates = [variable("XDG_RUNTIME_DIR"), Some("/dev/shm".into())];
-    let in_memory = |path: &&Path| {
-        rustix::fs::statfs(*path).is_ok_and(|fs| i128::from(fs.f_type) == i128::from(TMPFS_MAGIC))
-    };
-    let candidates: Vec<_> = candidates.into_iter().flatten().collect();
-    let paths = candidates.iter().map(Path::new);
-    for path in paths.filter(in_memory) {
-        let made = tempfile::Builder::new()
-            .prefix("vaultctl-")
-            .tempdir_in(path);
-        if let Ok(dir) = made {
-            return Ok(dir);
-        }
-    }
-    Err(
-        Failure::invalid("there is no directory in memory to edit in")
-            .hint("$XDG_RUNTIME_DIR or /dev/shm would be one; or use: vaultctl set PATH F=@FILE"),
-    )
-}
-
 /// Asks on a thread of its own, because a signal must not wait for an answer.
 async fn again(ctl: &Ctl, signals: &mut Signals) -> Result<String, Failure> {
     let (prompt, (told, answer)) = (ctl.prompt, tokio::sync::oneshot::channel());
@@ -250,8 +226,6 @@ async fn again(ctl: &Ctl, signals: &mut Signals) -> Result<String, Failure> {
         _ = signals.next() => Err(interrupted()),
     }
 }
-
-const TMPFS_MAGIC: u32 = 0x0102_1994;
 
 #[cfg(test)]
 mod tests {
