@@ -72,12 +72,6 @@ pub(super) struct Head {
     pub(super) deletion: Option<Deletion>,
     #[n(13)]
     pub(super) outcomes: Vec<Remembered>,
-    /// Outcomes that did not fit here may lie in records of their own that are kept until a time between
-    /// `spilled_from` and this.
-    #[n(14)]
-    pub(super) spilled_until: u64,
-    #[n(15)]
-    pub(super) spilled_from: u64,
 }
 
 /// What is known of a deleted secret.
@@ -196,8 +190,6 @@ impl Head {
             kept: BTreeSet::new(),
             deletion: None,
             outcomes: Vec::new(),
-            spilled_until: 0,
-            spilled_from: 0,
         }
     }
 

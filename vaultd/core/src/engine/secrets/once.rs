@@ -4,6 +4,10 @@
 //! of operations after which no head can be found, lie in records of their own, by the ten minutes in which
 //! they are to be dropped: `Outcome ‖ 3 ‖ tag(stretch) ‖ tag(principal, request id)`. Kept ten minutes at
 //! least; nothing secret is in them.
+//!
+//! Both are asked, always: a head does not know what another one at its path left behind before it came there,
+//! by itself or with a folder. One repetition finds nothing: where a folder was moved away and its secret's path
+//! used again, since moving a folder rewrites none of the heads in it, and the outcome went along.
 
 use minicbor::{Decode, Encode};
 
@@ -73,16 +77,14 @@ pub(super) fn replay<R: for<'b> Decode<'b, ()>>(
     {
         return found.answer(once).map(Some);
     }
-    let now = tx.now();
-    let (from, until) = head.map_or_else(
-        || (now, now.saturating_add(KEEP)),
-        |head| (head.spilled_from.max(now), head.spilled_until),
-    );
-    if until <= now {
-        return Ok(None);
-    }
-    for key in places(tx, (from, until), &place(principal, &once.request_id)) {
-        if let Some(found) = tx.get::<Remembered>(&key)? {
+    for key in places(tx, &place(principal, &once.request_id)) {
+        let found = match head {
+            // Not remembered: what is kept apart of this head's outcomes changes with it, and what heads before
+            // it at this path left was there when it came.
+            Some(_) => tx.look::<Remembered>(&key)?,
+            None => tx.get::<Remembered>(&key)?,
+        };
+        if let Some(found) = found {
             return found.answer(once).map(Some);
         }
     }
@@ -103,7 +105,7 @@ pub(super) fn remember<R: Encode<()>>(
         .retain(|old| now.saturating_sub(old.at) < KEEP);
     while head.outcomes.len() >= IN_HEAD {
         let oldest = head.outcomes.remove(0);
-        spill_from(tx, head, &oldest)?;
+        spill(tx, &oldest)?;
     }
     head.outcomes.push(Remembered::new(grant, once, now, reply));
     Ok(())
@@ -126,7 +128,7 @@ pub(super) fn spill_all(tx: &mut Tx<'_>, head: &mut Head) -> Result<usize, Recor
     let mut rows = 0;
     for outcome in std::mem::take(&mut head.outcomes) {
         if now.saturating_sub(outcome.at) < KEEP {
-            spill_from(tx, head, &outcome)?;
+            spill(tx, &outcome)?;
             rows += 1;
         }
     }
@@ -145,24 +147,14 @@ pub fn sweep_outcomes(tx: &mut Tx<'_>, limit: usize) -> Result<bool, RecordError
     Ok(due.more)
 }
 
-/// Moves an outcome out of a head, which says from when to when such ones are kept.
-fn spill_from(tx: &mut Tx<'_>, head: &mut Head, outcome: &Remembered) -> Result<(), RecordError> {
-    let until = outcome.until(tx.now());
-    if head.spilled_until <= tx.now() {
-        head.spilled_from = until;
-    }
-    head.spilled_from = head.spilled_from.min(until);
-    head.spilled_until = head.spilled_until.max(until);
-    spill(tx, outcome)
-}
-
 fn spill(tx: &mut Tx<'_>, outcome: &Remembered) -> Result<(), RecordError> {
     let tag = tag::index_tag(tx.keys().index().active(), "outcome", &outcome.place());
     APART.keep(tx, outcome.until(tx.now()), &tag, outcome)
 }
 
-/// Where an outcome may lie that is kept until a time between these two.
-fn places(tx: &Tx<'_>, (from, until): (u64, u64), place: &[u8]) -> Vec<Key> {
+/// Where an outcome may lie that is still kept.
+fn places(tx: &Tx<'_>, place: &[u8]) -> Vec<Key> {
+    let (from, until) = (tx.now(), tx.now().saturating_add(KEEP));
     let terms = tx.keys().index().iter();
     terms
         .flat_map(|term| {

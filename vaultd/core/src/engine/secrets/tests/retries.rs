@@ -177,6 +177,48 @@ fn a_late_retry_of_a_put_does_not_bring_a_deleted_or_moved_secret_back() {
     assert_eq!(world.list_all(""), ["u"]);
 }
 
+#[test]
+fn a_late_retry_of_a_put_finds_its_outcome_though_another_secret_is_at_its_path_now() {
+    let replaced = |replace: &dyn Fn(&mut World)| {
+        let mut world = World::new();
+        world.put("other/s", "other");
+        let first = put_once(&mut world, "f/s", 1, 1).unwrap();
+        put_once(&mut world, "f/s", 2, 2).unwrap();
+        replace(&mut world);
+        world.now += 600_000 - 1;
+        let meta = format!("{:?}", world.describe("f/s").unwrap());
+        assert_eq!(put_once(&mut world, "f/s", 1, 1).unwrap(), first);
+        assert_eq!(world.rows, 0, "the retry wrote");
+        assert_eq!(format!("{:?}", world.describe("f/s").unwrap()), meta);
+        let reused = put_once(&mut world, "f/s", 1, 9);
+        assert!(matches!(reused, Err(Refusal::RequestIdReused)));
+    };
+    // Made anew, moved there, brought there with a folder, brought back.
+    replaced(&|world| {
+        world.delete("f/s", None).unwrap();
+        world.put("f/s", "new");
+    });
+    replaced(&|world| {
+        world.delete("f/s", Some(0)).unwrap();
+        world.put("f/s", "new");
+    });
+    replaced(&|world| {
+        world.delete("f/s", None).unwrap();
+        world.move_secret("other/s", "f/s").unwrap();
+    });
+    replaced(&|world| {
+        world.delete("f/s", None).unwrap();
+        world.move_folder("other", "f").unwrap();
+    });
+    replaced(&|world| {
+        world.delete("f/s", None).unwrap();
+        let grant = world.on(Action::RESTORE, "f/s");
+        world
+            .run(|tx| restore(tx, &grant, None, &Restore::default()))
+            .unwrap();
+    });
+}
+
 /// Runs twice: the second time answers the same and writes nothing.
 fn twice<R: std::fmt::Debug>(world: &mut World, f: impl Fn(&mut Tx<'_>) -> Result<R, Refusal>) {
     let first = format!("{:?}", world.run(&f).unwrap());
