@@ -4,6 +4,7 @@
 //! and audit always speak of the same thing. Names of users and what belongs to them are lower-cased as RFC 8265 says. Fields are private; whoever holds a value holds a valid one.
 
 mod character;
+mod checked;
 mod glob;
 mod path;
 mod text;

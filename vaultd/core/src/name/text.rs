@@ -1,10 +1,7 @@
 //! Short texts with a limit and an alphabet: fields, labels, tags, metadata, notes.
 
-use std::fmt;
-
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
-
 use super::character::is_hidden;
+use super::checked::checked;
 
 /// The rule that a short text breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,62 +20,18 @@ pub enum NameError {
     Digits,
 }
 
-/// Declares a text type whose values have all passed one check.
+/// Declares a text type that is kept as it came.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
-
-        impl $name {
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<&str> for $name {
-            type Error = NameError;
-
-            fn try_from(text: &str) -> Result<Self, NameError> {
+        checked!(
+            $(#[$doc])*
+            $name,
+            NameError,
+            |text| {
                 let check: fn(&str) -> Result<(), NameError> = $check;
-                check(text).map(|()| Self(text.into()))
+                check(text).map(|()| text.into())
             }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = NameError;
-
-            fn from_str(text: &str) -> Result<Self, NameError> {
-                Self::try_from(text)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        /// Names stay out of logs, which carry ids.
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
-
-        impl<C> Encode<C> for $name {
-            fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
-                e.str(&self.0)?.ok()
-            }
-        }
-
-        /// Stored records are authenticated: what was accepted once is read back as it is.
-        impl<'b, C> Decode<'b, C> for $name {
-            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
-                d.str().map(|text| Self(text.into()))
-            }
-        }
+        );
     };
 }
 
@@ -286,7 +239,7 @@ mod tests {
     #[test]
     fn a_name_survives_encoding() {
         let bytes = minicbor::to_vec(Label::current()).unwrap();
-        let read: Label = decode(&bytes).unwrap();
+        let read: Label = minicbor::decode(&bytes).unwrap();
         assert_eq!(read, Label::current());
     }
 }

@@ -10,13 +10,11 @@
 //! A name whose form has another form (RFC 8264 §7 warns of it) is refused, so the form is stable.
 //! Look-alikes of different scripts are not caught: names are given by administrators.
 
-use std::fmt;
-
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::{Error as PrecisError, profile::PrecisFastInvocation};
 
 use super::character::is_hidden;
+use super::checked::checked;
 
 /// Most characters of a name.
 pub const MAX_NAME_CHARACTERS: usize = 128;
@@ -46,62 +44,11 @@ pub enum UserNameError {
     Unstable,
 }
 
-/// Declares a name type. All have the same form; a group's name is no user's name.
+/// Declares name types. All have the same form; a group's name is no user's name.
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident)+) => {$(
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
-
-        impl $name {
-            /// The canonical form.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<&str> for $name {
-            type Error = UserNameError;
-
-            fn try_from(typed: &str) -> Result<Self, UserNameError> {
-                canonical(typed).map(Self)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = UserNameError;
-
-            fn from_str(typed: &str) -> Result<Self, UserNameError> {
-                canonical(typed).map(Self)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        /// Names stay out of logs, which carry ids.
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
-
-        impl<C> Encode<C> for $name {
-            fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
-                e.str(&self.0)?.ok()
-            }
-        }
-
-        /// Stored records are authenticated: what was accepted once is read back as it is.
-        impl<'b, C> Decode<'b, C> for $name {
-            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
-                d.str().map(|text| Self(text.into()))
-            }
-        }
-    )+};
+    ($($(#[$doc:meta])* $name:ident)+) => {
+        $(checked!($(#[$doc])* $name, UserNameError, canonical);)+
+    };
 }
 
 names! {

@@ -166,7 +166,7 @@ fn debug_hides_and_encoding_keeps_a_name() {
     let name = UserName::try_from("Canary").unwrap();
     assert_eq!(format!("{name:?}"), "UserName(..)");
     assert_eq!(name.to_string(), "canary");
-    let read: UserName = decode(&minicbor::to_vec(&name).unwrap()).unwrap();
+    let read: UserName = minicbor::decode(&minicbor::to_vec(&name).unwrap()).unwrap();
     assert_eq!(read, name);
     for error in [
         UserNameError::Empty,
