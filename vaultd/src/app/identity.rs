@@ -13,7 +13,7 @@ use vault_core::record::Tx;
 
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
-use super::pipeline::Notes;
+use super::notes::Notes;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 

@@ -94,6 +94,7 @@ impl Drop for Owed {
             method: self.method,
             source: Peer::source(self.peer.as_ref()),
             token: self.trace.token(),
+            user_agent: None,
             request_id: draw(),
             repeatable: false,
             seen: None,
