@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
@@ -12,6 +12,7 @@ const FILES: [&str; 7] = [
     "vault/v1/secrets.proto",
     "vault/v1/backup.proto",
     "vault/v1/identity.proto",
+    "vault/v1/policies.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

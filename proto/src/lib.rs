@@ -22,7 +22,7 @@ pub enum Access {
     Public,
     /// Holders of key material, who prove themselves in the request.
     KeyHolder,
-    /// Any authenticated caller, about himself.
+    /// Any authenticated caller, about himself or about what he brings along.
     Own,
 }
 

@@ -18,7 +18,7 @@
 //!
 //! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls` and `pin` make connections;
 //! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
-//! `secrets`, `lifecycle` and `backup` are the services; `reference` is the path grammar; `value` and
+//! `secrets`, `lifecycle`, `backup` and `policies` are the services; `reference` is the path grammar; `value` and
 //! `secret` hold what must not be printed; `error` is the one error type.
 //!
 //! Plain replies are the wire types of `vault-proto`, re-exported as [`wire`]. What carries secret
@@ -35,6 +35,7 @@ mod endpoint;
 mod error;
 mod lifecycle;
 mod pin;
+mod policies;
 mod put;
 mod reference;
 mod secret;
@@ -51,6 +52,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Error, Kind};
 pub use lifecycle::Lifecycle;
 pub use pin::{Fingerprint, FingerprintError};
+pub use policies::Policies;
 pub use prost_types::{Duration as WireDuration, Timestamp};
 pub use put::Put;
 pub use reference::{Reference, ReferenceError, Selector, encode_path};

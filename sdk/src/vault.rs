@@ -9,7 +9,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 
 use crate::consistency::Seen;
-use crate::{Auth, Backup, Builder, Error, Lifecycle, Secrets, System, Token};
+use crate::{Auth, Backup, Builder, Error, Lifecycle, Policies, Secrets, System, Token};
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
 /// connections and what was seen.
@@ -91,6 +91,11 @@ impl Vault {
     /// Snapshots.
     pub fn backup(&self) -> Backup<'_> {
         Backup(self)
+    }
+
+    /// Policies as documents.
+    pub fn policies(&self) -> Policies<'_> {
+        Policies(self)
     }
 }
 

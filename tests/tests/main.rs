@@ -14,6 +14,7 @@ mod guards;
 mod layering;
 mod members;
 mod methods;
+mod policies;
 mod readme;
 mod redaction;
 mod retries;

@@ -168,6 +168,33 @@ fn the_documented_members_are_those_that_are_printed() {
         let printed = json(args, stdin.as_bytes());
         check(&table, row, &printed);
     }
+    let write = |name: &str, text: &str| {
+        std::fs::write(daemon.place.path(name), text).expect("a file");
+    };
+    let all = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    write(
+        "old.json",
+        &all.replace("\"Resource\": \"*\"", "\"Resource\": \"secret:a\""),
+    );
+    write("new.json", all);
+    let case = "who = \"user:alice\"\naction = \"secret:List\"\nresource = \"secret:\"\nexpect = \"denied\"";
+    let tests = format!("[[policy]]\nfile = \"new.json\"\n[[case]]\n{case}\n");
+    write("tests.toml", &tests);
+    for (row, args) in [
+        ("policy validate", &["validate", "new.json"][..]),
+        ("policy test", &["test", "tests.toml"]),
+        ("policy diff", &["diff", "old.json", "new.json"]),
+        (
+            "policy check-no-new-access",
+            &["check-no-new-access", "old.json", "new.json"],
+        ),
+        (
+            "policy check-no-new-access",
+            &["check-no-new-access", "new.json", "old.json"],
+        ),
+    ] {
+        check(&table, row, &json(&[&["policy"], args].concat(), b""));
+    }
     let two = ["rekey", "-", "--shares", "2", "--threshold", "2"];
     let rekey = json(&two, shares[..3].join("\n").as_bytes());
     check(&table, "rekey", &rekey);

@@ -57,6 +57,13 @@ impl Failure {
         failure.hint("all fields of a version together may hold 1 MiB")
     }
 
+    /// A file holds no policy.
+    pub(crate) fn bad_policy(what: impl Into<String>) -> Self {
+        let mut failure = Self::invalid(what);
+        "POLICY_INVALID".clone_into(&mut failure.0.reason);
+        failure
+    }
+
     pub(crate) fn internal(what: impl Into<String>) -> Self {
         Self::new("internal", Exit::Internal, what)
     }

@@ -45,6 +45,7 @@ impl Command {
             | Self::Context(_)
             | Self::Status
             | Self::Doctor(_)
+            | Self::Policy(_)
             | Self::Completion(_)
             | Self::Man(_)
             | Self::Version(_) => "it changes nothing in the vault: try again",

@@ -30,6 +30,7 @@ mod ls;
 mod man;
 mod mv;
 mod paths;
+mod policy;
 mod rekey;
 mod restore;
 mod rm;
@@ -87,6 +88,9 @@ pub(crate) enum Command {
     /// The keys inside the keyring
     #[command(subcommand)]
     Keyring(keyring::Command),
+    /// Policies: check them, try them, compare them
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Sealed snapshots
     #[command(subcommand)]
     Backup(backup::Command),
@@ -133,6 +137,7 @@ impl Command {
             Self::Seal => seal::run(ctl).await,
             Self::Rekey(args) => args.run(ctl).await,
             Self::Keyring(command) => command.run(ctl).await,
+            Self::Policy(command) => command.run(ctl).await,
             Self::Backup(command) => command.run(ctl).await,
             Self::Completion(args) => args.run(ctl),
             Self::Man(args) => args.run(ctl),

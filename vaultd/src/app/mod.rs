@@ -9,7 +9,7 @@
 //! | [`audit`] | the audit log |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
-//! | [`auth`], [`identity`], [`secrets`], [`backup`] | one file per service |
+//! | [`auth`], [`identity`], [`secrets`], [`backup`], [`policies`] | one file or folder per service |
 //! | [`explain`] | why something is denied, for those who may know |
 //! | [`jobs`] | what runs on the leader by itself |
 //!
@@ -31,6 +31,7 @@ mod keyring;
 mod notes;
 mod operate;
 mod pipeline;
+mod policies;
 mod refusal;
 mod rekey;
 mod rewrap;
@@ -60,6 +61,7 @@ pub use error::{Error, Kind, Result, kind};
 pub use identity::Names;
 pub use keyring::{KeyringState, TermState};
 pub use operate::Operation;
+pub use policies::{Attachment, Changed, Pair, Validated};
 pub use rekey::{RekeyPhase, RekeyState};
 pub use sealing::{KeyInput, UnsealState};
 pub use seals::{Automatic, Credential, SealChoice};
@@ -121,6 +123,7 @@ pub struct App {
     hashing: sealing::Hashing,
     /// Proofs that rights lie within rights: slow, and so one at a time.
     proving: tokio::sync::Semaphore,
+    analyses: policies::Analyses,
 }
 
 impl App {
@@ -155,6 +158,7 @@ impl App {
             birth: Arc::new(tokio::sync::Semaphore::new(1)),
             hashing: sealing::Hashing::default(),
             proving: tokio::sync::Semaphore::new(1),
+            analyses: policies::Analyses::default(),
         });
         app.open_at_start().await.map_err(StartError::SetupCode)?;
         jobs::start(&app);

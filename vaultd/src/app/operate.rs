@@ -44,6 +44,27 @@ impl App {
         self.ended(operation, result).await
     }
 
+    /// Authenticates, works something out that neither reads nor changes the vault, and records how it ended.
+    /// Whoever has a session may ask for it: there is nothing to grant.
+    pub(super) async fn for_oneself<R>(
+        &self,
+        call: &Call,
+        work: impl Future<Output = Result<R>>,
+    ) -> Result<Answer<R>> {
+        let mut entry = self.begin(call);
+        let mut notes = Notes::default();
+        // The keys are let go of before the work: sealing waits until nobody holds them.
+        let known = self.may_answer(call).await.map(drop);
+        let known = known.and_then(|()| self.read_one_state(call, &mut notes, &mut |_, _| Ok(())));
+        self.describe(&mut entry, &notes);
+        let result = match known {
+            Ok(()) => work.await,
+            Err(error) => Err(error),
+        };
+        let reply = self.finish(entry, result).await?;
+        Ok(self.answer(reply))
+    }
+
     /// The grant for an operation. A refusal is recorded here.
     pub(super) async fn granted(
         &self,

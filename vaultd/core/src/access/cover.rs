@@ -54,7 +54,7 @@ impl Proofs {
         let wanted = std::mem::take(&mut self.wanted);
         let any = !wanted.is_empty();
         for Wanted { within, what } in wanted {
-            let beyond = match check_no_new_access(&within, &what) {
+            let beyond = match check_no_new_access(&within, &what, &|| false) {
                 NewAccess::None => None,
                 NewAccess::Found(example) => {
                     Some(format!("{} on {}", example.action, example.resource))

@@ -67,15 +67,6 @@ pub(super) fn policy(policy: Policy) -> v1::PolicyDescription {
     }
 }
 
-pub(super) fn warnings(warnings: &[Warning]) -> Vec<v1::PolicyWarning> {
-    let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    warnings
-        .iter()
-        .map(|warning| v1::PolicyWarning {
-            code: warning.code().as_str().to_owned(),
-            line: number(warning.line()),
-            column: number(warning.column()),
-            message: warning.message(),
-        })
-        .collect()
+pub(super) fn warnings(warnings: &[Warning]) -> Vec<v1::PolicyFinding> {
+    warnings.iter().map(super::policies::warning).collect()
 }

@@ -10,6 +10,7 @@ mod format;
 mod identity;
 mod metadata;
 mod parse;
+mod policies;
 mod secrets;
 mod status;
 mod system;
@@ -20,6 +21,7 @@ use tonic::service::Routes;
 use vault_proto::v1::auth_server::AuthServer;
 use vault_proto::v1::backup_server::BackupServer;
 use vault_proto::v1::identity_server::IdentityServer;
+use vault_proto::v1::policies_server::PoliciesServer;
 use vault_proto::v1::secrets_server::SecretsServer;
 use vault_proto::v1::system_server::SystemServer;
 
@@ -29,6 +31,8 @@ use crate::app::App;
 const MAX_REQUEST: usize = (1 << 20) + (128 << 10);
 /// Largest request of a method that holds no values.
 const MAX_SMALL: usize = 64 << 10;
+/// Largest request about policies: two documents of 1 MiB each.
+const MAX_DOCUMENTS: usize = (2 << 20) + (128 << 10);
 /// Largest reply: a batch of many secrets.
 const MAX_REPLY: usize = 64 << 20;
 
@@ -49,6 +53,9 @@ pub fn routes(app: &Arc<App>) -> Routes {
     let secrets = SecretsServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REPLY);
+    let policies = PoliciesServer::new(door.clone())
+        .max_decoding_message_size(MAX_DOCUMENTS)
+        .max_encoding_message_size(MAX_REPLY);
     let backup = BackupServer::new(door)
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REQUEST);
@@ -57,4 +64,5 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .add_service(identity)
         .add_service(secrets)
         .add_service(backup)
+        .add_service(policies)
 }

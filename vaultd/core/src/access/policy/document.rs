@@ -175,6 +175,11 @@ impl PrincipalKind {
 }
 
 impl Statement {
+    /// The `Sid` that its author gave it.
+    pub fn sid(&self) -> Option<&str> {
+        self.sid.as_deref()
+    }
+
     /// Whether both say the same, whatever they are called.
     pub(super) fn says_what(&self, other: &Self) -> bool {
         self.effect == other.effect
@@ -230,6 +235,15 @@ impl Document {
     /// The `Id` that its author gave it.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    /// The `Version` that it says.
+    pub fn version(&self) -> Option<&'static str> {
+        match self.version {
+            Version::None => None,
+            Version::Old => Some("2008-10-17"),
+            Version::New => Some("2012-10-17"),
+        }
     }
 
     /// Binds every principal that is called by a name to its id; rendered, the document then says `#42`.

@@ -12,6 +12,7 @@
 //! | `compiled`, `evaluate` | policies ready to decide, and the order of layers |
 //! | `below` | whether what is allowed for a folder's name is so for all below it |
 //! | `analysis` | what a new document allows beyond an old one; what changed |
+//! | `rehearsal` | documents tried against requests that nobody made |
 //! | `key`, `operator`, `value`, `condition`, `request` | conditions, and what they ask |
 
 mod analysis;
@@ -26,6 +27,7 @@ mod key;
 pub mod measure;
 mod operator;
 mod parse;
+pub mod rehearsal;
 mod render;
 mod request;
 mod resource;

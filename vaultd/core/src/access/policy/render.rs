@@ -6,7 +6,6 @@ use super::{
     condition::Condition,
     document::{
         Document, Effect, Listed, Principal, PrincipalKind, PrincipalName, Sense, Statement,
-        Version,
     },
 };
 
@@ -36,10 +35,8 @@ impl fmt::Display for PrincipalName {
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{\n")?;
-        match self.version {
-            Version::None => {}
-            Version::Old => f.write_str("  \"Version\": \"2008-10-17\",\n")?,
-            Version::New => f.write_str("  \"Version\": \"2012-10-17\",\n")?,
+        if let Some(version) = self.version() {
+            writeln!(f, "  \"Version\": \"{version}\",")?;
         }
         if let Some(id) = &self.id {
             writeln!(f, "  \"Id\": {},", Quoted(id))?;

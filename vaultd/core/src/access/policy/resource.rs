@@ -16,7 +16,7 @@ use super::{
     super::Resource,
     template::{Piece, Template, TemplateError, Variables, Wildcards},
 };
-use crate::name::is_hidden;
+use crate::name::{FolderPath, PathError, SecretPath, is_hidden};
 
 /// The kinds of resources. A kind may be named by policies before anything of the kind exists.
 pub(super) const KINDS: [&str; 9] = [
@@ -86,6 +86,45 @@ pub(super) fn parse(text: &str, variables: Variables) -> Result<Template, Resour
         }
     }
     Ok(Template::parse(text, Wildcards::On, variables)?)
+}
+
+/// Why a text is not the name of one resource.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum NamedError {
+    #[error(transparent)]
+    Pattern(#[from] ResourceError),
+    #[error("a request is about one resource: write no wildcard")]
+    Wildcard,
+    #[error(transparent)]
+    Path(#[from] PathError),
+    #[error("there is only `{0}`")]
+    Only(&'static str),
+}
+
+/// The one resource that a text names.
+pub(super) fn named(text: &str) -> Result<Box<str>, NamedError> {
+    if text.contains(['*', '?']) {
+        return Err(NamedError::Wildcard);
+    }
+    parse(text, Variables::Off)?;
+    let only = |name: &'static str| {
+        if text == name {
+            Ok(name.into())
+        } else {
+            Err(NamedError::Only(name))
+        }
+    };
+    match text.split_once(':') {
+        Some(("secret", path)) => Ok(match path.strip_suffix('/') {
+            None if path.is_empty() => resource_name(&Resource::Folder(FolderPath::root())),
+            None => resource_name(&Resource::Secret(SecretPath::try_from(path)?)),
+            Some("") => return Err(PathError::Empty.into()),
+            Some(folder) => resource_name(&Resource::Folder(FolderPath::try_from(folder)?)),
+        }),
+        Some(("caller", _)) => only("caller:self"),
+        Some(("system", _)) => only("system:vault"),
+        _ => Ok(text.into()),
+    }
 }
 
 /// Whether no resource can ever have a name that the pattern means, as far as its literal parts tell.

@@ -42,7 +42,7 @@ pub enum NewAccess {
     Found(Example),
     /// It may allow this: that depends on conditions or variables, of which nothing is known.
     CannotProve(Example),
-    /// The documents are too large to be compared.
+    /// The documents are too large to be compared, or it was stopped.
     TooLarge,
 }
 
@@ -57,8 +57,13 @@ pub struct Example {
     pub principal: Option<Box<str>>,
 }
 
-/// Proves that the new document allows nothing beyond the old one, or shows what it does.
-pub fn check_no_new_access(old: &Document, new: &Document) -> NewAccess {
+/// Proves that the new document allows nothing beyond the old one, or shows what it does. It takes a second at
+/// most where a step takes what it should; whoever will not wait that long says so by `stopped`.
+pub fn check_no_new_access(
+    old: &Document,
+    new: &Document,
+    stopped: &dyn Fn() -> bool,
+) -> NewAccess {
     let longest = old.statements.len().max(new.statements.len());
     if longest > MAX_STATEMENTS {
         return NewAccess::TooLarge;
@@ -67,7 +72,7 @@ pub fn check_no_new_access(old: &Document, new: &Document) -> NewAccess {
     if comparison.callers.len() > MAX_CALLERS {
         return NewAccess::TooLarge;
     }
-    let mut budget = Budget::new(BUDGET);
+    let mut budget = Budget::new(BUDGET, stopped);
     let candidate = match comparison.prove(&mut budget) {
         Ok(None) => return NewAccess::None,
         Ok(Some(candidate)) => candidate,
@@ -133,7 +138,7 @@ impl<'d> Comparison<'d> {
     }
 
     /// Tries everything that conditions may be; where that is too much, takes each document at its worst.
-    fn prove(&self, budget: &mut Budget) -> Result<Option<Example>, TooLarge> {
+    fn prove(&self, budget: &mut Budget<'_>) -> Result<Option<Example>, TooLarge> {
         if self.conditions.len() > MAX_CONDITIONS {
             return self.search(&Truth::Bounds(Bound::AtMost), budget);
         }
@@ -145,7 +150,7 @@ impl<'d> Comparison<'d> {
         Ok(None)
     }
 
-    fn search(&self, truth: &Truth, budget: &mut Budget) -> Result<Option<Example>, TooLarge> {
+    fn search(&self, truth: &Truth, budget: &mut Budget<'_>) -> Result<Option<Example>, TooLarge> {
         let new_bound = match truth {
             Truth::Holding(_) => Bound::AtMost,
             Truth::Bounds(bound) => *bound,

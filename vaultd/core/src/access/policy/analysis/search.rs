@@ -10,19 +10,36 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::access::policy::{resource::KINDS, template::Piece};
 
 /// How many steps may be taken in all, so that no document keeps anybody waiting.
-#[derive(Debug)]
-pub(super) struct Budget(usize);
+pub(super) struct Budget<'s> {
+    left: usize,
+    /// How many were left when it was last asked whether to go on.
+    asked: usize,
+    stopped: &'s dyn Fn() -> bool,
+}
+
+/// Steps between two looks at whether to go on.
+const ASK_EVERY: usize = 100_000;
 
 /// There was too much to walk.
 pub(super) struct TooLarge;
 
-impl Budget {
-    pub(super) fn new(steps: usize) -> Self {
-        Self(steps)
+impl<'s> Budget<'s> {
+    pub(super) fn new(steps: usize, stopped: &'s dyn Fn() -> bool) -> Self {
+        Self {
+            left: steps,
+            asked: steps,
+            stopped,
+        }
     }
 
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), TooLarge> {
-        self.0 = self.0.checked_sub(steps).ok_or(TooLarge)?;
+        self.left = self.left.checked_sub(steps).ok_or(TooLarge)?;
+        if self.asked - self.left >= ASK_EVERY {
+            self.asked = self.left;
+            if (self.stopped)() {
+                return Err(TooLarge);
+            }
+        }
         Ok(())
     }
 }
@@ -138,20 +155,20 @@ impl Path {
 /// The places of all globs, one after the other.
 type Places = Vec<Vec<bool>>;
 
-struct Walk<'g> {
+struct Walk<'g, 's> {
     new: &'g Access,
     old: &'g Access,
     /// Of the new first.
     globs: Vec<&'g Glob>,
     alphabet: Vec<char>,
-    budget: &'g mut Budget,
+    budget: &'g mut Budget<'s>,
 }
 
 /// A resource that the new allows and the old does not, if there is one.
 pub(super) fn beyond(
     new: &Access,
     old: &Access,
-    budget: &mut Budget,
+    budget: &mut Budget<'_>,
 ) -> Result<Option<String>, TooLarge> {
     let regions = [&new.allow, &new.deny, &old.allow, &old.deny];
     let globs: Vec<&Glob> = regions
@@ -194,7 +211,7 @@ fn alphabet(globs: &[&Glob]) -> Vec<char> {
     letters
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn kind(&mut self, kind: &str) -> Result<Option<String>, TooLarge> {
         let prefix = format!("{kind}:");
         let mut start: Places = self.globs.iter().map(|glob| glob.start()).collect();

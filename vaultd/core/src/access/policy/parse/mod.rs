@@ -38,6 +38,11 @@ impl Document {
     }
 }
 
+/// The principal that a text names, as documents write it; otherwise why it is none.
+pub(super) fn principal(text: &str) -> Result<Principal, String> {
+    principal::one(Spot::default(), text).map_err(|fault| fault.message)
+}
+
 fn document(tree: Node, kind: Kind) -> Result<Document, Fault> {
     let Value::Object(entries) = tree.value else {
         return Err(Fault::new(
@@ -329,7 +334,7 @@ fn unknown(word: &Word, place: &str, known: &[&str]) -> Fault {
 }
 
 /// What is quoted from a document.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     match text.char_indices().nth(MAX_QUOTED) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),

@@ -39,7 +39,7 @@ fn group(mut found: Vec<Principal>, (word, node): (Word, Node)) -> Result<Vec<Pr
     Ok(found)
 }
 
-fn one(spot: Spot, text: &str) -> Result<Principal, Fault> {
+pub(super) fn one(spot: Spot, text: &str) -> Result<Principal, Fault> {
     if text == "*" {
         return Ok(Principal::Anyone);
     }

@@ -27,11 +27,11 @@ fn when(resource: &str, name: &str) -> String {
 }
 
 fn compare(old: &[String], new: &[String]) -> NewAccess {
-    check_no_new_access(&policy(&old.join(", ")), &policy(&new.join(", ")))
+    check(&policy(&old.join(", ")), &policy(&new.join(", ")))
 }
 
 fn example(old: &Document, new: &Document) -> Example {
-    let told = check_no_new_access(old, new);
+    let told = check(old, new);
     let NewAccess::Found(example) = told else {
         panic!("{told:?}");
     };
@@ -188,12 +188,12 @@ fn principals_are_compared_by_how_directly_they_are_named() {
     );
     let all = about(r#""Principal": "*""#);
     let others = about(r#""NotPrincipal": {"Vault": "user:#1"}"#);
-    assert_eq!(check_no_new_access(&two, &one), NewAccess::None);
+    assert_eq!(check(&two, &one), NewAccess::None);
     let who = |old, new| example(old, new).principal.map(String::from);
     assert_eq!(who(&one, &two).as_deref(), Some("user:#2"));
     assert_eq!(who(&one, &all), None);
     assert_eq!(who(&others, &all).as_deref(), Some("user:#1"));
-    assert_eq!(check_no_new_access(&all, &others), NewAccess::None);
+    assert_eq!(check(&all, &others), NewAccess::None);
     // Naming him lifts his boundary.
     assert_eq!(who(&all, &one).as_deref(), Some("user:#1"));
     let role = about(r#""Principal": {"Vault": "role:#7"}"#);
@@ -356,7 +356,7 @@ proptest! {
             may(&new, Kind::Identity, &at(resource)) && !may(&old, Kind::Identity, &at(resource))
         };
         let tried = names().into_iter().find(|name| tells(name));
-        match check_no_new_access(&old, &new) {
+        match check(&old, &new) {
             NewAccess::None => prop_assert_eq!(tried, None),
             NewAccess::Found(example) => {
                 prop_assert!(tells(&example.resource), "{}", example.resource);
@@ -376,7 +376,7 @@ proptest! {
     ) {
         let bind = |text: &str| document(text, kind).bind(|_, _| Some(3)).unwrap();
         let (old, new) = (bind(&old), bind(&new));
-        let told = check_no_new_access(&old, &new);
+        let told = check(&old, &new);
         for world in worlds {
             match &told {
                 NewAccess::None => {

@@ -1,12 +1,14 @@
 //! The language from its texts: documents, operators, layers, and agreement with a slow reference.
 
 mod agreement;
+mod bounds;
 mod comparison;
 mod documents;
 mod layers;
 mod operators;
 mod principals;
 mod reference;
+mod rehearsed;
 mod variables;
 mod warnings;
 
@@ -20,6 +22,11 @@ use crate::{
 
 /// 2026-11-24T12:30:00Z.
 const NOW: u64 = 1_795_523_400_000;
+
+/// A comparison that is given its time.
+fn check(old: &Document, new: &Document) -> NewAccess {
+    check_no_new_access(old, new, &|| false)
+}
 
 /// What a request needs to borrow from.
 #[derive(Clone, Debug)]

@@ -42,8 +42,12 @@ pub(super) fn document(document: &Document) -> Vec<Found> {
         if document.version != Version::New {
             check.variables_are_off();
         }
-        let few = document.statements.len() <= MAX_PAIRS;
-        let mut earlier = document.statements.iter().take(n).filter(|_| few);
+        let compared = if document.statements.len() <= MAX_PAIRS {
+            n
+        } else {
+            0
+        };
+        let mut earlier = document.statements.iter().take(compared);
         if earlier.any(|earlier| includes(earlier, statement)) {
             let subject = statement.sid.as_deref().unwrap_or("Statement");
             check.say(statement.spot, Code::RedundantStatement, subject);

@@ -107,25 +107,19 @@ impl Warning {
         self.column
     }
 
-    /// What it says, without the place.
+    /// What is wrong with which word, without place and code.
     pub fn message(&self) -> String {
-        format!("{} {}", self.subject, self.code.message())
+        format!("`{}` {}", self.subject, self.code.message())
     }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            code,
-            line,
-            column,
-            subject,
-        } = self;
-        let code_text = code.as_str();
+        let (line, column, code) = (self.line, self.column, self.code.as_str());
         write!(
             f,
-            "line {line}, column {column}: {code_text}: `{subject}` {}",
-            code.message()
+            "line {line}, column {column}: {code}: {}",
+            self.message()
         )
     }
 }
