@@ -112,7 +112,7 @@ impl Serving {
         let audit = Audit::open(&audit, 1, Arc::new(Clock), &fatal())?;
         let settings = Settings {
             node_id: 1,
-            region: config.node.region.clone(),
+            region: config.node.region.as_str().into(),
             data_dir: config.node.data_dir.clone(),
             automatic: Automatic {
                 key_file: Some(dir.path().join("seal.key")),
@@ -203,6 +203,7 @@ async fn init(app: &App) -> Result<String, Failure> {
             method: method.ok_or("no such method")?,
             source: Source::Inside,
             token: None,
+            user_agent: None,
             request_id: [0; 16],
             repeatable: false,
             seen: None,

@@ -54,14 +54,13 @@ impl App {
         let mut entry = self.begin(call);
         let mut notes = Notes::default();
         // The keys are let go of before the work: sealing waits until nobody holds them.
-        let known = self.may_answer(call).await.map(drop);
+        let known = self.may_answer(call, &mut entry).await.map(drop);
         let known = known.and_then(|()| self.read_one_state(call, &mut notes, &mut |_, _| Ok(())));
-        self.describe(&mut entry, &notes);
         let result = match known {
             Ok(()) => work.await,
             Err(error) => Err(error),
         };
-        let reply = self.finish(entry, result).await?;
+        let reply = self.record(call, entry, &notes, result).await?;
         Ok(self.answer(reply))
     }
 
