@@ -47,13 +47,20 @@ const KNOWN_FOR: u64 = 90 * DAY;
 /// Whose places are looked up for a name that nobody has. Ids are counted up from 1.
 const NOBODY: u64 = u64::MAX;
 
-/// An attempt that was counted: what a password may be compared for.
+/// An attempt that was counted: what one password may be compared for, once.
 #[derive(Debug)]
 #[must_use]
 pub struct Attempt {
     counted: Counted,
     user: Option<u64>,
     source: Source,
+}
+
+impl Attempt {
+    /// Whose name it is for, if anybody's.
+    pub(super) fn user(&self) -> Option<u64> {
+        self.user
+    }
 }
 
 #[derive(Debug)]
@@ -173,12 +180,12 @@ fn count(counters: &mut [(&mut Counter, Limits)], now: u64) -> Result<(), Refusa
     }
 }
 
-/// Takes the count back after everything that a login takes was right, and knows the place from now on. Run it in
-/// the transaction that makes the session.
+/// Takes the count back and knows the place from now on: for a password that was right, which is for
+/// [`Checked::succeed`](super::password::Checked::succeed) to know.
 ///
 /// # Errors
 /// When the store fails.
-pub fn succeeded(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<(), RecordError> {
+pub(super) fn succeeded(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<(), RecordError> {
     if let Counted::Elsewhere {
         bucket: number,
         slot,
@@ -290,12 +297,12 @@ fn bucket_of(tx: &Tx<'_>, name: &UserName) -> u16 {
     u16::from_be_bytes([high, low]) % BUCKETS
 }
 
-/// An attempt of nobody from nowhere, for tests of what comes after counting.
+/// An attempt from nowhere, for tests of what comes after counting.
 #[cfg(test)]
-pub(in crate::access) fn counted_for_tests() -> Attempt {
+pub(in crate::access) fn counted_for_tests(user: Option<u64>) -> Attempt {
     Attempt {
         counted: Counted::Place,
-        user: None,
+        user,
         source: Source::of_uid(0),
     }
 }

@@ -12,7 +12,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use super::Password;
+use super::{Checked, Password};
 use crate::access::lockout::Attempt;
 use crate::crypto::{entropy::Entropy, stretch};
 
@@ -193,13 +193,13 @@ impl<'b, C> Decode<'b, C> for PasswordHash {
 }
 
 /// What came of comparing a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 #[must_use]
 pub enum Verdict {
     /// It is the password, and its hash has the cost of new ones.
-    Right,
+    Right(Checked),
     /// It is the password; its hash should be made again, at the cost of new ones.
-    RightButOld,
+    RightButOld(Checked),
     /// It is not, or there is none.
     Wrong,
 }
@@ -248,13 +248,13 @@ impl Hasher {
     }
 
     /// Compares a password with what is stored, or with nothing in the same time; slow. The attempt is the
-    /// proof that it was counted first.
+    /// proof that it was counted first, and is used up: each comparison takes one of its own.
     ///
     /// # Errors
-    /// [`NoMemory`].
+    /// [`NoMemory`]; the attempt stays counted.
     pub fn verify(
         &self,
-        _counted: &Attempt,
+        attempt: Attempt,
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict, NoMemory> {
@@ -262,12 +262,13 @@ impl Hasher {
         for (hash, real) in self.plan(stored) {
             right |= hash.opens(password)? & real;
         }
-        Ok(match stored {
-            Some(stored) if bool::from(right) => {
+        Ok(match (stored, attempt.user()) {
+            (Some(stored), Some(user)) if bool::from(right) => {
+                let checked = Checked::new(attempt, user, stored.copy());
                 if stored.cost == self.cost() {
-                    Verdict::Right
+                    Verdict::Right(checked)
                 } else {
-                    Verdict::RightButOld
+                    Verdict::RightButOld(checked)
                 }
             }
             _ => Verdict::Wrong,

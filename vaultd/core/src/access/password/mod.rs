@@ -5,13 +5,16 @@
 //! policy      what an administrator asks for                          SP 800-63B-4 by default
 //! check       a new password against it: every reason, never the text
 //! hash        argon2id, compared in a time that tells nothing
+//! checked     a right password, and whose: what a session is made for
 //! credential  the stored record
 //! ```
 //! Order at login: the source's bucket in memory, a hashing slot, the counter ([`super::lockout::begin`]), the
-//! hash. Hashing is slow and happens between transactions, in a pool of its own.
+//! hash, and in the transaction that makes the session [`Checked::succeed`]. Hashing is slow and happens between
+//! transactions, in a pool of its own.
 
 mod blocklist;
 mod check;
+mod checked;
 mod credential;
 mod hash;
 mod policy;
@@ -22,6 +25,7 @@ mod text;
 
 pub use blocklist::{Blocklist, TooManyWords};
 pub use check::{Context, Factors, Weakness, check};
+pub use checked::{Checked, SucceedRefusal};
 pub use credential::{Credential, Origin, Seen, Standing};
 pub use hash::{Cost, CostError, Hasher, NoMemory, PasswordHash, Verdict};
 pub use policy::{Advice, Policy, PolicyError};

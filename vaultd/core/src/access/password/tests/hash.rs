@@ -8,7 +8,16 @@ fn password(text: &str) -> Password {
 }
 
 fn attempt() -> Attempt {
-    crate::access::lockout::counted_for_tests()
+    crate::access::lockout::counted_for_tests(Some(7))
+}
+
+/// What comparing comes to, in a word.
+fn compared(hasher: &Hasher, typed: &str, stored: Option<&PasswordHash>) -> &'static str {
+    match hasher.verify(attempt(), &password(typed), stored).unwrap() {
+        Verdict::Right(_) => "right",
+        Verdict::RightButOld(_) => "right but old",
+        Verdict::Wrong => "wrong",
+    }
 }
 
 fn cost(memory_kib: u32) -> Cost {
@@ -46,14 +55,10 @@ fn a_hash_opens_for_its_password_only() {
         ("caf\u{e9} au lait", &["cafe au lait", "CAF\u{c9} AU LAIT"]),
     ] {
         let stored = hasher.hash(&password(chosen), &mut entropy).unwrap();
-        let verdict = |typed: &str| {
-            hasher
-                .verify(&attempt(), &password(typed), Some(&stored))
-                .unwrap()
-        };
-        assert_eq!(verdict(chosen), Verdict::Right);
+        let verdict = |typed: &str| compared(&hasher, typed, Some(&stored));
+        assert_eq!(verdict(chosen), "right");
         for other in others {
-            assert_eq!(verdict(other), Verdict::Wrong, "{other:?}");
+            assert_eq!(verdict(other), "wrong", "{other:?}");
         }
     }
 }
@@ -65,11 +70,8 @@ fn the_letters_of_another_keyboard_open_it() {
     let stored = hasher
         .hash(&password("caf\u{e9}\u{a0}noir"), &mut entropy)
         .unwrap();
-    let typed = password("cafe\u{301} noir");
-    assert_eq!(
-        hasher.verify(&attempt(), &typed, Some(&stored)),
-        Ok(Verdict::Right)
-    );
+    let verdict = compared(&hasher, "cafe\u{301} noir", Some(&stored));
+    assert_eq!(verdict, "right");
 }
 
 #[test]
@@ -77,11 +79,18 @@ fn a_name_that_nobody_has_is_never_right() {
     let mut entropy = Seeded::new(3);
     let hasher = Hasher::make(Cost::CHEAP, &[cost(16)], &mut entropy);
     for typed in ["dummy", "password", "\u{1f600}", &"x".repeat(1024)] {
-        assert_eq!(
-            hasher.verify(&attempt(), &password(typed), None),
-            Ok(Verdict::Wrong)
-        );
+        assert_eq!(compared(&hasher, typed, None), "wrong");
     }
+}
+
+#[test]
+fn an_attempt_for_a_name_that_nobody_has_is_wrong_whatever_it_is_compared_with() {
+    let mut entropy = Seeded::new(9);
+    let hasher = Hasher::make(Cost::CHEAP, &[], &mut entropy);
+    let stored = hasher.hash(&password("somebody's"), &mut entropy).unwrap();
+    let nobodys = crate::access::lockout::counted_for_tests(None);
+    let verdict = hasher.verify(nobodys, &password("somebody's"), Some(&stored));
+    assert!(matches!(verdict, Ok(Verdict::Wrong)));
 }
 
 #[test]
@@ -115,9 +124,9 @@ fn a_hash_of_an_old_cost_still_opens_and_asks_for_another() {
     let stored = PasswordHash::make(&password("since last year"), cost(16), &mut entropy).unwrap();
     for older in [&[cost(16)][..], &[]] {
         let hasher = Hasher::make(Cost::CHEAP, older, &mut entropy);
-        let verdict = |typed| hasher.verify(&attempt(), &password(typed), Some(&stored));
-        assert_eq!(verdict("since last year"), Ok(Verdict::RightButOld));
-        assert_eq!(verdict("since this year"), Ok(Verdict::Wrong));
+        let verdict = |typed| compared(&hasher, typed, Some(&stored));
+        assert_eq!(verdict("since last year"), "right but old");
+        assert_eq!(verdict("since this year"), "wrong");
     }
 }
 
@@ -210,7 +219,7 @@ fn the_default_cost_opens_what_it_made() {
     let stored = hasher
         .hash(&password("as the product does"), &mut entropy)
         .unwrap();
-    let verdict = |typed| hasher.verify(&attempt(), &password(typed), Some(&stored));
-    assert_eq!(verdict("as the product does"), Ok(Verdict::Right));
+    let verdict = compared(&hasher, "as the product does", Some(&stored));
+    assert_eq!(verdict, "right");
     assert_eq!(Cost::new(64 << 10, 3, 1), Ok(Cost::DEFAULT));
 }

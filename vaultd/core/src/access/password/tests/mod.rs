@@ -1,5 +1,6 @@
 //! One file for each module.
 
+mod checked;
 mod credential;
 mod policy;
 mod quality;

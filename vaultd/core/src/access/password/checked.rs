@@ -1,0 +1,62 @@
+//! A right password as a value: of one attempt, of one user, of the hash that it was compared with.
+//!
+//! Made by [`super::Hasher::verify`] alone. Hashing takes longer than a reset does, so the transaction that makes
+//! the session looks again: a login that began with a password that was replaced since comes to nothing.
+
+use super::{Credential, PasswordHash};
+use crate::access::lockout::{self, Attempt};
+use crate::record::{RecordError, Tx};
+
+/// A password that was right when it was compared.
+#[derive(Debug)]
+#[must_use]
+pub struct Checked {
+    attempt: Attempt,
+    user: u64,
+    seen: PasswordHash,
+}
+
+/// Why a right password makes no session.
+#[derive(Debug, thiserror::Error)]
+pub enum SucceedRefusal {
+    /// Its user has another one by now, or the same at another cost, or none.
+    #[error("the password was changed while it was compared: log in again")]
+    Overtaken,
+    /// The store failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl Checked {
+    pub(super) fn new(attempt: Attempt, user: u64, seen: PasswordHash) -> Self {
+        Self {
+            attempt,
+            user,
+            seen,
+        }
+    }
+
+    /// Whose password it is.
+    pub fn user(&self) -> u64 {
+        self.user
+    }
+
+    /// What it was compared with: what a change of it is decided on.
+    pub fn hash(&self) -> &PasswordHash {
+        &self.seen
+    }
+
+    /// Takes the attempt's count back and knows its place from now on. Run it after everything that a login takes
+    /// was right, in the transaction that makes the session, before the hash is upgraded or spent in it. The
+    /// credential is for asking what the password is good for ([`Credential::standing`]).
+    ///
+    /// # Errors
+    /// When the user's stored hash is no longer the one that was seen.
+    pub fn succeed(&self, tx: &mut Tx<'_>) -> Result<Credential, SucceedRefusal> {
+        let credential = Credential::load(tx, self.user)?
+            .filter(|credential| credential.hash().is(&self.seen))
+            .ok_or(SucceedRefusal::Overtaken)?;
+        lockout::succeeded(tx, &self.attempt)?;
+        Ok(credential)
+    }
+}
