@@ -25,12 +25,28 @@ pub struct Credential {
     /// Milliseconds since the epoch; not moved by an upgrade of the hash.
     #[n(2)]
     changed_at: u64,
-    /// Made by somebody else for one login, until then.
+    /// Made by somebody else for one login.
     #[n(3)]
-    one_time_until: Option<u64>,
+    one_time: Option<OneTime>,
     /// To be changed at the next login, whatever its age.
     #[n(4)]
     must_change: bool,
+}
+
+/// What a one-time password is good for, until it is spent.
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+struct OneTime {
+    #[n(0)]
+    until: u64,
+    /// In which life of the cluster it was drawn: a backup does not know that it was spent since.
+    #[n(1)]
+    incarnation: u64,
+}
+
+impl OneTime {
+    fn is_open(&self, tx: &Tx<'_>) -> bool {
+        tx.now() < self.until && self.incarnation == tx.incarnation()
+    }
 }
 
 impl Document for Credential {
@@ -53,7 +69,8 @@ pub enum Standing {
     Good,
     /// Nothing but choosing another.
     MustChange,
-    /// Nothing: it was for one login, which took place or came too late, or only an administrator may change it.
+    /// Nothing: it was for one login, which took place, came too late or was brought back by a restore, or only an
+    /// administrator may change it.
     Ended,
 }
 
@@ -90,25 +107,28 @@ impl Credential {
         self.changed_at
     }
 
-    /// What the right password is good for, at `now`, under a policy.
-    pub fn standing(&self, policy: &Policy, now: u64) -> Standing {
+    /// What the right password is good for now, under a policy.
+    pub fn standing(&self, tx: &Tx<'_>, policy: &Policy) -> Standing {
+        let age = tx.now().saturating_sub(self.changed_at);
         let old = policy
             .max_age_days()
-            .is_some_and(|days| now.saturating_sub(self.changed_at) >= u64::from(days) * DAY);
-        match self.one_time_until {
-            Some(until) if now >= until => Standing::Ended,
-            Some(_) => Standing::MustChange,
+            .is_some_and(|days| age >= u64::from(days) * DAY);
+        match self.one_time {
+            Some(one_time) if one_time.is_open(tx) => Standing::MustChange,
+            Some(_) => Standing::Ended,
             None if old && policy.hard_expiry() => Standing::Ended,
             None if old || self.must_change => Standing::MustChange,
             None => Standing::Good,
         }
     }
 
-    /// Whether a new password is the one in use or one of the `last` before it. Slow: a hash for each.
+    /// Whether a new password is the one in use, one of the `last` before it, or the one that a reset took away.
+    /// Slow: a hash for each.
     ///
     /// # Errors
     /// [`NoMemory`].
     pub fn reuses(&self, password: &Password, last: usize) -> Result<bool, NoMemory> {
+        let last = last.max(kept_at_least(self.one_time.is_some()));
         let hashes = std::iter::once(&self.current).chain(self.previous.iter().take(last));
         for hash in hashes {
             if hash.opens(password)?.into() {
@@ -119,7 +139,8 @@ impl Credential {
     }
 
     /// Replaces a user's password. `decided_on`: the hash that the old password was compared with; none for an
-    /// administrator's reset and for a first password. Keeps as many old hashes as the policy asks for.
+    /// administrator's reset and for a first password. Keeps as many old hashes as the policy asks for, and at a
+    /// reset the one that it replaces: it was reset because somebody may know it, and is not to come back.
     ///
     /// # Errors
     /// When the store fails.
@@ -142,19 +163,23 @@ impl Credential {
         let mut previous = Vec::new();
         if let Some(before) = before {
             // what the vault drew was nobody's habit
-            if before.one_time_until.is_none() {
+            if before.one_time.is_none() {
                 previous.push(before.current);
             }
             previous.extend(before.previous);
-            previous.truncate(policy.reuse_prevention());
+            let reset = matches!(origin, Origin::OneTime(_));
+            previous.truncate(policy.reuse_prevention().max(kept_at_least(reset)));
         }
         let credential = Self {
             current: hash.copy(),
             previous,
             changed_at: tx.now(),
-            one_time_until: match origin {
+            one_time: match origin {
                 Origin::Owner => None,
-                Origin::OneTime(until) => Some(until),
+                Origin::OneTime(until) => Some(OneTime {
+                    until,
+                    incarnation: tx.incarnation(),
+                }),
             },
             must_change: false,
         };
@@ -183,15 +208,12 @@ impl Credential {
     /// # Errors
     /// When the store fails.
     pub fn spend(tx: &mut Tx<'_>, user: u64, seen: &PasswordHash) -> Result<Seen, RecordError> {
-        let now = tx.now();
-        let open = Self::load(tx, user)?
-            .and_then(|credential| credential.one_time_until)
-            .is_some_and(|until| now < until);
-        if !open {
+        let one_time = Self::load(tx, user)?.and_then(|credential| credential.one_time);
+        let Some(open) = one_time.filter(|one_time| one_time.is_open(tx)) else {
             return Ok(Seen::Overtaken);
-        }
+        };
         Self::change(tx, user, Some(seen), |credential| {
-            credential.one_time_until = Some(0);
+            credential.one_time = Some(OneTime { until: 0, ..open });
         })
     }
 
@@ -224,4 +246,9 @@ impl Credential {
         tx.put(Self::key(user), &credential)?;
         Ok(Seen::Replaced)
     }
+}
+
+/// How many old hashes are kept and compared whatever the policy says.
+fn kept_at_least(reset: bool) -> usize {
+    usize::from(reset)
 }

@@ -42,6 +42,11 @@ fn load(world: &mut World) -> Credential {
     world.run(|tx| Credential::load(tx, USER)).unwrap().unwrap()
 }
 
+fn standing(world: &mut World, policy: &Policy) -> Standing {
+    let credential = load(world);
+    world.run(|tx| credential.standing(tx, policy))
+}
+
 fn is(credential: &Credential, text: &str) -> bool {
     credential.hash().is(&hash(text))
 }
@@ -166,7 +171,7 @@ fn a_one_time_password_is_good_for_one_change_before_its_end() {
     let until = world.now + DAY;
     let _ = replace(&mut world, "drawn", Origin::OneTime(until), None, &policy);
     let drawn = hash("drawn");
-    let standing = |world: &mut World| load(world).standing(&policy, world.now);
+    let standing = |world: &mut World| standing(world, &policy);
     assert_eq!(standing(&mut world), Standing::MustChange);
     assert_eq!(
         world
@@ -215,10 +220,7 @@ fn a_one_time_password_ends_by_itself() {
         &Policy::default(),
     );
     world.now = until;
-    assert_eq!(
-        load(&mut world).standing(&Policy::default(), until),
-        Standing::Ended
-    );
+    assert_eq!(standing(&mut world, &Policy::default()), Standing::Ended);
     assert_eq!(
         world
             .run(|tx| Credential::spend(tx, USER, &hash("drawn")))
@@ -228,12 +230,41 @@ fn a_one_time_password_ends_by_itself() {
 }
 
 #[test]
+fn a_restore_brings_no_one_time_password_back() {
+    let mut world = World::new();
+    let policy = Policy::default();
+    let until = world.now + DAY;
+    let _ = replace(&mut world, "drawn", Origin::OneTime(until), None, &policy);
+    world.state.restored();
+    assert_eq!(standing(&mut world, &policy), Standing::Ended);
+    let spent = world.run(|tx| Credential::spend(tx, USER, &hash("drawn")));
+    assert_eq!(spent.unwrap(), Seen::Overtaken);
+    let _ = replace(&mut world, "again", Origin::OneTime(until), None, &policy);
+    assert_eq!(standing(&mut world, &policy), Standing::MustChange);
+}
+
+#[test]
+fn what_a_reset_took_away_is_not_chosen_again_whatever_the_policy_says() {
+    let mut world = World::new();
+    let policy = Policy::default();
+    assert_eq!(policy.reuse_prevention(), 0);
+    let _ = replace(&mut world, "known", Origin::Owner, None, &policy);
+    let until = world.now + DAY;
+    for drawn in ["drawn", "drawn again"] {
+        let _ = replace(&mut world, drawn, Origin::OneTime(until), None, &policy);
+        let reuses = |text: &str| load(&mut world).reuses(&password(text), 0).unwrap();
+        let [old, drawn, other] = ["known", drawn, "other"].map(reuses);
+        assert!(old && drawn && !other);
+    }
+}
+
+#[test]
 fn age_and_force_ask_for_a_change_only_where_they_should() {
     let mut world = World::new();
     let yearly = policy(r#"{"MaxPasswordAge": 365}"#);
     let hard = policy(r#"{"MaxPasswordAge": 365, "HardExpiry": true}"#);
     let _ = replace(&mut world, "a", Origin::Owner, None, &yearly);
-    let (credential, now) = (load(&mut world), world.now);
+    let now = world.now;
     for (policy, days, standing) in [
         (&yearly, 364, Standing::Good),
         (&yearly, 365, Standing::MustChange),
@@ -241,21 +272,20 @@ fn age_and_force_ask_for_a_change_only_where_they_should() {
         (&hard, 365, Standing::Ended),
         (&Policy::default(), 36_500, Standing::Good),
     ] {
-        assert_eq!(credential.standing(policy, now + days * DAY), standing);
+        world.now = now + days * DAY;
+        assert_eq!(self::standing(&mut world, policy), standing);
     }
+    world.now = now;
     assert_eq!(
         world.run(|tx| Credential::force_change(tx, USER)).unwrap(),
         Seen::Replaced
     );
     assert_eq!(
-        load(&mut world).standing(&Policy::default(), now),
+        standing(&mut world, &Policy::default()),
         Standing::MustChange
     );
     let _ = replace(&mut world, "bb", Origin::Owner, None, &yearly);
-    assert_eq!(
-        load(&mut world).standing(&Policy::default(), now),
-        Standing::Good
-    );
+    assert_eq!(standing(&mut world, &Policy::default()), Standing::Good);
     world.run(|tx| Credential::delete(tx, USER));
     assert!(
         world
