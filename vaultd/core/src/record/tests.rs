@@ -289,3 +289,15 @@ fn what_does_not_say_its_terms_is_named_as_such() {
         }
     }
 }
+
+#[test]
+fn no_document_grows_the_buffer_that_it_is_encoded_into() {
+    for length in [0, 1, 255, 256, 257, 5_000, 1 << 20] {
+        let note = Note {
+            text: "x".repeat(length),
+        };
+        let plain = tx::encode(&note).unwrap();
+        assert_eq!(plain.capacity(), plain.len());
+        assert_eq!(minicbor::decode::<Note>(&plain).unwrap(), note);
+    }
+}

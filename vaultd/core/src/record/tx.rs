@@ -249,8 +249,7 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// [`RecordError::Damaged`] when the document does not encode, which no document does.
     pub fn put<D: Document>(&mut self, key: Key, document: &D) -> Result<(), RecordError> {
-        let mut plain = Zeroizing::new(Vec::with_capacity(256));
-        minicbor::encode(document, &mut *plain).map_err(|_| RecordError::Damaged(key.clone()))?;
+        let plain = encode(document).ok_or_else(|| RecordError::Damaged(key.clone()))?;
         self.writes.insert(key, Pending::Sealed(D::CLASS, plain));
         Ok(())
     }
@@ -357,6 +356,25 @@ pub(super) fn value_key(id: u64, version: u64) -> Key {
 /// Key of a version's wrapped data keys.
 pub(super) fn wrap_key(id: u64, version: u64) -> Key {
     Key::new(Kind::Wrap, &[&id.to_be_bytes(), &version.to_be_bytes()])
+}
+
+/// The document's bytes. Their length is known before they are written: a buffer that grows leaves what it held
+/// behind, unwiped.
+pub(super) fn encode<D: Document>(document: &D) -> Option<Zeroizing<Vec<u8>>> {
+    struct Length(usize);
+    impl minicbor::encode::Write for Length {
+        type Error = std::convert::Infallible;
+
+        fn write_all(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
+            self.0 += bytes.len();
+            Ok(())
+        }
+    }
+    let mut length = Length(0);
+    minicbor::encode(document, &mut length).ok()?;
+    let mut plain = Zeroizing::new(Vec::with_capacity(length.0));
+    minicbor::encode(document, &mut *plain).ok()?;
+    Some(plain)
 }
 
 fn decode<D: Document>(key: &Key, plain: &[u8]) -> Result<D, RecordError> {

@@ -69,7 +69,7 @@ impl Listed {
 pub(super) struct Factors {
     #[n(0)]
     pub(super) listed: Vec<Listed>,
-    /// When an administrator took all of them away.
+    /// When an administrator took all of them away, or the user his last one.
     #[n(1)]
     pub(super) reset_at: Option<u64>,
 }
@@ -152,19 +152,4 @@ fn put_seed<C, W: encode::Write>(
 
 fn take_seed<C>(decoder: &mut Decoder<'_>, _: &mut C) -> Result<Seed, decode::Error> {
     decoder.bytes().map(Seed::copy_of)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A buffer that grows leaves what it held behind, and documents are given 256 bytes.
-    #[test]
-    fn the_longest_seed_is_encoded_without_growing_the_buffer() {
-        let authenticator = Authenticator {
-            seed: Seed::copy_of(&[0xff; 64]),
-            track: Track::default(),
-        };
-        assert!(minicbor::to_vec(&authenticator).unwrap().len() < 200);
-    }
 }
