@@ -1,6 +1,15 @@
 //! One counter: how many attempts, when the last one was, and so how long the next one waits.
+//!
+//! Whatever a policy says, from [`CEILING`] attempts on the wait is an hour at least, and the count is kept for a
+//! day at least: guesses go on, 24 a day. SP 800-63B-4 §3.2.2 wants no more than 100 failures in a row; an end for
+//! good would let anybody lock anybody out.
 
 use minicbor::{Decode, Encode};
+
+/// Attempts of one counter after which its wait has a floor.
+pub(super) const CEILING: u32 = 100;
+const HOUR: u64 = 60 * 60 * 1000;
+const DAY: u64 = 24 * HOUR;
 
 /// When counters lock. Times in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +37,14 @@ pub(super) struct Counter {
 impl Counter {
     /// How long the next attempt waits.
     pub(super) fn wait(&self, now: u64, limits: &Limits) -> u64 {
-        let Some(over) = self.current(now, limits).checked_sub(limits.threshold) else {
+        let attempts = self.current(now, limits);
+        let Some(over) = attempts.checked_sub(limits.threshold) else {
             return 0;
         };
         let doubled = 1_u64.checked_shl(over).unwrap_or(u64::MAX);
         let delay = limits.first.saturating_mul(doubled).min(limits.longest);
+        let least = if attempts >= CEILING { HOUR } else { 0 };
+        let delay = delay.max(least);
         self.last.saturating_add(delay).saturating_sub(now)
     }
 
@@ -49,7 +61,8 @@ impl Counter {
     }
 
     fn current(&self, now: u64, limits: &Limits) -> u32 {
-        if now.saturating_sub(self.last) >= limits.forget {
+        let least = if self.attempts >= CEILING { DAY } else { 0 };
+        if now.saturating_sub(self.last) >= limits.forget.max(least) {
             0
         } else {
             self.attempts

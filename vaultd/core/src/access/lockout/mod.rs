@@ -2,15 +2,19 @@
 //!
 //! **The rule.** An attempt is counted when it begins; success takes the count back. A counter that has reached
 //! the threshold (5) is locked after each further attempt: 30 s, then twice as long each time, up to an hour. It
-//! is forgotten after a day without one. There are two kinds of counters:
+//! is forgotten after a day without one. A policy has other numbers, but from 100 attempts on a counter lets no
+//! more than one an hour through, whatever it says. There are two kinds of counters:
 //!
 //! - A *known place* is a network that the account has logged in from within 90 days; the last eight count. Each
-//!   has a counter of its own, reset by success. Nobody elsewhere can lock it.
+//!   has a counter of its own, reset by success. Nobody elsewhere can lock it. Who shares its address is not
+//!   elsewhere: a stranger behind the same NAT, or in the same IPv6 /64, locks it with five guesses, for as long
+//!   as he goes on. Another known place, the Unix socket among them, is open still; and so is an administrator's
+//!   [`unlock`].
 //! - *Everywhere else* counts in one of 16,384 buckets, chosen by a MAC of the name, existing or not: that is the
 //!   same path, the same state and the same answer for both, and nothing that an attacker can grow. A bucket has
 //!   eight counters, chosen by a MAC of name and network, so one network locks one of eight; and one over all of
-//!   them, which locks for the longest time from 100 attempts on (SP 800-63B-4 §3.2.2), however many networks
-//!   an attacker has. Success takes back its own attempt and no other, because names may share a bucket; its
+//!   them, which locks for the longest time, an hour at least, from 100 attempts on: an attacker with however
+//!   many networks has 100 guesses, and then 24 a day. Success takes back its own attempt and no other, because names may share a bucket; its
 //!   network is known from then on.
 //!
 //! So a stranger can keep *new* places of an account out for as long as he tries, never a known one; the Unix
@@ -19,6 +23,10 @@
 //!
 //! Fifty guesses at once get as far as five, for each is counted by a transaction that reads the one before it.
 //! So do fifty right passwords: whoever is locked out by his own parallel logins tries again when they are done.
+//!
+//! A restore brings back the counters of the backup. That is let be: what was counted since is at most 100 guesses
+//! and 24 a day, a restore is an administrator's doing, and the other ways out are worse: all begin again, or all
+//! are locked.
 
 mod counter;
 mod source;
@@ -32,15 +40,13 @@ use crate::crypto::tag::index_tag;
 use crate::name::UserName;
 use crate::record::{Document, Key, Kind, RecordError, Tx};
 
-use counter::Counter;
 pub use counter::Limits;
+use counter::{CEILING, Counter};
 pub use source::Source;
 
 const BUCKETS: u16 = 1 << 14;
 const SLOTS: usize = 8;
 const PLACES: usize = 8;
-/// SP 800-63B-4 §3.2.2: most failures in a row.
-const CEILING: u32 = 100;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 /// How long a place is known after a login.
 const KNOWN_FOR: u64 = 90 * DAY;

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_oneof, proptest};
 
 use super::*;
-use crate::access::tests::World;
+use crate::access::{password::Policy, tests::World};
 
 const SECOND: u64 = 1000;
 const HOUR: u64 = 3600 * SECOND;
@@ -164,7 +164,7 @@ fn one_network_leaves_other_new_places_open() {
 }
 
 #[test]
-fn however_many_networks_guess_a_hundred_guesses_are_the_end() {
+fn however_many_networks_guess_after_a_hundred_one_an_hour_is_let_through() {
     let mut world = World::new();
     let mut through = 0;
     // twelve hours, by as many networks as there are
@@ -175,6 +175,49 @@ fn however_many_networks_guess_a_hundred_guesses_are_the_end() {
         through += usize::from(begin_at(&mut world, from).is_ok());
     }
     assert!((80..=112).contains(&through), "{through}");
+}
+
+#[test]
+fn no_policy_lets_more_than_one_an_hour_through_after_a_hundred() {
+    let lax = Policy::from_json(
+        r#"{"LockoutThreshold": 100, "LockoutDelaySeconds": 1, "LockoutDelayMaximumSeconds": 30, "LockoutForgetSeconds": 3600}"#,
+    );
+    let lax = lax.unwrap().limits();
+    let (home, away) = (source("192.0.2.1"), source("198.51.100.1"));
+    for (from, known) in [(home, true), (away, false)] {
+        let mut world = World::new();
+        if known {
+            log_in(&mut world, from);
+        }
+        let begin = |world: &mut World| {
+            let begun = world.run(|tx| begin(tx, &name("alice"), ALICE, from, &lax));
+            begun.is_ok()
+        };
+        assert_eq!((0..200).filter(|_| begin(&mut world)).count(), 100);
+        for _ in 0..5 {
+            world.now += HOUR - 1;
+            assert!(!begin(&mut world));
+            world.now += 1;
+            assert!(begin(&mut world) && !begin(&mut world));
+        }
+        world.now += 24 * HOUR - 1;
+        assert!(begin(&mut world) && !begin(&mut world), "a day is not over");
+        world.now += 24 * HOUR;
+        assert!(begin(&mut world) && begin(&mut world), "it begins again");
+    }
+}
+
+#[test]
+fn a_stranger_behind_the_same_address_locks_a_known_place_and_no_other() {
+    let mut world = World::new();
+    let (home, local) = (source("192.0.2.1"), Source::of_uid(1000));
+    log_in(&mut world, home);
+    log_in(&mut world, local);
+    guesses(&mut world, "alice", ALICE, home, 50);
+    assert!(begin_at(&mut world, home).is_err());
+    log_in(&mut world, local);
+    world.run(|tx| unlock(tx, &name("alice"), ALICE)).unwrap();
+    log_in(&mut world, home);
 }
 
 #[test]

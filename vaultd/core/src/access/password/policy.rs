@@ -79,7 +79,9 @@ pub enum Advice {
     #[error("a user who may not change his password cannot act when he believes it known")]
     NoSelfService,
     /// Many guesses.
-    #[error("a `LockoutThreshold` over 10, or delays under half a minute, give guessing a chance")]
+    #[error(
+        "a `LockoutThreshold` over 10, first delays under half a minute or longest ones under a quarter of an hour give guessing a chance"
+    )]
     Lockout,
 }
 
@@ -193,7 +195,9 @@ impl Policy {
             ),
             (!it.allow_users_to_change_password, Advice::NoSelfService),
             (
-                it.lockout_threshold > 10 || it.lockout_delay_seconds < 30,
+                it.lockout_threshold > 10
+                    || it.lockout_delay_seconds < 30
+                    || it.lockout_delay_maximum_seconds < 15 * 60,
                 Advice::Lockout,
             ),
         ];

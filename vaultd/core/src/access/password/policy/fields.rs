@@ -90,7 +90,7 @@ impl Fields {
             ("MinimumStrengthWithMfa", it.minimum_strength_with_mfa.into(), 0, 4),
             ("MaxPasswordAge", it.max_password_age.into(), 0, 1095),
             ("PasswordReusePrevention", it.password_reuse_prevention.into(), 0, 24),
-            // SP 800-63B-4 §3.2.2: at most 100 failures in a row
+            // beyond 100 no policy has a say: `lockout::counter`
             ("LockoutThreshold", it.lockout_threshold.into(), 1, 100),
             ("LockoutDelaySeconds", it.lockout_delay_seconds, 1, 3600),
             ("LockoutDelayMaximumSeconds", ceiling, it.lockout_delay_seconds.max(30), 24 * 3600),

@@ -63,6 +63,17 @@ fn every_field_of_iam_is_understood() {
 }
 
 #[test]
+fn each_number_that_makes_lockout_weak_is_said_by_itself() {
+    for weak in [
+        r#"{"LockoutThreshold": 11}"#,
+        r#"{"LockoutDelaySeconds": 29}"#,
+        r#"{"LockoutDelayMaximumSeconds": 899}"#,
+    ] {
+        assert_eq!(policy(weak).unwrap().advice(), [Advice::Lockout], "{weak}");
+    }
+}
+
+#[test]
 fn no_document_passes_the_floors() {
     for (field, wrong) in [
         ("MinimumPasswordLength", &[0_i64, 6, 8, 14, 129, 65535][..]),
