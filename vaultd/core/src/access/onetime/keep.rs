@@ -5,6 +5,7 @@ use subtle::ConstantTimeEq;
 
 use super::{OneTimeHash, Purpose};
 use crate::{
+    access::totp,
     crypto::envelope::Class,
     record::{Calendar, Document, Key, Kind, RecordError, Tx},
 };
@@ -27,6 +28,16 @@ struct Issued {
     issuer: u64,
     #[n(2)]
     end: u64,
+    /// In which life of the cluster it was issued: a backup does not know that it was spent since.
+    #[n(3)]
+    incarnation: u64,
+}
+
+impl Issued {
+    /// Whether it has ended: by its time, or because the cluster was restored from a backup since.
+    fn has_ended(&self, tx: &Tx<'_>) -> bool {
+        tx.now() >= self.end || self.incarnation != tx.incarnation()
+    }
 }
 
 impl Document for Issued {
@@ -42,6 +53,11 @@ pub enum IssueRefusal {
     /// For oneself: a stolen password of an administrator would be enough to enrol the thief.
     #[error("a one-time code is for someone else: ask another administrator for yours")]
     Own,
+    /// There is an authenticator that counts. A code beside it would wait for the day when it is removed.
+    #[error(
+        "the user has an authenticator that counts, beside which a code enrols nothing: reset his second factors first, if it is lost"
+    )]
+    HasFactor,
     /// The store failed.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -53,7 +69,7 @@ pub enum SpendRefusal {
     /// A code for something else, as its text says.
     #[error("this one-time code is for another purpose: it begins with `{}`", .0.prefix())]
     Purpose(Purpose),
-    /// Not this user's, spent, expired, replaced or taken back: one answer for all.
+    /// Not this user's, spent, expired, replaced, taken back or of before a restore: one answer for all.
     #[error("the one-time code is not valid: ask an administrator for a new one")]
     Unknown,
     /// The store could not say.
@@ -84,7 +100,7 @@ impl Spent {
 /// `ttl` is in milliseconds: a minute to a week, by default a day.
 ///
 /// # Errors
-/// When the time is out of bounds, or the issuer is the user.
+/// When the time is out of bounds, the issuer is the user, or a code to enrol would lie beside an authenticator.
 pub fn issue(
     tx: &mut Tx<'_>,
     user: u64,
@@ -99,6 +115,9 @@ pub fn issue(
     if issuer == user {
         return Err(IssueRefusal::Own);
     }
+    if code.purpose == Purpose::Enrol && totp::count_active(tx, user)? > 0 {
+        return Err(IssueRefusal::HasFactor);
+    }
     // ORDER: the old entry of the calendar goes first; it may be the very key of the new one.
     revoke(tx, user, code.purpose)?;
     let end = tx.now().saturating_add(ttl);
@@ -106,6 +125,7 @@ pub fn issue(
         hash: code.hash,
         issuer,
         end,
+        incarnation: tx.incarnation(),
     };
     tx.put(key(user, code.purpose), &record)?;
     EXPIRY.file(tx, end, &id(user, code.purpose))?;
@@ -127,7 +147,7 @@ pub fn spend(
     }
     let issued = tx.get::<Issued>(&key(user, purpose))?;
     let issued = issued
-        .filter(|issued| bool::from(issued.hash.ct_eq(&code.hash)) && tx.now() < issued.end)
+        .filter(|issued| bool::from(issued.hash.ct_eq(&code.hash)) && !issued.has_ended(tx))
         .ok_or(SpendRefusal::Unknown)?;
     remove(tx, user, purpose, &issued);
     Ok(Spent {
@@ -159,8 +179,8 @@ pub fn outstanding(
 ) -> Result<Option<u64>, RecordError> {
     let issued = tx.get::<Issued>(&key(user, purpose))?;
     Ok(issued
-        .map(|issued| issued.end)
-        .filter(|end| tx.now() < *end))
+        .filter(|issued| !issued.has_ended(tx))
+        .map(|issued| issued.end))
 }
 
 /// Removes up to `limit` codes that have ended; whether there may be more.
@@ -173,7 +193,7 @@ pub fn sweep(tx: &mut Tx<'_>, limit: usize) -> Result<bool, RecordError> {
         if let Some((user, purpose)) = from_id(&item.id) {
             let issued = tx.get::<Issued>(&key(user, purpose))?;
             // A newer code may lie where the old one was: only what has really ended goes.
-            if issued.is_some_and(|issued| tx.now() >= issued.end) {
+            if issued.is_some_and(|issued| issued.has_ended(tx)) {
                 tx.delete(key(user, purpose));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    access::model::World,
+    access::{model::World, totp::tests::enrolled},
     crypto::entropy::Seeded,
     record::{Kind, Tx},
 };
@@ -109,6 +109,33 @@ fn a_code_that_was_taken_back_is_refused() {
     assert!(revoked(&mut world));
     assert!(!revoked(&mut world));
     assert!(unknown(&use_it(&mut world, ALICE, &code)));
+}
+
+#[test]
+fn a_restore_ends_the_codes_of_the_backup_spent_and_unspent() {
+    let mut world = World::new();
+    let codes = [Purpose::Enrol, Purpose::Reset].map(|purpose| issued(&mut world, ALICE, purpose));
+    world.state.restored();
+    for code in &codes {
+        assert!(unknown(&use_it(&mut world, ALICE, code)));
+        let seen = world.write(|tx| outstanding(tx, ALICE, code.purpose()));
+        assert_eq!(seen.unwrap(), None);
+    }
+    let new = issued(&mut world, ALICE, Purpose::Reset);
+    assert!(use_it(&mut world, ALICE, &new).is_ok());
+}
+
+#[test]
+fn beside_an_authenticator_no_code_to_enrol_is_issued() {
+    let mut world = World::new();
+    enrolled(&mut world, ALICE, "phone");
+    let code = code(&mut world, Purpose::Enrol);
+    let refused = world.write(|tx| issue(tx, ALICE, &code, ADMIN, None));
+    assert!(matches!(refused, Err(IssueRefusal::HasFactor)));
+    world
+        .write(|tx| issue(tx, BOB, &code, ADMIN, None))
+        .unwrap();
+    issued(&mut world, ALICE, Purpose::Reset);
 }
 
 #[test]

@@ -132,7 +132,7 @@ pub enum ReplaceRefusal {
 /// Why a code is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum SpendRefusal {
-    /// Not this user's, spent, or of a set that was replaced: one answer for all.
+    /// Not this user's, spent, of a set that was replaced, or of before a reset or a restore: one answer for all.
     #[error("the recovery code is not valid: it may have been used, or replaced by newer ones")]
     Unknown,
     /// The store could not say.
@@ -147,6 +147,9 @@ struct Stored {
     hashes: Vec<RecoveryHash>,
     #[n(1)]
     made_at: u64,
+    /// In which life of the cluster they were made: a backup does not know which were spent since.
+    #[n(2)]
+    incarnation: u64,
 }
 
 impl Document for Stored {
@@ -154,6 +157,16 @@ impl Document for Stored {
 }
 
 impl Stored {
+    /// A user's, if any of it counts: he has an authenticator, and neither a reset nor a restore came since.
+    fn of(tx: &mut Tx<'_>, user: u64) -> Result<Option<Self>, RecordError> {
+        let Some(stored) = tx.get::<Self>(&key(user))? else {
+            return Ok(None);
+        };
+        let counts =
+            stored.incarnation == tx.incarnation() && totp::stands_in(tx, user, stored.made_at)?;
+        Ok(counts.then_some(stored))
+    }
+
     fn left(&self) -> Left {
         Left {
             codes: self.hashes.len(),
@@ -176,6 +189,7 @@ pub fn replace(
     let stored = Stored {
         hashes: fresh.hashes.clone(),
         made_at: tx.now(),
+        incarnation: tx.incarnation(),
     };
     tx.put(key(fresh.user), &stored)?;
     Ok(())
@@ -184,28 +198,28 @@ pub fn replace(
 /// Accepts a code in place of an authenticator's, and takes it out of its set; returns what is left.
 ///
 /// # Errors
-/// When it is not one of the user's that are left, he has no authenticator, or all were reset since.
+/// When it is not one of the user's that are left, he has no authenticator, or they were reset, or the vault
+/// restored from a backup, since the set was made.
 pub fn spend(tx: &mut Tx<'_>, user: u64, code: &RecoveryHash) -> Result<Left, SpendRefusal> {
-    let stored = tx.get::<Stored>(&key(user))?;
-    let mut stored = stored.ok_or(SpendRefusal::Unknown)?;
+    let mut stored = Stored::of(tx, user)?.ok_or(SpendRefusal::Unknown)?;
     let before = stored.hashes.len();
     // All are compared, so that time does not tell which one it was.
     stored
         .hashes
         .retain(|kept| !bool::from(kept.0.ct_eq(&code.0)));
-    if stored.hashes.len() == before || !totp::stands_in(tx, user, stored.made_at)? {
+    if stored.hashes.len() == before {
         return Err(SpendRefusal::Unknown);
     }
     tx.put(key(user), &stored)?;
     Ok(stored.left())
 }
 
-/// What is left of a user's set; `None` when he never had one.
+/// What is left of a user's set; `None` when he has none that counts, and should draw one.
 ///
 /// # Errors
 /// When the store fails.
 pub fn left(tx: &mut Tx<'_>, user: u64) -> Result<Option<Left>, RecordError> {
-    Ok(tx.get::<Stored>(&key(user))?.map(|stored| stored.left()))
+    Ok(Stored::of(tx, user)?.map(|stored| stored.left()))
 }
 
 /// Removes a user's codes, as when he is deleted. A reset of his second factors has voided them already.

@@ -119,6 +119,35 @@ fn a_reset_of_the_second_factors_voids_the_codes_even_after_a_new_enrolment() {
 }
 
 #[test]
+fn a_restore_voids_the_codes_of_the_backup_spent_and_unspent() {
+    let mut world = world();
+    let codes = given(&mut world, ALICE);
+    world.state.restored();
+    for code in &codes {
+        assert!(unknown(&use_it(&mut world, ALICE, code)));
+    }
+    assert_eq!(world.write(|tx| left(tx, ALICE)).unwrap(), None);
+    let new = given(&mut world, ALICE);
+    assert!(use_it(&mut world, ALICE, &new[0]).is_ok());
+}
+
+#[test]
+fn removing_the_last_authenticator_voids_the_codes_even_after_a_new_enrolment() {
+    let mut world = world();
+    let codes = given(&mut world, ALICE);
+    let only = world.write(|tx| totp::list(tx, ALICE)).unwrap()[0].id;
+    let shown = Elevation::shown(world.now, Method::Totp);
+    world
+        .write(|tx| totp::remove(tx, ALICE, &shown, only))
+        .unwrap();
+    assert!(unknown(&use_it(&mut world, ALICE, &codes[0])));
+    world.now += 1;
+    enrolled(&mut world, ALICE, "new phone");
+    assert!(unknown(&use_it(&mut world, ALICE, &codes[0])));
+    assert_eq!(world.write(|tx| left(tx, ALICE)).unwrap(), None);
+}
+
+#[test]
 fn codes_of_others_of_nobody_and_of_a_cleared_set_are_refused() {
     let mut world = world();
     let alices = given(&mut world, ALICE);

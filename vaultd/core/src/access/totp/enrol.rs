@@ -107,33 +107,41 @@ pub fn enrol(
     Ok(listed)
 }
 
-/// Why an authenticator does not count yet.
+/// What became of a first code. Commit the transaction in either case.
+#[derive(Debug)]
+#[must_use]
+pub enum Confirmed {
+    /// The authenticator counts from now on.
+    Active(Listed),
+    /// The code is not one that it shows now, or of a step beside those that are accepted: that is remembered, so
+    /// that the next one may be.
+    Wrong,
+}
+
+/// Why there is nothing to confirm.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfirmRefusal {
     /// None is waited for, or no longer.
     #[error("no enrolment waits for a first code: begin again")]
     NotPending,
-    /// The code is not one that it shows now.
-    #[error(
-        "the code is not right: check the clock of the device, or enrol with SHA1, which is all that some apps can"
-    )]
-    Wrong,
     /// The store failed.
     #[error(transparent)]
     Record(#[from] RecordError),
 }
 
 /// Lets the pending authenticator count from its first valid code on, which is used up. A wrong one counts
-/// against the account like any other, since a right one shows a second factor.
+/// against the account like any other, since a right one shows a second factor. A clock two steps off is learnt
+/// here too, from two codes in a row. What a user is told of a wrong one: to check the clock of the device, to
+/// show the next code too, or to enrol with SHA1, which is all that some apps can.
 ///
 /// # Errors
-/// When none is pending, or the code is wrong.
+/// When none is pending.
 pub fn confirm(
     tx: &mut Tx<'_>,
     user: u64,
     code: &Code,
     window: Window,
-) -> Result<Listed, ConfirmRefusal> {
+) -> Result<Confirmed, ConfirmRefusal> {
     let mut factors = Factors::of(tx, user)?;
     let (now, at) = (tx.now(), step(tx));
     let mut all = factors.listed.iter_mut();
@@ -142,17 +150,22 @@ pub fn confirm(
         .ok_or(ConfirmRefusal::NotPending)?;
     let mut found = Authenticator::of(tx, user, pending)?;
     let steps = pending.parameters.steps(&found.seed, code, reach(at));
-    let Judged::Accepted(track) = found.track.judge(at, &steps, window) else {
-        return Err(ConfirmRefusal::Wrong);
-    };
-    found.track = track;
+    match found.track.judge(at, &steps, window) {
+        Judged::Accepted(track) => found.track = track,
+        Judged::Noted(track) => {
+            found.track = track;
+            found.put(tx, user, pending.id)?;
+            return Ok(Confirmed::Wrong);
+        }
+        Judged::Used | Judged::Wrong => return Ok(Confirmed::Wrong),
+    }
     found.put(tx, user, pending.id)?;
     pending.state = State::Active { since: now };
     let listed = pending.clone();
     // A code that was not needed would wait for the day when this authenticator is removed.
     onetime::revoke(tx, user, Purpose::Enrol)?;
     tx.put(Factors::key(user), &factors)?;
-    Ok(listed)
+    Ok(Confirmed::Active(listed))
 }
 
 /// A user's authenticators, oldest first, without those that nobody confirmed in time.
@@ -187,7 +200,8 @@ pub enum RemoveRefusal {
     Record(#[from] RecordError),
 }
 
-/// Removes one; returns how many that count are left.
+/// Removes one; returns how many that count are left. Where none is left it is a [`reset`], so that what was made
+/// beside the last one is of no use beside the next: enrol a new one before the old one goes.
 ///
 /// # Errors
 /// When no second factor was just shown, or there is no such authenticator.
@@ -202,6 +216,10 @@ pub fn remove(
     if factors.take_out(tx, user, |listed| listed.id == id) == 0 {
         return Err(RemoveRefusal::Unknown);
     }
+    if factors.active().next().is_none() {
+        empty(tx, user, factors)?;
+        return Ok(0);
+    }
     tx.put(Factors::key(user), &factors)?;
     Ok(factors.active().count())
 }
@@ -212,7 +230,11 @@ pub fn remove(
 /// # Errors
 /// When the store fails.
 pub fn reset(tx: &mut Tx<'_>, user: u64) -> Result<usize, RecordError> {
-    let mut factors = Factors::of(tx, user)?;
+    let factors = Factors::of(tx, user)?;
+    empty(tx, user, factors)
+}
+
+fn empty(tx: &mut Tx<'_>, user: u64, mut factors: Factors) -> Result<usize, RecordError> {
     let removed = factors.take_out(tx, user, |_| true);
     factors.reset_at = Some(tx.now());
     onetime::revoke(tx, user, Purpose::Enrol)?;

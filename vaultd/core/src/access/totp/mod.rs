@@ -20,8 +20,8 @@ mod verify;
 pub use code::{Code, CodeError, Digits};
 pub use elevation::{Elevation, Method};
 pub use enrol::{
-    ConfirmRefusal, EnrolRefusal, Enrolment, MOST, RemoveRefusal, confirm, count_active, enrol,
-    forget, list, remove, reset,
+    ConfirmRefusal, Confirmed, EnrolRefusal, Enrolment, MOST, RemoveRefusal, confirm, count_active,
+    enrol, forget, list, remove, reset,
 };
 pub(super) use enrol::{may_change, stands_in};
 pub use generate::{Algorithm, Parameters, STEP_SECONDS};

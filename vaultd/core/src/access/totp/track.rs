@@ -9,6 +9,10 @@
 //! A code that is right for a step that is looked at but not accepted is answered as a wrong one, and
 //! remembered: the code of the step right after it is then accepted, and moves the drift. Nobody is told
 //! which it was: a code of the near future would be worth waiting for.
+//!
+//! A restore brings back what was remembered when the backup was made, and with it steps that were used up
+//! since. That is let be, unlike codes that live for days: a step is too old for any code two steps later, so
+//! it takes a backup and its restore within the life of one code, and the password beside it.
 
 use minicbor::{Decode, Encode};
 

@@ -6,6 +6,13 @@ fn active(world: &mut World) -> usize {
     world.write(|tx| count_active(tx, ALICE)).unwrap()
 }
 
+fn active_from(confirmed: Result<Confirmed, ConfirmRefusal>) -> Listed {
+    match confirmed.unwrap() {
+        Confirmed::Active(listed) => listed,
+        Confirmed::Wrong => panic!("the code was not right"),
+    }
+}
+
 fn removed(world: &mut World, id: u64) -> Result<usize, RemoveRefusal> {
     let shown = Elevation::shown(world.now, Method::Totp);
     world.write(|tx| remove(tx, ALICE, &shown, id))
@@ -22,8 +29,8 @@ fn an_authenticator_counts_from_its_first_code_which_is_used_up() {
     let code = device.shows(&world, 0);
     assert_eq!(active(&mut world), 0);
     assert_eq!(used(&mut world, ALICE, &code), Verdict::Wrong, "pending");
-    let state = confirmed(&mut world, ALICE, &code).unwrap().state;
-    assert_eq!(state, State::Active { since: world.now });
+    let confirmed = active_from(confirmed(&mut world, ALICE, &code));
+    assert_eq!(confirmed.state, State::Active { since: world.now });
     assert_eq!(active(&mut world), 1);
     assert_eq!(used(&mut world, ALICE, &code), Verdict::Used);
     let earlier = device.shows(&world, -1);
@@ -34,9 +41,9 @@ fn an_authenticator_counts_from_its_first_code_which_is_used_up() {
 fn a_wrong_late_or_foreign_first_code_confirms_nothing() {
     let mut world = World::new();
     let device = begun(&mut world, ALICE, "phone").unwrap();
-    let wrong = |result| matches!(result, Err(ConfirmRefusal::Wrong));
+    let wrong = |result| matches!(result, Ok(Confirmed::Wrong));
     let none = |result| matches!(result, Err(ConfirmRefusal::NotPending));
-    for ahead in [-9, -3, -2, 2, 3, 9] {
+    for ahead in [-9, -3, 2, -2, 3, 9] {
         let code = device.shows(&world, ahead);
         assert!(wrong(confirmed(&mut world, ALICE, &code)), "{ahead}");
     }
@@ -98,19 +105,57 @@ fn a_code_for_a_new_password_enrols_nothing() {
 }
 
 #[test]
-fn beside_an_active_authenticator_a_code_enrols_nothing_and_stays_unspent() {
+fn a_clock_two_steps_off_is_learnt_at_enrolment_from_two_codes_in_a_row() {
+    for ahead in [-2, 2] {
+        let mut world = World::new();
+        let device = begun(&mut world, ALICE, "old token").unwrap();
+        let shown = |world: &mut World| {
+            let code = device.shows(world, ahead);
+            confirmed(world, ALICE, &code).unwrap()
+        };
+        assert!(matches!(shown(&mut world), Confirmed::Wrong));
+        assert!(matches!(shown(&mut world), Confirmed::Wrong), "the same");
+        world.now += STEP;
+        assert!(matches!(shown(&mut world), Confirmed::Active(_)));
+        world.now += STEP;
+        let code = device.shows(&world, ahead);
+        let authenticator = device.id;
+        assert_eq!(
+            used(&mut world, ALICE, &code),
+            Verdict::Accepted { authenticator }
+        );
+    }
+}
+
+#[test]
+fn beside_an_active_authenticator_a_code_enrols_nothing() {
     let mut world = World::new();
-    let device = enrolled(&mut world, ALICE, "phone");
+    enrolled(&mut world, ALICE, "phone");
     let (_, code) = onetime::make(Purpose::Enrol, &mut world.entropy);
-    world
-        .write(|tx| onetime::issue(tx, ALICE, &code, ADMIN, None))
-        .unwrap();
     assert!(matches!(
         begun_with(&mut world, ALICE, "mine too", &Proof::Code(&code)),
         Err(EnrolRefusal::NotAllowed(NotAllowed::HasFactor))
     ));
-    removed(&mut world, device.id).unwrap();
-    begun_with(&mut world, ALICE, "new phone", &Proof::Code(&code)).unwrap();
+}
+
+#[test]
+fn to_remove_the_last_authenticator_is_a_reset() {
+    let mut world = World::new();
+    let phone = enrolled(&mut world, ALICE, "phone");
+    let before = Elevation::shown(world.now, Method::Totp);
+    let pending = begun(&mut world, ALICE, "new phone").unwrap();
+    assert_eq!(removed(&mut world, phone.id).unwrap(), 0);
+    assert_eq!(seeds(&world), 0, "a pending one goes too");
+    let code = pending.shows(&world, 0);
+    assert!(matches!(
+        confirmed(&mut world, ALICE, &code),
+        Err(ConfirmRefusal::NotPending)
+    ));
+    world.now += 1;
+    assert!(matches!(
+        begun_with(&mut world, ALICE, "mine", &Proof::Session(&before)),
+        Err(EnrolRefusal::NotAllowed(NotAllowed::NoFactor))
+    ));
 }
 
 #[test]
@@ -188,12 +233,13 @@ fn a_new_enrolment_voids_the_pending_one_and_its_seed() {
     let code = old.shows(&world, 0);
     assert!(matches!(
         confirmed(&mut world, ALICE, &code),
-        Err(ConfirmRefusal::Wrong)
+        Ok(Confirmed::Wrong)
     ));
     assert_eq!(listed(&mut world).len(), 1);
     assert_eq!(seeds(&world), 1);
     let code = new.shows(&world, 0);
-    assert_eq!(confirmed(&mut world, ALICE, &code).unwrap().id, new.id);
+    let confirmed = active_from(confirmed(&mut world, ALICE, &code));
+    assert_eq!(confirmed.id, new.id);
 }
 
 #[test]

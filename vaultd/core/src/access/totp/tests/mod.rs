@@ -65,7 +65,7 @@ fn begun_with(
     })
 }
 
-fn confirmed(world: &mut World, user: u64, code: &Code) -> Result<Listed, ConfirmRefusal> {
+fn confirmed(world: &mut World, user: u64, code: &Code) -> Result<Confirmed, ConfirmRefusal> {
     world.write(|tx| confirm(tx, user, code, Window::OneStep))
 }
 
@@ -73,7 +73,8 @@ fn confirmed(world: &mut World, user: u64, code: &Code) -> Result<Listed, Confir
 pub(in crate::access) fn enrolled(world: &mut World, user: u64, called: &str) -> Device {
     let device = begun(world, user, called).unwrap();
     let code = device.shows(world, 0);
-    confirmed(world, user, &code).unwrap();
+    let confirmed = confirmed(world, user, &code).unwrap();
+    assert!(matches!(confirmed, Confirmed::Active(_)));
     world.now += 60 * STEP;
     device
 }
