@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::entropy::Entropy;
-use super::secret::{Dek, Kek, Plaintext, RecordKey, RootKey, SealKey, WrappingKey};
+use super::secret::{Dek, Kek, Plaintext, RecordKey, RootKey, SealKey, UnwrapKey, WrappingKey};
 
 /// The format that this release writes.
 pub const FORMAT: u8 = 1;
@@ -133,7 +133,7 @@ macro_rules! sealing_keys {
     )+};
 }
 
-sealing_keys!(RootKey WrappingKey RecordKey Kek Dek SealKey);
+sealing_keys!(RootKey WrappingKey RecordKey Kek Dek SealKey UnwrapKey);
 
 /// Seals `plain` for one place; the formula is above.
 ///

@@ -11,6 +11,8 @@
 //! is no clock. Primitives are XChaCha20-Poly1305, HKDF and HMAC with SHA-256, Argon2id and Ed25519,
 //! none of them written here; Shamir's sharing is.
 
+mod bearer;
+pub mod code;
 pub mod entropy;
 pub mod envelope;
 pub mod keyring;

@@ -153,6 +153,10 @@ keys! {
     SealKey
     /// The random part of a bearer token.
     TokenSecret
+    /// The random part of a code that opens a wrapped value.
+    UnwrapCode
+    /// Seals a wrapped value: derived from its code, and nowhere else.
+    UnwrapKey
 }
 
 texts! {
@@ -162,6 +166,8 @@ texts! {
     Share
     /// A bearer token as its holder sees it.
     TokenText
+    /// The code that opens a wrapped value, as it is handed over.
+    UnwrapCodeText
     /// The one-time code that lets a vault be initialised over the network.
     SetupCode
     /// An authenticator's seed with what an app needs beside it: shown once.
@@ -308,7 +314,7 @@ mod tests {
 
     lacks! {
         RootKey WrappingKey RecordKey IndexKey Kek Dek AuditKey LogSigningKey SealKey TokenSecret
-        Passphrase Share TokenText SetupCode EnrolmentUri RecoveryCode OneTimeCode Plaintext Seed
+        UnwrapCode UnwrapKey UnwrapCodeText Passphrase Share TokenText SetupCode EnrolmentUri RecoveryCode OneTimeCode Plaintext Seed
     }
 
     #[test]

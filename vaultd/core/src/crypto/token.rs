@@ -1,27 +1,22 @@
 //! Bearer tokens: 256 random bits, printed with a prefix and a checksum.
 //!
 //! ```text
-//! text        = "vlt_" ‖ base64url (secret [32] ‖ checksum [4])                      RFC 4648 §5
+//! text        = "vlt_" ‖ base64url (secret [32] ‖ checksum [4])                          bearer
 //! checksum    = first 4 bytes of SHA-256 ("vault token checksum v1" ‖ secret)
 //! lookup hash = SHA-256 ("vault token v1" ‖ secret)
 //! ```
-//! The prefix lets leak scanners find a token, the checksum lets them be sure, and refuses a typo before
-//! anything is looked up. The store knows the lookup hash only.
+//! The store knows the lookup hash only.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
-
-use super::secret::{KEY_BYTES, TokenSecret, TokenText};
+use super::bearer::{self, Bearer, Flaw};
+use super::secret::{TokenSecret, TokenText};
 
 /// What every token begins with.
-pub const PREFIX: &str = "vlt_";
+pub const PREFIX: &str = TEXT.prefix;
 
-const CHECKSUM: usize = 4;
-const BODY: usize = KEY_BYTES + CHECKSUM;
-/// Characters after the prefix: four for every three bytes.
-const ENCODED: usize = BODY / 3 * 4;
+const TEXT: Bearer = Bearer {
+    prefix: "vlt_",
+    checksum: b"vault token checksum v1",
+};
 
 /// Why a text is not a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,17 +31,8 @@ pub enum TokenError {
 
 /// The text to show its holder, once.
 pub fn to_text(token: &TokenSecret) -> TokenText {
-    let mut body = Zeroizing::new([0; BODY]);
-    let (secret, sum) = body.split_at_mut(KEY_BYTES);
     // EXPOSE: into the text, which is a secret of its own
-    secret.copy_from_slice(token.expose());
-    sum.copy_from_slice(&checksum(token));
-    let encoded = Zeroizing::new(Base64UrlUnpadded::encode_string(&*body));
-    // the capacity is exact, so that growth leaves no copy behind
-    let mut text = String::with_capacity(PREFIX.len() + ENCODED);
-    text.push_str(PREFIX);
-    text.push_str(&encoded);
-    TokenText::from(text)
+    TokenText::from(TEXT.write(token.expose()))
 }
 
 /// Reads a token's text.
@@ -54,39 +40,17 @@ pub fn to_text(token: &TokenSecret) -> TokenText {
 /// # Errors
 /// When it is none, or has a typo. Whether the token is known is another question.
 pub fn parse(text: &str) -> Result<TokenSecret, TokenError> {
-    let encoded = text.strip_prefix(PREFIX).ok_or(TokenError::Shape)?;
-    if encoded.len() != ENCODED {
-        return Err(TokenError::Shape);
-    }
-    let mut body = Zeroizing::new([0; BODY]);
-    Base64UrlUnpadded::decode(encoded, &mut *body).map_err(|_| TokenError::Shape)?;
-    let (secret, sum) = body.split_at(KEY_BYTES);
-    let token = TokenSecret::from_slice(secret).map_err(|_| TokenError::Shape)?;
-    if bool::from(checksum(&token).ct_eq(sum)) {
-        Ok(token)
-    } else {
-        Err(TokenError::Checksum)
-    }
+    let secret = TEXT.read(text).map_err(|flaw| match flaw {
+        Flaw::Shape => TokenError::Shape,
+        Flaw::Checksum => TokenError::Checksum,
+    })?;
+    TokenSecret::from_slice(secret.as_slice()).map_err(|_| TokenError::Shape)
 }
 
 /// What a session is looked up by; the token cannot be computed from it.
 pub fn lookup_hash(token: &TokenSecret) -> [u8; 32] {
-    hash(b"vault token v1", token)
-}
-
-fn checksum(token: &TokenSecret) -> [u8; CHECKSUM] {
-    let [a, b, c, d, ..] = hash(b"vault token checksum v1", token);
-    [a, b, c, d]
-}
-
-fn hash(label: &[u8], token: &TokenSecret) -> [u8; 32] {
     // EXPOSE: into SHA-256, which wipes its state
-    let secret = token.expose();
-    Sha256::new()
-        .chain_update(label)
-        .chain_update(secret)
-        .finalize()
-        .into()
+    bearer::hash(b"vault token v1", token.expose())
 }
 
 #[cfg(test)]
