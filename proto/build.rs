@@ -4,12 +4,13 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
     "vault/v1/auth.proto",
     "vault/v1/secrets.proto",
+    "vault/v1/sharing.proto",
     "vault/v1/backup.proto",
     "vault/v1/identity.proto",
     "vault/v1/policies.proto",

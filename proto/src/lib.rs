@@ -24,6 +24,8 @@ pub enum Access {
     KeyHolder,
     /// Any authenticated caller, about himself or about what he brings along.
     Own,
+    /// Anyone who proves himself in the request: a code, a password.
+    Credential,
 }
 
 impl Access {
@@ -32,6 +34,7 @@ impl Access {
             1 => Self::Public,
             2 => Self::KeyHolder,
             3 => Self::Own,
+            4 => Self::Credential,
             _ => Self::Granted,
         }
     }

@@ -41,15 +41,25 @@ fn body(path: &str) -> Vec<u8> {
                 &[("requests", Value::List(vec![one]))],
             )
         }
+        "Share" => message("ShareRequest", &[secret]),
+        "LookupShare" | "RevokeShare" => {
+            let accessor = ("accessor", text(&"0".repeat(32)));
+            message(&format!("{name}Request"), &[accessor])
+        }
+        "Unwrap" => {
+            let claim = ("claim", Value::Bytes(vec![7; 16].into()));
+            message("UnwrapRequest", &[("code", text(CODE)), claim])
+        }
         _ => Vec::new(),
     }
 }
 
-/// Calls every method that asks for more than a connection; says which were not refused like this.
-async fn refused_all(wire: &Wire, code: Code, reason: &str) {
-    let guarded = METHODS
-        .iter()
-        .filter(|m| matches!(m.access, Access::Granted | Access::Own));
+/// Of the right shape, and unknown everywhere.
+const CODE: &str = "vls_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAD8RIVY";
+
+/// Calls every method that is guarded so; says which were not refused like this.
+async fn refused_all(wire: &Wire, guards: &[Access], code: Code, reason: &str) {
+    let guarded = METHODS.iter().filter(|m| guards.contains(&m.access));
     let mut wrong = Vec::new();
     let mut tried = 0;
     for method in guarded {
@@ -74,13 +84,20 @@ async fn refused_all(wire: &Wire, code: Code, reason: &str) {
 async fn every_method_is_refused_before_init_and_while_sealed() {
     let daemon = Daemon::start(BINARIES);
     let anybody = Wire::connect(&daemon, "").await;
-    refused_all(&anybody, Code::FailedPrecondition, "NOT_INITIALISED").await;
-    let opened = daemon.init();
-    daemon.unseal(&opened);
-    daemon.use_token(&opened.token);
+    let opened = [Access::Granted, Access::Own, Access::Credential];
+    refused_all(
+        &anybody,
+        &opened,
+        Code::FailedPrecondition,
+        "NOT_INITIALISED",
+    )
+    .await;
+    let born = daemon.init();
+    daemon.unseal(&born);
+    daemon.use_token(&born.token);
     daemon.ctl(&["seal"]).ok();
-    let wire = Wire::connect(&daemon, &opened.token).await;
-    refused_all(&wire, Code::Unavailable, "SEALED").await;
+    let wire = Wire::connect(&daemon, &born.token).await;
+    refused_all(&wire, &opened, Code::Unavailable, "SEALED").await;
 }
 
 #[tokio::test]
@@ -94,7 +111,8 @@ async fn every_guarded_method_wants_a_token() {
         "vlt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     ] {
         let wire = Wire::connect(&daemon, token).await;
-        refused_all(&wire, Code::Unauthenticated, "TOKEN_INVALID").await;
+        let guards = [Access::Granted, Access::Own];
+        refused_all(&wire, &guards, Code::Unauthenticated, "TOKEN_INVALID").await;
     }
 }
 

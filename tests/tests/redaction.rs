@@ -70,8 +70,12 @@ printed!(
     RestoreBackupRequest,
     SealConfig,
     StartRekeyRequest,
+    ShareRequest,
+    ShareResponse,
     SubmitRekeyRequest,
     UnsealRequest,
+    UnwrapRequest,
+    UnwrapResponse,
 );
 
 #[test]

@@ -138,7 +138,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::FolderNotFound
         | Reason::VersionDestroyed
         | Reason::IdentityNotFound
-        | Reason::PolicyNotFound => Kind::NotFound,
+        | Reason::PolicyNotFound
+        | Reason::WrappedNotFound => Kind::NotFound,
         Reason::VersionMismatch
         | Reason::LabelMismatch
         | Reason::Contention

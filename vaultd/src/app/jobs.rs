@@ -1,5 +1,5 @@
-//! What runs on the leader by itself: due deletions, ended sessions, old outcomes, unfinished re-wraps, keys that
-//! are old; and on every node: taking up a keyring that was changed elsewhere.
+//! What runs on the leader by itself: due deletions, ended sessions, old outcomes, wrapped values, unfinished
+//! re-wraps, keys that are old; and on every node: taking up a keyring that was changed elsewhere.
 //!
 //! Each step is a small idempotent transaction through the proposer, which proves leadership by being
 //! committed in its term; a paused leader fires nothing that it cannot commit.
@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use vault_core::access;
-use vault_core::engine::secrets;
+use vault_core::engine::{secrets, sharing};
 use vault_core::record::Tx;
 
 use super::error::Result;
@@ -62,10 +62,11 @@ async fn round(app: &Weak<App>, ran: &mut Duration) -> bool {
             ("deletions", Step::Deletions(recorded)),
             ("sessions", Step::Sessions),
             ("outcomes", Step::Outcomes),
+            ("wrapped values", Step::Wrapped),
         ] {
             match (app.sweep(step).await, step) {
                 (Ok(()), Step::Deletions(recorded)) => *ran = ran.saturating_sub(recorded),
-                (Ok(()), Step::Sessions | Step::Outcomes) => {}
+                (Ok(()), Step::Sessions | Step::Outcomes | Step::Wrapped) => {}
                 (Err(error), _) => tracing::debug!(
                     what,
                     reason = error.reason().as_str_name(),
@@ -85,6 +86,7 @@ pub(super) enum Step {
     Deletions(Duration),
     Sessions,
     Outcomes,
+    Wrapped,
 }
 
 impl App {
@@ -123,6 +125,7 @@ fn sweep(step: Step, tx: &mut Tx<'_>) -> (Verdict, Result<bool>) {
         }
         Step::Sessions => access::sweep_sessions(tx, STEP),
         Step::Outcomes => secrets::sweep_outcomes(tx, STEP),
+        Step::Wrapped => sharing::sweep(tx, STEP),
     };
     let swept = swept.map_err(refusal::record);
     let verdict = if swept.is_ok() {

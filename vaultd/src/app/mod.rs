@@ -4,12 +4,13 @@
 //! |---|---|
 //! | [`pipeline`] | the one way through for reads and writes |
 //! | [`notes`] | what the audit says of a request, and that it gets there |
+//! | [`notes`] | what is learnt of a request, for its audit entry |
 //! | [`operate`] | the same for what is granted and neither reads nor writes records |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
 //! | [`audit`] | the audit log |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
-//! | [`auth`], [`identity`], [`secrets`], [`backup`], [`policies`] | one file or folder per service |
+//! | [`auth`], [`identity`], [`secrets`], [`sharing`], [`backup`], [`policies`] | one file or folder per service |
 //! | [`explain`] | why something is denied, for those who may know |
 //! | [`jobs`] | what runs on the leader by itself |
 //!
@@ -39,6 +40,7 @@ mod sealing;
 mod seals;
 mod secrets;
 mod setup;
+mod sharing;
 mod status;
 mod transact;
 mod unsealed;
@@ -50,6 +52,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use vault_proto::Access;
 use vault_proto::v1::Reason;
 
 pub use auth::{LoginRequest, Oneself};
@@ -67,6 +70,7 @@ pub use sealing::{KeyInput, UnsealState};
 pub use seals::{Automatic, Credential, SealChoice};
 pub use secrets::{Destruction, Paged, PutRequest, Target};
 pub use setup::{Born, ConfirmInitRequest, InitRequest};
+pub use sharing::{ShareRequest, SharedSource, Unwrapped};
 pub use status::{Inside, SealStatus, Status};
 
 use audit::{Audit, Entry};
@@ -214,7 +218,7 @@ impl App {
     /// The keys, once this node's state is fresh enough to authenticate by and not behind the client's.
     async fn may_answer(&self, call: &Call, entry: &mut Entry) -> Result<Arc<Unsealed>> {
         let keys = self.unsealed()?;
-        if call.token.is_none() {
+        if call.token.is_none() && call.method.access != Access::Credential {
             return Err(refusal::token());
         }
         let ahead = call.seen.filter(|seen| *seen > self.store.applied());

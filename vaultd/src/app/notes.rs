@@ -35,6 +35,11 @@ impl Notes {
         ));
     }
 
+    /// Names something that the request is about.
+    pub(super) fn about(&mut self, resource: String) {
+        self.resources.push(resource);
+    }
+
     /// Whether one of the parts is of a record that did not open.
     pub(super) fn unopened(&self) -> bool {
         let damaged = Reason::RecordDamaged.as_str_name();
@@ -124,10 +129,11 @@ impl App {
                 .for_each(|resource| entry.resource(resource, &blind));
         }
         match (&notes.granted, &notes.denied) {
-            (Some(by), Some(_)) => entry.decision(Decision::Allowed {
+            // Of several grants for one act a single denial denies it; a batch goes on without what was denied.
+            (Some(by), Some(_)) if !notes.parts.is_empty() => entry.decision(Decision::Allowed {
                 by: format!("{by}, in part: some were denied").into(),
             }),
-            (None, Some(by)) => entry.decision(Decision::Denied {
+            (_, Some(by)) => entry.decision(Decision::Denied {
                 by: by.clone().into(),
             }),
             (Some(by), None) => entry.decision(Decision::Allowed {

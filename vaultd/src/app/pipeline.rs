@@ -1,7 +1,8 @@
 //! The one way through: authenticate, authorise, act, record; in that order, for every method.
 //!
 //! [`App::read`] and [`App::write`] are the only functions that hand an engine function a transaction
-//! and a [`Visit`]; a `Visit` is the only source of grants. The audit entry is opened before anything is
+//! and a [`Visit`]; a `Visit` is the only source of grants. [`App::write_by_proof`] hands out no visit: what is
+//! done there is allowed by what the request itself proves. The audit entry is opened before anything is
 //! looked at and finished when the outcome is known ([`notes`](super::notes)); the reply waits until the entry is
 //! with the kernel.
 
@@ -81,6 +82,11 @@ impl Visit<'_> {
     /// Whether the caller may look into a folder.
     pub(super) fn may_list(&self, folder: &FolderPath) -> bool {
         self.caller.may_list(folder, &Facts::default())
+    }
+
+    /// Names something else that the request is about.
+    pub(super) fn about(&mut self, resource: String) {
+        self.notes.about(resource);
     }
 
     /// The version that was disclosed or made.
@@ -168,16 +174,33 @@ impl App {
         R: Send + 'static,
         F: FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
     {
+        let (token, origin) = (call.token, self.origin(call));
+        self.write_by_proof(call, terms, move |notes, tx| {
+            visit(token.as_ref(), &origin, tx, notes, &mut act)
+        })
+        .await
+    }
+
+    /// The same for one who proves himself in the request: `act` looks at the proof, and no session is asked for.
+    pub(super) async fn write_by_proof<R, F>(
+        &self,
+        call: &Call,
+        terms: Terms,
+        mut act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Notes, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
+    {
         let mut entry = self.begin(call);
         let shared = Arc::new(Mutex::new(Notes::default()));
         let may = self.may_answer(call, &mut entry).await;
         let (result, verdict) = match may.and_then(|_| self.audit_ready()) {
             Ok(()) => {
-                let (token, notes) = (call.token, Arc::clone(&shared));
-                let origin = self.origin(call);
+                let notes = Arc::clone(&shared);
                 let ran = self.proposer.run(terms, move |tx| {
                     let mut fresh = Notes::default();
-                    let acted = visit(token.as_ref(), &origin, tx, &mut fresh, &mut act);
+                    let acted = act(&mut fresh, tx);
                     *notes.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
                     match acted {
                         Ok((verdict, reply)) => (verdict, Ok(Ok(reply))),

@@ -107,7 +107,7 @@ impl Guard {
             let (asks, guarded) = match known.access {
                 Access::Granted | Access::Own => (Some(known), true),
                 Access::Public => (Some(known), false),
-                Access::KeyHolder => (None, false),
+                Access::KeyHolder | Access::Credential => (None, false),
             };
             (known.path, method(known.path, asks, guarded))
         };

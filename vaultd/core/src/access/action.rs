@@ -122,6 +122,12 @@ actions! {
     POLICY_UPDATE = "policy:Update";
     /// Delete a policy.
     POLICY_DELETE = "policy:Delete";
+    /// Leave a value for whoever brings the code.
+    SHARE = "share:Create";
+    /// See whether a value that one left has been handed out.
+    SHARE_LOOKUP = "share:Lookup";
+    /// Take back a value that one left.
+    SHARE_REVOKE = "share:Revoke";
     /// Exchange a token for a session.
     LOGIN = "auth:Login";
     /// Seal the node.

@@ -327,6 +327,15 @@ impl Grant {
             .ok_or_else(|| self.wrong(wanted))
     }
 
+    /// That the action may be done to what is the caller's own.
+    pub(crate) fn own(&self, wanted: Action) -> Result<(), WrongGrant> {
+        if self.action == wanted && self.resource == Resource::Own {
+            Ok(())
+        } else {
+            Err(self.wrong(wanted))
+        }
+    }
+
     fn wrong(&self, wanted: Action) -> WrongGrant {
         WrongGrant {
             got: self.action,

@@ -1,4 +1,4 @@
-//! A store in memory at a moment that tests move: for what access keeps beside sessions.
+//! A store in memory at a moment that tests move: for what is kept beside secrets.
 
 use crate::{
     crypto::{entropy::Seeded, keyring::Keyring, secret::RootKey},

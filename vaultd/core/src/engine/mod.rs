@@ -3,3 +3,4 @@
 pub mod identity;
 pub mod random;
 pub mod secrets;
+pub mod sharing;

@@ -95,6 +95,8 @@ kinds! {
     Recovery = 0x32, Terms;
     /// `user ‖ purpose` → a one-time code, hashed.
     OneTime = 0x33, Terms;
+    /// Lookup hash of a code → a wrapped value that waits for it; the value lies under Value and Wrap.
+    Wrapped = 0x40, Terms;
     /// Guarded: principals (users, groups, roles, policies, attachments share collection 8).
     Principal = 0x80, Terms;
     /// Guarded: `sort ‖ tag(name)` → whose name it is.

@@ -12,6 +12,7 @@ mod metadata;
 mod parse;
 mod policies;
 mod secrets;
+mod sharing;
 mod status;
 mod system;
 
@@ -23,6 +24,7 @@ use vault_proto::v1::backup_server::BackupServer;
 use vault_proto::v1::identity_server::IdentityServer;
 use vault_proto::v1::policies_server::PoliciesServer;
 use vault_proto::v1::secrets_server::SecretsServer;
+use vault_proto::v1::sharing_server::SharingServer;
 use vault_proto::v1::system_server::SystemServer;
 
 use crate::app::App;
@@ -56,6 +58,9 @@ pub fn routes(app: &Arc<App>) -> Routes {
     let policies = PoliciesServer::new(door.clone())
         .max_decoding_message_size(MAX_DOCUMENTS)
         .max_encoding_message_size(MAX_REPLY);
+    let sharing = SharingServer::new(door.clone())
+        .max_decoding_message_size(MAX_REQUEST)
+        .max_encoding_message_size(MAX_REQUEST);
     let backup = BackupServer::new(door)
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REQUEST);
@@ -63,6 +68,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .add_service(auth)
         .add_service(identity)
         .add_service(secrets)
+        .add_service(sharing)
         .add_service(backup)
         .add_service(policies)
 }

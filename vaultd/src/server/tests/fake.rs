@@ -120,6 +120,7 @@ impl Application for Arc<App> {
             .add_service(Fake::<1>(Self::clone(self)))
             .add_service(Fake::<2>(Self::clone(self)))
             .add_service(Fake::<3>(Self::clone(self)))
+            .add_service(Fake::<4>(Self::clone(self)))
     }
 
     fn readiness(&self) -> Readiness {
@@ -148,6 +149,7 @@ impl<const N: usize> NamedService for Fake<N> {
         "vault.v1.System",
         "vault.v1.Secrets",
         "vault.v1.Backup",
+        "vault.v1.Sharing",
     ][N];
 }
 

@@ -163,6 +163,7 @@ async fn bodies_beyond_64_kib_need_a_live_session() {
         (PUT, "Bearer vlt_x"),
         (PUT, forged.as_str()),
         ("/test.Test/Read", daemon.token.as_str()),
+        ("/vault.v1.Sharing/Unwrap", daemon.token.as_str()),
         (RESTORE, ""),
     ] {
         let body = whole(vec![message(large, large)]);

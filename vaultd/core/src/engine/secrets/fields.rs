@@ -123,8 +123,8 @@ impl IntoIterator for Fields {
     }
 }
 
-/// The value record's content.
-pub(super) fn encode(created_at: u64, fields: &Fields) -> Plaintext {
+/// Fields as a value record holds them, with when they were made.
+pub fn encode(created_at: u64, fields: &Fields) -> Plaintext {
     let names: usize = fields.names().map(|name| name.as_str().len()).sum();
     // Room for every header at its longest, so that the buffer never grows and leaves a copy behind.
     let mut bytes = Vec::with_capacity(16 + fields.size() + names + 16 * fields.len());
@@ -144,8 +144,11 @@ pub(super) fn encode(created_at: u64, fields: &Fields) -> Plaintext {
     Plaintext::from(bytes)
 }
 
-/// From the value record's content: when it was made, and its fields as slices of it.
-pub(super) fn decode(plain: Plaintext) -> Result<(u64, Fields), minicbor::decode::Error> {
+/// From a value record's content: when it was made, and its fields as slices of it.
+///
+/// # Errors
+/// When [`encode`] did not write it.
+pub fn decode(plain: Plaintext) -> Result<(u64, Fields), minicbor::decode::Error> {
     let bytes = plain.into_bytes();
     let mut decoder = Decoder::new(&bytes);
     decoder.array()?;

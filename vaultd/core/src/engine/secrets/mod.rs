@@ -44,7 +44,9 @@ pub use delete::{Delete, DeleteReply, Deleted, delete, delete_folder};
 pub use deleted::{Restore, RestoreReply, RestoreTo, list_deleted, restore};
 pub use describe::{Meta, Update, VersionInfo, describe, list_versions, update};
 pub use destroy::{Destroyed, destroy, destroy_version, sweep_deleted};
-pub use fields::{Fields, MAX_FIELDS, MAX_VALUE_BYTES};
+pub use fields::{
+    Fields, MAX_FIELDS, MAX_VALUE_BYTES, decode as decode_fields, encode as encode_fields,
+};
 pub use find::{Find, find};
 pub use get::{Get, Selector, Value, batch_get, get};
 pub use label::{RemoveLabel, SetLabel, remove_label, set_label};
