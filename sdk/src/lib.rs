@@ -18,7 +18,7 @@
 //!
 //! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls` and `pin` make connections;
 //! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
-//! `secrets`, `lifecycle`, `backup` and `policies` are the services; `reference` is the path grammar; `value` and
+//! `secrets`, `lifecycle`, `sharing`, `backup` and `policies` are the services; `reference` is the path grammar; `value` and
 //! `secret` hold what must not be printed; `error` is the one error type.
 //!
 //! Plain replies are the wire types of `vault-proto`, re-exported as [`wire`]. What carries secret
@@ -40,6 +40,7 @@ mod put;
 mod reference;
 mod secret;
 mod secrets;
+mod sharing;
 mod system;
 mod tls;
 mod value;
@@ -58,6 +59,7 @@ pub use put::Put;
 pub use reference::{Reference, ReferenceError, Selector, encode_path};
 pub use secret::Secret;
 pub use secrets::Secrets;
+pub use sharing::{Shared, Sharing, Unwrapped};
 pub use system::{Initialised, Rekey, System, UnsealKey};
 pub use tls::{CaCertificate, fetch_ca};
 pub use value::{Text, Token, Value};

@@ -9,7 +9,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 
 use crate::consistency::Seen;
-use crate::{Auth, Backup, Builder, Error, Lifecycle, Policies, Secrets, System, Token};
+use crate::{Auth, Backup, Builder, Error, Lifecycle, Policies, Secrets, Sharing, System, Token};
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
 /// connections and what was seen.
@@ -86,6 +86,11 @@ impl Vault {
     /// Deleting, restoring, copying, moving secrets.
     pub fn lifecycle(&self) -> Lifecycle<'_> {
         Lifecycle(self)
+    }
+
+    /// Values that are handed out once, to whoever brings the code.
+    pub fn sharing(&self) -> Sharing<'_> {
+        Sharing(self)
     }
 
     /// Snapshots.

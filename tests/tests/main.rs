@@ -21,6 +21,7 @@ mod retries;
 mod rotation;
 mod seals;
 mod sessions;
+mod sharing;
 mod source;
 mod strangers;
 mod tidy;

@@ -195,6 +195,15 @@ fn the_documented_members_are_those_that_are_printed() {
     ] {
         check(&table, row, &json(&[&["policy"], args].concat(), b""));
     }
+    let shared = json(&["share"], b"v");
+    check(&table, "share", &shared);
+    let text = |name: &str| shared[name].as_str().expect("text");
+    let taken = json(&["unwrap", "-"], text("code").as_bytes());
+    check(&table, "unwrap", &taken);
+    for look in ["--lookup", "--revoke"] {
+        let info = json(&["share", look, text("accessor")], b"");
+        check(&table, "share", &info);
+    }
     let two = ["rekey", "-", "--shares", "2", "--threshold", "2"];
     let rekey = json(&two, shares[..3].join("\n").as_bytes());
     check(&table, "rekey", &rekey);

@@ -6,7 +6,7 @@ use vault_tests::{Daemon, Dress, Output, shim};
 use crate::BINARIES;
 
 /// A daemon under a clock that can be moved.
-fn with_clock() -> Daemon {
+pub fn with_clock() -> Daemon {
     Daemon::start_dressed(BINARIES, "", |place| Dress {
         environment: vec![
             ("LD_PRELOAD", shim::build("clock", &place.path("run"))),

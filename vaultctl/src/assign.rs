@@ -48,6 +48,13 @@ impl From<&str> for Argument {
     }
 }
 
+impl Argument {
+    /// The text; say in an `EXPOSE` line where it goes.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::fmt::Debug for Argument {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Argument(..)")

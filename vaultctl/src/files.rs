@@ -24,6 +24,16 @@ pub(crate) fn write_output(path: &Path, content: &[u8]) -> Result<(), Failure> {
     replace(path, content).map_err(|error| writing(path, &error))
 }
 
+/// Whether a file that people named can be written, as far as can be told before.
+pub(crate) fn may_write(path: &Path) -> Result<(), Failure> {
+    let tried = if path.is_dir() {
+        Err(io::Error::from(io::ErrorKind::IsADirectory))
+    } else {
+        tempfile::NamedTempFile::new_in(directory(path)).map(drop)
+    };
+    tried.map_err(|error| writing(path, &error))
+}
+
 fn writing(path: &Path, error: &io::Error) -> Failure {
     Failure::io(&format!("writing {}", path.display()), error)
 }

@@ -31,6 +31,9 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "CONTENTION" => "try again",
         "VERSION_NOT_FOUND" | "LABEL_NOT_FOUND" => "see what there is: vaultctl log PATH",
         "VERSION_DESTROYED" => "its value is gone for good",
+        "WRAPPED_NOT_FOUND" => {
+            "if you did not take it yourself, somebody else may have: tell whoever left it"
+        }
         "FIELD_NOT_FOUND" => "see its fields: vaultctl get PATH",
         "VALUE_TOO_LARGE" => "all fields of a version together may hold 1 MiB",
         "SECRET_EXISTS" => "choose another path, or delete what is there: vaultctl rm",

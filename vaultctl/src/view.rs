@@ -1,5 +1,7 @@
 //! A secret as it is shown.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json, json};
@@ -7,11 +9,26 @@ use vault_sdk::{Secret, Value};
 
 use crate::time;
 
-/// The documented object. Fields that are not UTF-8 are base64, and named in `base64`.
+/// The documented object of a secret.
 pub(crate) fn to_json(secret: &Secret) -> Json {
+    let mut object = fields_to_json(&secret.fields);
+    if let Some(map) = object.as_object_mut() {
+        map.insert("path".to_owned(), json!(secret.path));
+        map.insert("version".to_owned(), json!(secret.version));
+        let meta = json!({
+            "created_at": time::rfc3339(secret.created_at.as_ref()),
+            "labels": secret.labels,
+        });
+        map.insert("meta".to_owned(), meta);
+    }
+    object
+}
+
+/// An object with `fields`. Those that are not UTF-8 are base64, and named in `base64`.
+pub(crate) fn fields_to_json(values: &BTreeMap<String, Value>) -> Json {
     let mut encoded = Vec::new();
     let mut fields = Map::new();
-    for (name, value) in &secret.fields {
+    for (name, value) in values {
         // EXPOSE: stdout, in the form that was asked for
         let text = if let Ok(text) = value.expose_str() {
             text.to_owned()
@@ -21,15 +38,7 @@ pub(crate) fn to_json(secret: &Secret) -> Json {
         };
         fields.insert(name.clone(), Json::String(text));
     }
-    let mut object = json!({
-        "path": secret.path,
-        "version": secret.version,
-        "fields": fields,
-        "meta": {
-            "created_at": time::rfc3339(secret.created_at.as_ref()),
-            "labels": secret.labels,
-        },
-    });
+    let mut object = json!({ "fields": fields });
     if let (Some(map), false) = (object.as_object_mut(), encoded.is_empty()) {
         map.insert("base64".to_owned(), json!(encoded));
     }

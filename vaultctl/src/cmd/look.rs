@@ -18,6 +18,12 @@ impl Command {
             Self::Rm(_) | Self::Destroy(_) | Self::Trash(_) => TRASH,
             Self::Cp(_) => "look whether the copy is there before you repeat it: vaultctl ls -r",
             Self::Mv(_) => "look where it is before you repeat it: vaultctl ls -r",
+            Self::Share(_) => {
+                "share it again: a value that nobody has the code of opens for nobody"
+            }
+            Self::Unwrap(_) => {
+                "try again with the same code: within a minute it may still be handed out to you"
+            }
             Self::Login(_) => "log in again: a session that nobody has the token of ends by itself",
             Self::Logout(_) | Self::Whoami => "look whether it still opens: vaultctl whoami",
             Self::Init(_) | Self::Unseal(_) | Self::Seal => {

@@ -37,10 +37,12 @@ mod rm;
 mod rollback;
 mod seal;
 mod set;
+mod share;
 mod status;
 mod trash;
 mod tree;
 mod unseal;
+mod unwrap;
 mod version;
 mod whoami;
 
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Import(import::Args),
     Export(export::Args),
     Generate(generate::Args),
+    Share(share::Args),
+    Unwrap(unwrap::Args),
     Login(login::Args),
     Logout(logout::Args),
     /// Show who you are to the vault
@@ -126,6 +130,8 @@ impl Command {
             Self::Import(args) => args.run(ctl).await,
             Self::Export(args) => args.run(ctl).await,
             Self::Generate(args) => args.run(ctl).await,
+            Self::Share(args) => args.run(ctl).await,
+            Self::Unwrap(args) => args.run(ctl).await,
             Self::Login(args) => args.run(ctl).await,
             Self::Logout(args) => args.run(ctl).await,
             Self::Whoami => whoami::run(ctl).await,
