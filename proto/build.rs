@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
@@ -14,6 +14,7 @@ const FILES: [&str; 9] = [
     "vault/v1/backup.proto",
     "vault/v1/identity.proto",
     "vault/v1/policies.proto",
+    "vault/v1/audit.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Streaming};
 use uuid::Uuid;
 use vault_proto::v1;
 use vault_proto::v1::backup_client::BackupClient;
@@ -54,9 +54,10 @@ impl Backup<'_> {
     /// When not granted.
     pub async fn create(self) -> Result<BackupStream, Error> {
         let message = v1::CreateBackupRequest {};
-        let mut client = client(self.channel()?);
+        let mut client = client(self.0.channel()?);
         let request = self.request(message)?;
-        self.finish(client.create_backup(request).await)
+        self.0
+            .finish(client.create_backup(request).await)
             .map(BackupStream)
     }
 
@@ -67,10 +68,10 @@ impl Backup<'_> {
     pub async fn verify(self, snapshot: impl AsyncRead + Unpin) -> Result<v1::BackupReport, Error> {
         let (chunks, stream) = mpsc::channel(CHUNKS_AHEAD);
         let request = self.request(ReceiverStream::new(stream))?;
-        let mut client = client(self.channel()?);
+        let mut client = client(self.0.channel()?);
         let feeding = feed(snapshot, chunks, |data| v1::BackupChunk { data });
         let (read, reply) = tokio::join!(feeding, client.verify_backup(request));
-        read.and_then(|()| self.finish(reply))
+        read.and_then(|()| self.0.finish(reply))
     }
 
     /// Restores a snapshot into a node that is not initialised. The node then starts again by itself, as the same
@@ -85,7 +86,7 @@ impl Backup<'_> {
     ) -> Result<v1::BackupReport, Error> {
         let (chunks, stream) = mpsc::channel(CHUNKS_AHEAD);
         let request = self.request(ReceiverStream::new(stream))?;
-        let mut client = client(self.channel()?);
+        let mut client = client(self.0.channel()?);
         let code = options.setup_code.as_ref();
         // The first message proves the right to send the rest, and is small: no more is taken before.
         let first = v1::RestoreBackupRequest {
@@ -106,28 +107,11 @@ impl Backup<'_> {
             .await
         };
         let (read, reply) = tokio::join!(feeding, client.restore_backup(request));
-        read.and_then(|()| self.finish(reply))
+        read.and_then(|()| self.0.finish(reply))
     }
 
     fn request<Q>(self, message: Q) -> Result<Request<Q>, Error> {
         self.0.request(message, &Uuid::new_v4().to_string(), None)
-    }
-
-    /// The preferred endpoint's channel.
-    fn channel(self) -> Result<Channel, Error> {
-        let mut order = self.0.nodes.order();
-        let found = order
-            .next()
-            .and_then(|position| self.0.nodes.channels.get(position));
-        found
-            .cloned()
-            .ok_or_else(|| Error::config("no endpoint is set"))
-    }
-
-    fn finish<R>(self, outcome: Result<Response<R>, Status>) -> Result<R, Error> {
-        let reply = outcome.map_err(|status| Error::from_status(&status))?;
-        self.0.observe(reply.metadata());
-        Ok(reply.into_inner())
     }
 }
 

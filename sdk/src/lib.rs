@@ -18,13 +18,14 @@
 //!
 //! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls` and `pin` make connections;
 //! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
-//! `secrets`, `lifecycle`, `sharing`, `backup` and `policies` are the services; `reference` is the path grammar; `value` and
+//! `secrets`, `lifecycle`, `sharing`, `backup`, `policies` and `audit` are the services; `reference` is the path grammar; `value` and
 //! `secret` hold what must not be printed; `error` is the one error type.
 //!
 //! Plain replies are the wire types of `vault-proto`, re-exported as [`wire`]. What carries secret
 //! material is wrapped in types that do not print and wipe their memory when dropped. The buffers
 //! inside the HTTP/2 and protobuf libraries are beyond that reach.
 
+mod audit;
 mod auth;
 mod backup;
 mod builder;
@@ -46,6 +47,7 @@ mod tls;
 mod value;
 mod vault;
 
+pub use audit::{Audit, AuditStream};
 pub use auth::{Auth, LoggedIn, SessionTerms};
 pub use backup::{Backup, BackupStream, RestoreOptions};
 pub use builder::Builder;

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
+use tonic::{Response, Status};
 
 use crate::consistency::Seen;
-use crate::{Auth, Backup, Builder, Error, Lifecycle, Policies, Secrets, Sharing, System, Token};
+use crate::{
+    Audit, Auth, Backup, Builder, Error, Lifecycle, Policies, Secrets, Sharing, System, Token,
+};
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
 /// connections and what was seen.
@@ -101,6 +104,29 @@ impl Vault {
     /// Policies as documents.
     pub fn policies(&self) -> Policies<'_> {
         Policies(self)
+    }
+
+    /// The audit trail.
+    pub fn audit(&self) -> Audit<'_> {
+        Audit(self)
+    }
+
+    /// The preferred endpoint's channel, for what is not repeated elsewhere.
+    pub(crate) fn channel(&self) -> Result<Channel, Error> {
+        let mut order = self.nodes.order();
+        let found = order
+            .next()
+            .and_then(|position| self.nodes.channels.get(position));
+        found
+            .cloned()
+            .ok_or_else(|| Error::config("no endpoint is set"))
+    }
+
+    /// The answer to such a call.
+    pub(crate) fn finish<R>(&self, outcome: Result<Response<R>, Status>) -> Result<R, Error> {
+        let reply = outcome.map_err(|status| Error::from_status(&status))?;
+        self.observe(reply.metadata());
+        Ok(reply.into_inner())
     }
 }
 

@@ -1,5 +1,6 @@
 //! All integration tests, as modules of one binary: one link instead of one per file.
 
+mod audit;
 mod backup;
 mod bad_input;
 mod ceremonies;

@@ -131,7 +131,7 @@ pub(crate) fn clean(text: &str) -> String {
 }
 
 /// Cells with tabs between; what would break the line is escaped.
-fn tsv(cells: &[String]) -> String {
+pub(crate) fn tsv(cells: &[String]) -> String {
     let escape = |cell: &String| {
         cell.replace('\\', "\\\\")
             .replace('\t', "\\t")

@@ -14,12 +14,14 @@ pub(crate) fn rfc3339(time: Option<&vault_sdk::Timestamp>) -> String {
 
 /// Local time to the second.
 pub(crate) fn local(time: Option<&vault_sdk::Timestamp>) -> String {
-    let show = |time: Timestamp| {
-        time.to_zoned_datetime(TimeZone::system())
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string()
-    };
-    time.and_then(convert).map(show).unwrap_or_default()
+    time.and_then(convert).map(local_of).unwrap_or_default()
+}
+
+/// The same, of a time that came in a text.
+pub(crate) fn local_of(time: Timestamp) -> String {
+    time.to_zoned_datetime(TimeZone::system())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
 }
 
 fn convert(time: &vault_sdk::Timestamp) -> Option<Timestamp> {

@@ -115,6 +115,10 @@ impl Application for Assembled {
         metrics.set(LEADER, u64::from(self.node.leader_term().is_some()));
     }
 
+    fn drain(&self) {
+        self.app.end_readings();
+    }
+
     async fn shut_down(&self) {
         self.app.shut_down().await;
     }

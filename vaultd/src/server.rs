@@ -42,6 +42,9 @@ pub trait Application: Sessions {
     /// Sets its gauges; called before metrics are rendered.
     fn measure(&self, metrics: &Metrics);
 
+    /// Told when no more is begun: what would go on for ever is to end now.
+    fn drain(&self) {}
+
     /// Ends it, after the last request: audit on disk, state durable, keys forgotten.
     fn shut_down(&self) -> impl Future<Output = ()> + Send;
 }
@@ -233,6 +236,7 @@ async fn serve_clients<A: Application>(
         () = reached(&mut phase, Phase::Drain) => {}
     }
     state.stopping.store(true, Ordering::Release);
+    state.app.drain();
     tracing::info!(
         in_flight = state.admissions.open(),
         "stopping: no new connections"

@@ -40,6 +40,7 @@ impl Command {
                 "look at the incarnation before you repeat it: vaultctl status"
             }
             Self::Backup(backup::Command::Create { .. } | backup::Command::Verify { .. })
+            | Self::Audit(_)
             | Self::Get(_)
             | Self::Ls(_)
             | Self::Tree(_)

@@ -6,6 +6,7 @@ use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
+mod audit;
 mod backup;
 mod completion;
 mod context;
@@ -98,6 +99,9 @@ pub(crate) enum Command {
     /// Sealed snapshots
     #[command(subcommand)]
     Backup(backup::Command),
+    /// Who asked for what, and what came of it
+    #[command(subcommand)]
+    Audit(audit::Command),
     Completion(completion::Args),
     Man(man::Args),
     Version(version::Args),
@@ -145,6 +149,7 @@ impl Command {
             Self::Keyring(command) => command.run(ctl).await,
             Self::Policy(command) => command.run(ctl).await,
             Self::Backup(command) => command.run(ctl).await,
+            Self::Audit(command) => command.run(ctl).await,
             Self::Completion(args) => args.run(ctl),
             Self::Man(args) => args.run(ctl),
             Self::Version(args) => args.run(ctl).await,

@@ -6,7 +6,7 @@ use super::audit::Source;
 use crate::store::Applied;
 
 /// Parsed by a door; the door decides nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// The method, as the proto declares it.
     pub method: &'static vault_proto::Method,

@@ -53,6 +53,11 @@ impl Deed {
         method: "inside/KeepBackup",
         action: "",
     };
+
+    /// What was done, as the vocabulary of rights would say it.
+    pub(super) const fn action(self) -> &'static str {
+        self.action
+    }
 }
 
 /// The keyring as operators see it.

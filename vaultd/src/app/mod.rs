@@ -10,7 +10,7 @@
 //! | [`audit`] | the audit log |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
-//! | [`auth`], [`identity`], [`secrets`], [`sharing`], [`backup`], [`policies`] | one file or folder per service |
+//! | [`auth`], [`identity`], [`secrets`], [`sharing`], [`backup`], [`policies`], [`trail`] | one file or folder per service |
 //! | [`explain`] | why something is denied, for those who may know |
 //! | [`jobs`] | what runs on the leader by itself |
 //!
@@ -42,6 +42,7 @@ mod secrets;
 mod setup;
 mod sharing;
 mod status;
+mod trail;
 mod transact;
 mod unsealed;
 
@@ -55,6 +56,7 @@ use std::time::Duration;
 use vault_proto::Access;
 use vault_proto::v1::Reason;
 
+pub use audit::trail::{Check, Checked, Finding, Flaw, Match, Page, Search, Summary, Tail, Work};
 pub use auth::{LoginRequest, Oneself};
 pub use backup::{Place, Restoring, SealThen, TakenIn, Verified};
 pub use call::{Answer, Call};
@@ -72,6 +74,7 @@ pub use secrets::{Destruction, Paged, PutRequest, Target};
 pub use setup::{Born, ConfirmInitRequest, InitRequest};
 pub use sharing::{ShareRequest, SharedSource, Unwrapped};
 pub use status::{Inside, SealStatus, Status};
+pub use trail::{AuditQuery, Ending, Reading};
 
 use audit::{Audit, Entry};
 use freshness::Freshness;
@@ -128,6 +131,8 @@ pub struct App {
     /// Proofs that rights lie within rights: slow, and so one at a time.
     proving: tokio::sync::Semaphore,
     analyses: policies::Analyses,
+    /// Who reads the audit.
+    readers: trail::Readers,
 }
 
 impl App {
@@ -163,6 +168,7 @@ impl App {
             hashing: sealing::Hashing::default(),
             proving: tokio::sync::Semaphore::new(1),
             analyses: policies::Analyses::default(),
+            readers: trail::Readers::default(),
         });
         app.open_at_start().await.map_err(StartError::SetupCode)?;
         jobs::start(&app);
@@ -227,6 +233,15 @@ impl App {
         }
         // ORDER: who it is, before any wait: a client that goes away meanwhile is on record.
         let known = self.name_caller(entry, call);
+        self.prove_fresh().await?;
+        if let Some(seen) = ahead {
+            self.catch_up(seen, known).await?;
+        }
+        Ok(keys)
+    }
+
+    /// Refuses what is older than its bound, once it has tried to be younger.
+    async fn prove_fresh(&self) -> Result<()> {
         if self.freshness.staleness() > STALENESS_BOUND {
             // Just started, or just back from a pause: prove it now.
             self.freshness.round(&self.node, &self.store).await;
@@ -238,10 +253,7 @@ impl App {
             )
             .fact("staleness_ms", self.freshness.staleness_ms()));
         }
-        if let Some(seen) = ahead {
-            self.catch_up(seen, known).await?;
-        }
-        Ok(keys)
+        Ok(())
     }
 
     /// Waits for a state that the client has seen elsewhere. (A token of before a restore names none: what it

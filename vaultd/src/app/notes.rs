@@ -4,6 +4,7 @@
 //! of a token, and from nobody else, never goes by without his name.
 
 use vault_core::access::Caller;
+use vault_core::crypto::mac::audit_mac;
 use vault_proto::v1::Reason;
 
 use super::App;
@@ -166,8 +167,17 @@ impl App {
 }
 
 fn blind(keys: &Unsealed, name: &[u8]) -> [u8; 32] {
-    vault_core::crypto::mac::audit_mac(keys.keyring().audit().active().key(), "resource", name)
+    audit_mac(keys.keyring().audit().active().key(), BLINDED, name)
 }
+
+/// All that audit lines may hold instead of a name: one for each term of the audit key.
+pub(super) fn blinds(keys: &Unsealed, name: &[u8]) -> impl Iterator<Item = String> {
+    let terms = keys.keyring().audit().iter();
+    terms.map(|term| audit::blinded(&audit_mac(term.key(), BLINDED, name)))
+}
+
+/// What the audit key is used for here: names of resources and of callers.
+const BLINDED: &str = "resource";
 
 fn outcome<R>(result: &Result<R>) -> audit::Outcome {
     let Err(error) = result else {

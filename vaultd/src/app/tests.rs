@@ -21,6 +21,7 @@ mod backup;
 mod ceremonies;
 mod narrowing;
 mod operations;
+mod readings;
 mod restored;
 mod rewrap;
 mod strangers;

@@ -99,7 +99,7 @@ impl Guard {
             large: guarded || name == RESTORE,
             guarded,
             asks,
-            streams: name.starts_with(STREAMS),
+            streams: STREAMS.iter().any(|service| name.starts_with(service)),
             ok: metrics.counter(REQUESTS, &[("method", name), ("code", code_name(Code::Ok))]),
             seconds: metrics.durations(name),
         };
@@ -358,8 +358,8 @@ fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// A service of streams only.
-const STREAMS: &str = "/vault.v1.Backup/";
+/// Services of streams only.
+const STREAMS: [&str; 2] = ["/vault.v1.Backup/", "/vault.v1.Audit/"];
 
 /// A stream whose first message proves the right to send the rest.
 const RESTORE: &str = "/vault.v1.Backup/RestoreBackup";

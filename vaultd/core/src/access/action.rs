@@ -142,6 +142,10 @@ actions! {
     BACKUP_CREATE = "backup:Create";
     /// Check a backup.
     BACKUP_VERIFY = "backup:Verify";
+    /// Read the audit trail.
+    AUDIT_READ = "audit:Read";
+    /// Check the audit trail.
+    AUDIT_VERIFY = "audit:Verify";
 }
 
 impl Action {

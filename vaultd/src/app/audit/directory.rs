@@ -4,7 +4,7 @@
 //! nobody who can write elsewhere can redirect the audit.
 
 use std::fs::{DirBuilder, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use rustix::fs::{self, AtFlags, FileType, FlockOperation, Mode, OFlags};
 
 use super::AuditError;
 use super::line;
+use super::trail::{Backward, Trail};
 
 /// The file that is written now.
 pub(super) const CURRENT: &str = "audit.jsonl";
@@ -110,27 +111,27 @@ impl Directory {
         Ok(())
     }
 
+    /// The same directory, to read from.
+    pub(super) fn trail(&self) -> Result<Trail, AuditError> {
+        Trail::beside(&self.fd).map_err(|source| AuditError::Io {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     /// Makes new names durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         Ok(fs::fsync(&self.fd)?)
     }
 
     /// The last sequence that was written here; 0 in a new directory.
-    pub(super) fn last_sequence(&self, current: &mut File) -> Result<u64, AuditError> {
+    pub(super) fn last_sequence(&self, current: &File) -> Result<u64, AuditError> {
         let failed = |source: io::Error| AuditError::Io {
             path: self.path.join(CURRENT),
             source,
         };
         let length = current.metadata().map_err(failed)?.len();
-        let start = length.saturating_sub(TAIL);
-        current.seek(SeekFrom::Start(start)).map_err(failed)?;
-        let mut tail = Vec::new();
-        current
-            .by_ref()
-            .take(TAIL)
-            .read_to_end(&mut tail)
-            .map_err(failed)?;
-        let seen = tail.split(|&b| b == b'\n').filter_map(line::sequence).max();
+        let seen = last_line_of(current, length).map_err(failed)?;
         let retired = self.retired().map_err(failed)?;
         let before = retired.last().and_then(|name| number(name)).unwrap_or(0);
         if seen.is_none() && length > SHORTEST_LINE {
@@ -157,16 +158,32 @@ impl Directory {
     }
 }
 
-fn retired(last: u64) -> String {
+/// The number of the last line that has one.
+pub(super) fn last_line_of(file: &File, length: u64) -> io::Result<Option<u64>> {
+    let mut lines = Backward::new(file.try_clone()?, length);
+    for _ in 0..=LAST_LINES {
+        let Some(line) = lines.back()? else {
+            break;
+        };
+        if let Some(sequence) = line::sequence(&line) {
+            return Ok(Some(sequence));
+        }
+    }
+    Ok(None)
+}
+
+/// The name of a rotated file.
+pub(super) fn retired(last: u64) -> String {
     format!("audit-{last:020}.jsonl")
 }
 
-fn number(name: &str) -> Option<u64> {
+/// The last sequence in a rotated file, by its name.
+pub(super) fn number(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("audit-")?.strip_suffix(".jsonl")?;
     (digits.len() == 20).then(|| digits.parse().ok()).flatten()
 }
 
-/// How far back the last line is looked for; the longest line is far shorter.
-const TAIL: u64 = 64 * 1024;
+/// How many lines are looked at for one with a number: torn ones have none.
+const LAST_LINES: usize = 16;
 /// No line is shorter, so a file that is may hold the beginning of its first one only.
 const SHORTEST_LINE: u64 = 32;

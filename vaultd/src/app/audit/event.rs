@@ -140,8 +140,7 @@ impl Outcome {
 }
 
 /// The class of an outcome: the kinds of an application error, and two more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     missing_docs,
     reason = "the names say it; they are those of the error kinds"
@@ -161,4 +160,48 @@ pub enum Status {
     Internal,
     /// The record was dropped unfinished: the client went away, or the request died.
     Aborted,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Ok,
+        Self::Invalid,
+        Self::Unauthenticated,
+        Self::Denied,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Exists,
+        Self::Precondition,
+        Self::Limited,
+        Self::Unavailable,
+        Self::Unknown,
+        Self::Internal,
+        Self::Aborted,
+    ];
+
+    /// The word that lines have.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Invalid => "invalid",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Denied => "denied",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Exists => "exists",
+            Self::Precondition => "precondition",
+            Self::Limited => "limited",
+            Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
+            Self::Internal => "internal",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
 }

@@ -13,6 +13,7 @@ use rustix::fs::{self, AtFlags, FallocateFlags};
 
 use super::directory::{CURRENT, Directory, RESERVE};
 use super::sink::{Sink, Syncer};
+use super::trail::Trail;
 use super::{AuditConfig, AuditError};
 
 /// The open file and its limits.
@@ -48,7 +49,7 @@ impl AuditFile {
         };
         let directory = Directory::open(&config.directory)?;
         let mut file = directory.append_to(CURRENT)?;
-        let last = directory.last_sequence(&mut file)?;
+        let last = directory.last_sequence(&file)?;
         let mut length = file.metadata().map_err(failed)?.len();
         if !ends_with_newline(&mut file, length).map_err(failed)? {
             // A crash tore the last line. It stays as it is, on a line of its own.
@@ -70,6 +71,11 @@ impl AuditFile {
         };
         opened.restore_reserve(Duration::ZERO);
         Ok((opened, last))
+    }
+
+    /// What it and those before it hold, to read from.
+    pub(super) fn trail(&self) -> Result<Trail, AuditError> {
+        self.directory.trail()
     }
 
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {

@@ -61,6 +61,9 @@ pub(super) struct Notice {
     pub(super) count: Option<u64>,
 }
 
+/// The types that lines have.
+pub(super) const KINDS: [&str; 5] = ["request", "started", "stopped", "gap", "flood"];
+
 /// The words that a decision is written as.
 pub(super) fn decision(decision: &Decision) -> (&'static str, &str) {
     match decision {
@@ -88,7 +91,7 @@ pub(super) fn uuid(id: &RequestId) -> String {
 }
 
 /// A blinded name as it is written.
-pub(super) fn blinded(mac: &[u8; 32]) -> String {
+pub(in crate::app) fn blinded(mac: &[u8; 32]) -> String {
     let mut out = String::with_capacity(69);
     out.push_str("hmac:");
     for byte in mac {

@@ -19,6 +19,7 @@ mod sink;
 mod state;
 #[cfg(test)]
 pub(super) mod tests;
+pub mod trail;
 mod writer;
 
 use std::io;
@@ -30,10 +31,11 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use entry::Entry;
 pub use event::{Actor, Blind, Decision, Event, Outcome, Part, RequestId, Source, Status};
+pub(super) use line::blinded;
 
 use crate::clock::Clock;
 use crate::store::Fatal;
@@ -44,6 +46,7 @@ use pen::Pen;
 use queue::Queue;
 use sink::Sink;
 use state::State;
+use trail::Trail;
 use writer::{Job, Writer};
 
 /// Time, as the audit needs it.
@@ -148,6 +151,8 @@ pub enum AuditError {
 #[derive(Clone)]
 pub struct Audit {
     desk: Arc<Desk>,
+    /// The files; a sink of a test has none.
+    trail: Option<Arc<Trail>>,
 }
 
 impl std::fmt::Debug for Audit {
@@ -169,7 +174,9 @@ impl Audit {
         fatal: &Fatal,
     ) -> Result<Self, AuditError> {
         let (file, last) = AuditFile::open(config)?;
-        Self::over(file, last, config, node, clock, fatal)
+        let trail = Some(Arc::new(file.trail()?));
+        let audit = Self::over(file, last, config, node, clock, fatal)?;
+        Ok(Self { trail, ..audit })
     }
 
     fn over(
@@ -203,7 +210,18 @@ impl Audit {
         };
         Ok(Self {
             desk: Arc::new(desk),
+            trail: None,
         })
+    }
+
+    /// What was written, to read from; `None` where it cannot be read.
+    pub(super) fn trail(&self) -> Option<&Arc<Trail>> {
+        self.trail.as_ref()
+    }
+
+    /// How far lines go; it changes within a moment after they are written.
+    pub(super) fn written(&self) -> watch::Receiver<u64> {
+        self.desk.state.written.subscribe()
     }
 
     /// Whether a line has a prospect of being written: asked before a write is proposed, so that

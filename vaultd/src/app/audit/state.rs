@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::flood::{Flood, Kind};
 use super::{AuditClock, AuditError};
 
@@ -21,6 +23,8 @@ pub(super) struct State {
     pub(super) lost: AtomicU64,
     pub(super) writing: Busy,
     pub(super) syncing: Busy,
+    /// The last sequence that is in the sink, told a moment later: for those who read along.
+    pub(super) written: watch::Sender<u64>,
     flood: Mutex<Flood>,
 }
 
@@ -35,6 +39,7 @@ impl State {
             lost: AtomicU64::new(0),
             writing: Busy::default(),
             syncing: Busy::default(),
+            written: watch::Sender::new(0),
             flood: Mutex::default(),
         }
     }
@@ -63,6 +68,15 @@ impl State {
             Err(poisoned) => poisoned.into_inner(),
         };
         f(&mut flood, now)
+    }
+
+    /// Tells those who read along how far lines go.
+    pub(super) fn tell(&self, last: u64) {
+        self.written.send_if_modified(|told| {
+            let more = *told != last;
+            *told = last;
+            more
+        });
     }
 
     /// What was counted and is due to be written by then.

@@ -258,6 +258,7 @@ impl Writer {
             self.unsynced = None;
         }
         self.sink.tend(self.last, now);
+        self.state.tell(self.last);
     }
 
     /// Writes what was counted instead of listed, as far as it is due by then.

@@ -1,8 +1,6 @@
 //! `vault.v1.Backup`: streams between the wire and blocking readers and writers.
 //!
-//! A stream may take as long as it is long; what ends it is silence ([`Patience`]).
-
-mod flow;
+//! A stream may take as long as it is long; what ends it is silence ([`patience`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +16,13 @@ use vault_proto::v1::{
     BackupChunk, BackupReport, BackupSeal, CreateBackupRequest, RestoreBackupRequest,
 };
 
-use self::flow::{Outgoing, Sender};
 use super::Door;
 use super::convert::timestamp;
+use super::flow::{self, Outgoing, Sender, patience};
 use super::metadata::{call, id_text, refuse, respond, to_the_end};
 use super::status::status;
 use super::system::format_slots;
 use crate::app::{App, Error, Operation, Place, Restoring, Result, SealThen, Verified};
-use crate::door::guard::Patience;
 use crate::door::intake::Permit;
 use crate::store::SNAPSHOT_CHUNK;
 
@@ -34,9 +31,12 @@ type Messages<T> = std::result::Result<T, Status>;
 
 #[tonic::async_trait]
 impl Backup for Door {
-    type CreateBackupStream = Outgoing;
+    type CreateBackupStream = Outgoing<BackupChunk>;
 
-    async fn create_backup(&self, request: Request<CreateBackupRequest>) -> Reply<Outgoing> {
+    async fn create_backup(
+        &self,
+        request: Request<CreateBackupRequest>,
+    ) -> Reply<Outgoing<BackupChunk>> {
         let call = call("/vault.v1.Backup/CreateBackup", &request)?;
         let patience = patience(&request);
         let answer = self.app.may_create_backup(&call).await;
@@ -98,7 +98,7 @@ impl Backup for Door {
 }
 
 /// Makes a backup, records that, and sends it. Ends when the client goes away, or takes nothing for too long.
-async fn send(app: Arc<App>, allowed: (Operation, Place), sender: Sender, id: String) {
+async fn send(app: Arc<App>, allowed: (Operation, Place), sender: Sender<BackupChunk>, id: String) {
     let (operation, place) = allowed;
     let (spooling, gone) = (Arc::clone(&app), sender.clone());
     let spooled = tokio::task::spawn_blocking(move || spooling.spool_backup(|| gone.is_closed()));
@@ -159,12 +159,6 @@ async fn restore(
     app.end_restore(restoring, taken).await
 }
 
-/// How long a stream's other side may keep silent.
-fn patience<T>(request: &Request<T>) -> Duration {
-    let given = request.extensions().get::<Patience>();
-    given.map_or(PATIENCE, |patience| patience.0)
-}
-
 fn report(verified: &Verified) -> BackupReport {
     let info = &verified.info;
     BackupReport {
@@ -189,6 +183,3 @@ fn report(verified: &Verified) -> BackupReport {
         slots: format_slots(&verified.header),
     }
 }
-
-/// Where no guard says otherwise.
-const PATIENCE: Duration = Duration::from_secs(30);

@@ -3,9 +3,11 @@
 //! Headers in: `authorization: Bearer`, `vault-request-id`, `vault-index`. Headers out, on errors too:
 //! `vault-request-id`, and on answers `vault-index` and `vault-staleness-ms`.
 
+mod audit;
 mod auth;
 mod backup;
 mod convert;
+mod flow;
 mod format;
 mod identity;
 mod metadata;
@@ -19,6 +21,7 @@ mod system;
 use std::sync::Arc;
 
 use tonic::service::Routes;
+use vault_proto::v1::audit_server::AuditServer;
 use vault_proto::v1::auth_server::AuthServer;
 use vault_proto::v1::backup_server::BackupServer;
 use vault_proto::v1::identity_server::IdentityServer;
@@ -61,9 +64,12 @@ pub fn routes(app: &Arc<App>) -> Routes {
     let sharing = SharingServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REQUEST);
-    let backup = BackupServer::new(door)
+    let backup = BackupServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REQUEST);
+    let audit = AuditServer::new(door)
+        .max_decoding_message_size(MAX_SMALL)
+        .max_encoding_message_size(MAX_REPLY);
     Routes::new(system)
         .add_service(auth)
         .add_service(identity)
@@ -71,4 +77,5 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .add_service(sharing)
         .add_service(backup)
         .add_service(policies)
+        .add_service(audit)
 }

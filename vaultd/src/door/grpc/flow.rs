@@ -11,35 +11,49 @@ use bytes::Bytes;
 use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tonic::Status;
-use vault_proto::v1::{BackupChunk, Reason};
+use tonic::{Request, Status};
+use vault_proto::v1::Reason;
 
 use crate::app::{Error, Result};
+use crate::door::guard::Patience;
 
-/// Chunks between the two sides of a stream.
+/// Messages between the two sides of a stream.
 const PIPE: usize = 2;
 
-type Chunk = std::result::Result<BackupChunk, Status>;
+/// Where no guard says otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Message<T> = std::result::Result<T, Status>;
 
 /// What is between a sender and its stream.
 #[derive(Debug)]
-enum Slot {
-    Open(mpsc::Receiver<Chunk>),
+enum Slot<T> {
+    Open(mpsc::Receiver<Message<T>>),
     /// The sender has given up. What was in between is gone already, though nobody may ever ask.
     GivenUp(Status),
     Ended,
 }
 
-/// A stream of chunks on their way out.
+/// A stream of messages on their way out.
 #[derive(Debug)]
-pub(in crate::door) struct Outgoing(Arc<Mutex<Slot>>);
+pub(in crate::door) struct Outgoing<T>(Arc<Mutex<Slot<T>>>);
 
 /// Feeds an [`Outgoing`].
-#[derive(Clone, Debug)]
-pub(super) struct Sender {
-    chunks: mpsc::Sender<Chunk>,
-    slot: Arc<Mutex<Slot>>,
+#[derive(Debug)]
+pub(super) struct Sender<T> {
+    messages: mpsc::Sender<Message<T>>,
+    slot: Arc<Mutex<Slot<T>>>,
     patience: Duration,
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self {
+            messages: self.messages.clone(),
+            slot: Arc::clone(&self.slot),
+            patience: self.patience,
+        }
+    }
 }
 
 /// Nobody takes what is sent.
@@ -47,34 +61,39 @@ pub(super) struct Sender {
 pub(super) struct Gone;
 
 /// A stream, and what feeds it.
-pub(super) fn outgoing(patience: Duration) -> (Sender, Outgoing) {
-    let (chunks, receiver) = mpsc::channel(PIPE);
+pub(super) fn outgoing<T>(patience: Duration) -> (Sender<T>, Outgoing<T>) {
+    let (messages, receiver) = mpsc::channel(PIPE);
     let slot = Arc::new(Mutex::new(Slot::Open(receiver)));
     let sender = Sender {
-        chunks,
+        messages,
         slot: Arc::clone(&slot),
         patience,
     };
     (sender, Outgoing(slot))
 }
 
-fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
+fn lock<T>(slot: &Mutex<Slot<T>>) -> MutexGuard<'_, Slot<T>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Sender {
+impl<T> Sender<T> {
     /// Whether the stream has gone.
     pub(super) fn is_closed(&self) -> bool {
-        self.chunks.is_closed()
+        self.messages.is_closed()
     }
 
-    /// Sends a chunk, if it is taken within the patience.
-    pub(super) async fn send(&self, chunk: BackupChunk) -> std::result::Result<(), Gone> {
-        match timeout(self.patience, self.chunks.send(Ok(chunk))).await {
+    /// Returns when the stream has gone.
+    pub(super) async fn closed(&self) {
+        self.messages.closed().await;
+    }
+
+    /// Sends a message, if it is taken within the patience.
+    pub(super) async fn send(&self, message: T) -> std::result::Result<(), Gone> {
+        match timeout(self.patience, self.messages.send(Ok(message))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Gone),
             Err(_) => {
-                let message = "the client took nothing of the backup for too long";
+                let message = "the client took nothing of the stream for too long";
                 *lock(&self.slot) = Slot::GivenUp(Status::cancelled(message));
                 Err(Gone)
             }
@@ -83,7 +102,7 @@ impl Sender {
 
     /// Ends the stream with an error, after what was sent.
     pub(super) async fn fail(&self, error: Status) {
-        if timeout(self.patience, self.chunks.send(Err(error.clone())))
+        if timeout(self.patience, self.messages.send(Err(error.clone())))
             .await
             .is_err()
         {
@@ -92,13 +111,13 @@ impl Sender {
     }
 }
 
-impl Stream for Outgoing {
-    type Item = Chunk;
+impl<T> Stream for Outgoing<T> {
+    type Item = Message<T>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message<T>>> {
         let mut slot = lock(&self.0);
         let item = match &mut *slot {
-            Slot::Open(chunks) => match chunks.poll_recv(cx) {
+            Slot::Open(messages) => match messages.poll_recv(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(item) => item,
             },
@@ -112,10 +131,16 @@ impl Stream for Outgoing {
     }
 }
 
-impl Drop for Outgoing {
+impl<T> Drop for Outgoing<T> {
     fn drop(&mut self) {
         *lock(&self.0) = Slot::Ended;
     }
+}
+
+/// How long a stream's other side may keep silent.
+pub(super) fn patience<T>(request: &Request<T>) -> Duration {
+    let given = request.extensions().get::<Patience>();
+    given.map_or(PATIENCE, |patience| patience.0)
 }
 
 /// The next item, if it comes within the patience.
@@ -198,10 +223,9 @@ impl Read for Pipe {
 mod tests {
     use tokio_stream::StreamExt as _;
     use tonic::Code;
+    use vault_proto::v1::BackupChunk;
 
     use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(30);
 
     fn chunk() -> BackupChunk {
         BackupChunk {
