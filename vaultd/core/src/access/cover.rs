@@ -63,6 +63,9 @@ impl Proofs {
                     "perhaps {} on {}, which depends on conditions",
                     example.action, example.resource
                 )),
+                NewAccess::Unbound => Some(
+                    "one of the policies names principals that nobody has looked up".to_owned(),
+                ),
                 NewAccess::TooLarge => Some("the policies are too large to be compared".to_owned()),
             };
             self.known

@@ -34,6 +34,8 @@ pub struct Facts<'a> {
     pub resource_tags: &'a Tags,
     /// `vault:RequestTag/…`
     pub request_tags: &'a Tags,
+    /// `vault:RoleSessionName`, of a request to assume a role.
+    pub role_session_name: Option<&'a str>,
 }
 
 static NO_TAGS: Tags = Tags::new();
@@ -44,6 +46,7 @@ impl Default for Facts<'_> {
             policies: ResourceLayer::Policies(&[]),
             resource_tags: &NO_TAGS,
             request_tags: &NO_TAGS,
+            role_session_name: None,
         }
     }
 }
@@ -199,6 +202,7 @@ impl Caller {
             },
             context: Context {
                 principal_name: &rights.name,
+                role_session_name: facts.role_session_name,
                 principal_tags: tags,
                 resource_tags: facts.resource_tags,
                 request_tags: facts.request_tags,

@@ -19,6 +19,7 @@ pub use text::{
     AuthenticatorName, Description, FieldName, Label, MetaKey, MetaValue, NameError, Note, TagKey,
     TagValue,
 };
+pub(crate) use user::may_be_part;
 pub use user::{
     GroupName, MAX_NAME_CHARACTERS, PolicyName, RoleName, ServiceName, UserName, UserNameError,
 };

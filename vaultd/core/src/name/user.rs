@@ -94,6 +94,16 @@ fn canonical(typed: &str) -> Result<Box<str>, UserNameError> {
     }
 }
 
+/// Whether canonical names may have this part: nothing in it is mapped to something else. What normal form it is
+/// in is for the whole to say.
+pub(crate) fn may_be_part(text: &str) -> bool {
+    let is_own_lower = |c: char| c.to_lowercase().eq([c]);
+    // RFC 8265 §3.3.3 rule 1: what Unicode decomposes as <wide> or <narrow>
+    let is_usual_width = |c: char| c != '\u{3000}' && !('\u{ff00}'..='\u{ffef}').contains(&c);
+    text.chars()
+        .all(|c| is_allowed(c) && !c.is_whitespace() && is_own_lower(c) && is_usual_width(c))
+}
+
 fn enforce(text: &str) -> Result<Box<str>, UserNameError> {
     match UsernameCaseMapped::enforce(text) {
         Ok(name) => Ok(name.as_ref().into()),

@@ -158,7 +158,7 @@ fn compared(found: NewAccess) -> wire::CheckNoNewAccessResponse {
         NewAccess::None => (wire::AccessVerdict::NoNewAccess, None),
         NewAccess::Found(example) => (wire::AccessVerdict::NewAccess, Some(example)),
         NewAccess::CannotProve(example) => (wire::AccessVerdict::CannotProve, Some(example)),
-        NewAccess::TooLarge => (wire::AccessVerdict::CannotProve, None),
+        NewAccess::Unbound | NewAccess::TooLarge => (wire::AccessVerdict::CannotProve, None),
     };
     wire::CheckNoNewAccessResponse {
         verdict: verdict.into(),

@@ -27,7 +27,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     Null,
     Flag(bool),
-    /// In decimal notation.
+    /// An integer, in decimal notation.
     Number(String),
     Text(String),
     List(Vec<Node>),
@@ -156,8 +156,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
         Ok(self.node(Value::Number(number.to_string())))
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Node, E> {
-        Ok(self.node(Value::Number(number.to_string())))
+    /// What JSON has no exact form for: it has gone through floating point already.
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Node, E> {
+        let message = "a number with a fraction, an exponent or more than 18 digits is written as text: `\"12.5\"`";
+        Err(self.place.wrong(self.place.last.get(), message))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Node, E> {

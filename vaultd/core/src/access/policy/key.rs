@@ -14,6 +14,7 @@ pub(super) enum Key {
     CurrentTime,
     PrincipalName,
     PrincipalType,
+    RoleSessionName,
     PrincipalTag(TagKey),
     ResourceTag(TagKey),
     RequestTag(TagKey),
@@ -38,13 +39,14 @@ pub(super) enum Type {
 }
 
 /// Keys without a tag's name, as documents write them.
-static PLAIN: [(&str, Key); 12] = [
+static PLAIN: [(&str, Key); 13] = [
     ("SourceIp", Key::SourceIp),
     ("MultiFactorAuthPresent", Key::MultiFactorAuthPresent),
     ("MultiFactorAuthAge", Key::MultiFactorAuthAge),
     ("CurrentTime", Key::CurrentTime),
     ("PrincipalName", Key::PrincipalName),
     ("PrincipalType", Key::PrincipalType),
+    ("RoleSessionName", Key::RoleSessionName),
     ("TagKeys", Key::TagKeys),
     ("RequestedRegion", Key::RequestedRegion),
     ("NodeRegion", Key::NodeRegion),
@@ -98,6 +100,7 @@ impl Key {
             Self::PrincipalTag(_) | Self::ResourceTag(_) | Self::RequestTag(_) => Type::Tag,
             Self::PrincipalName
             | Self::PrincipalType
+            | Self::RoleSessionName
             | Self::TagKeys
             | Self::RequestedRegion
             | Self::NodeRegion
@@ -116,8 +119,10 @@ impl Key {
             | Self::NodeRegion
             | Self::SecureTransport
             | Self::TokenIssueTime => true,
-            // Over the Unix socket there is no address; without a second factor no age of one.
+            // Over the Unix socket there is no address; without a second factor no age of one; without a role no
+            // session of one.
             Self::SourceIp
+            | Self::RoleSessionName
             | Self::MultiFactorAuthAge
             | Self::PrincipalTag(_)
             | Self::ResourceTag(_)

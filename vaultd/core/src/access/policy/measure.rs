@@ -60,6 +60,7 @@ impl Measured {
             },
             context: Context {
                 principal_name: "alice",
+                role_session_name: None,
                 principal_tags: &self.tags,
                 resource_tags: &self.tags,
                 request_tags: &self.tags,

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `json`, `error` | text to tree, with the place of everything |
 //! | `document`, `parse`, `render` | tree to document and back |
-//! | `template`, `resource` | wildcards and variables; what resources are called |
+//! | `template`, `resource`, `form` | wildcards and variables; what resources are called; one form of each name |
 //! | `warning` | what a document says and its author may not mean |
 //! | `compiled`, `evaluate` | policies ready to decide, and the order of layers |
 //! | `below` | whether what is allowed for a folder's name is so for all below it |
@@ -22,6 +22,7 @@ mod condition;
 mod document;
 mod error;
 mod evaluate;
+mod form;
 mod json;
 mod key;
 pub mod measure;

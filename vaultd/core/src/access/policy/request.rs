@@ -40,6 +40,9 @@ pub struct Who<'a> {
 pub struct Context<'a> {
     /// `vault:PrincipalName`
     pub principal_name: &'a str,
+    /// `vault:RoleSessionName`: of a request to assume a role, the name that it asks for; of others none is given
+    /// here, and it is that of the role's session that calls.
+    pub role_session_name: Option<&'a str>,
     /// `vault:PrincipalTag/…`
     pub principal_tags: &'a Tags,
     /// `vault:ResourceTag/…`: none of a resource that does not exist.
@@ -93,6 +96,7 @@ impl<'a> Request<'a> {
             Key::TagKeys => Fact::Names(context.request_tags),
             Key::PrincipalName
             | Key::PrincipalType
+            | Key::RoleSessionName
             | Key::PrincipalTag(_)
             | Key::ResourceTag(_)
             | Key::RequestTag(_)
@@ -108,6 +112,7 @@ impl<'a> Request<'a> {
         match key {
             Key::PrincipalName => Some(context.principal_name),
             Key::PrincipalType => Some(self.who.kind.name()),
+            Key::RoleSessionName => context.role_session_name.or(self.who.session),
             Key::PrincipalTag(name) => tag(context.principal_tags, name),
             Key::ResourceTag(name) => tag(context.resource_tags, name),
             Key::RequestTag(name) => tag(context.request_tags, name),

@@ -14,14 +14,18 @@
 
 use super::{
     super::Resource,
+    form::{self, FormError},
     template::{Piece, Template, TemplateError, Variables, Wildcards},
 };
-use crate::name::{FolderPath, PathError, SecretPath, is_hidden};
+use crate::name::{FolderPath, PathError, SecretPath};
 
 /// The kinds of resources. A kind may be named by policies before anything of the kind exists.
 pub(super) const KINDS: [&str; 9] = [
     "secret", "user", "group", "role", "service", "policy", "session", "caller", "system",
 ];
+
+/// Those that are called by a name, of which there is one form.
+const NAMED: [&str; 5] = ["user", "group", "role", "service", "policy"];
 
 /// Longest pattern, in bytes.
 const MAX_BYTES: usize = 2048;
@@ -57,10 +61,8 @@ pub(super) enum ResourceError {
     WildKind,
     #[error("a resource has at most {MAX_BYTES} bytes")]
     TooLong,
-    #[error("a resource has no control, bidirectional or zero-width characters")]
-    Hidden,
-    #[error("a resource is in unicode normal form c")]
-    NotNormalised,
+    #[error("it {0}")]
+    Form(#[from] FormError),
     #[error(transparent)]
     Template(#[from] TemplateError),
 }
@@ -70,19 +72,17 @@ pub(super) fn parse(text: &str, variables: Variables) -> Result<Template, Resour
     if text.len() > MAX_BYTES {
         return Err(ResourceError::TooLong);
     }
-    if text.chars().any(is_hidden) {
-        return Err(ResourceError::Hidden);
-    }
-    if !unicode_normalization::is_nfc(text) {
-        return Err(ResourceError::NotNormalised);
-    }
+    form::text(text)?;
     if text != "*" {
-        let (kind, _) = text.split_once(':').ok_or(ResourceError::NoKind)?;
+        let (kind, rest) = text.split_once(':').ok_or(ResourceError::NoKind)?;
         if kind.contains(['*', '?', '$']) {
             return Err(ResourceError::WildKind);
         }
         if !KINDS.contains(&kind) {
             return Err(ResourceError::Kind(kind.to_owned()));
+        }
+        if NAMED.contains(&kind) {
+            form::name(&Template::parse(rest, Wildcards::On, variables)?)?;
         }
     }
     Ok(Template::parse(text, Wildcards::On, variables)?)

@@ -113,6 +113,19 @@ impl Template {
         &self.pieces
     }
 
+    /// What a character of a text may cost to match: the characters behind the first `*`, which are looked for again
+    /// at each; none when nothing is behind it.
+    pub(super) fn effort(&self) -> usize {
+        let mut pieces = self.pieces.iter();
+        let _before = pieces.by_ref().find(|piece| **piece == Piece::Many);
+        let length = |piece: &Piece| match piece {
+            Piece::Text(text) => text.chars().count(),
+            Piece::One | Piece::Many => 1,
+            Piece::Variable(_) => VALUE,
+        };
+        pieces.map(length).sum()
+    }
+
     pub(super) fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Variable(variable) => Some(variable),
@@ -122,6 +135,9 @@ impl Template {
 
     /// Whether the whole text is meant.
     pub(super) fn matches(&self, text: &str, values: &impl Resolve) -> Verdict {
+        if text.len() > MAX_TEXT && self.effort() > 0 {
+            return Verdict::Error;
+        }
         match usable(&self.pieces, values) {
             Verdict::Yes => Verdict::from(matches(&self.pieces, text, values)),
             Verdict::No => Verdict::No,
@@ -177,6 +193,10 @@ impl Fields {
             text: text.into(),
             fields,
         })
+    }
+
+    pub(super) fn templates(&self) -> &[Template] {
+        &self.fields
     }
 
     pub(super) fn variables(&self) -> impl Iterator<Item = &Variable> {
@@ -349,6 +369,12 @@ fn quoted(text: &str) -> Option<Box<str>> {
     let inside = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
     (!inside.contains('\'')).then(|| inside.into())
 }
+
+/// Longest text that anything is looked for in, in bytes: names of resources have half, what a client says of itself
+/// is not bounded by a name.
+const MAX_TEXT: usize = 2048;
+/// What a substituted value is taken to have, in characters.
+const VALUE: usize = 256;
 
 /// What a substituted value may not have: it would change what the policy means.
 const REFUSED: [char; 5] = ['/', '*', '?', '+', ','];

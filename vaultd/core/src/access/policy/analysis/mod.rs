@@ -21,7 +21,7 @@ use self::{
 use super::{
     compiled::{ActionSet, Named},
     condition::Condition,
-    document::{Document, Effect, Principal, PrincipalKind, Sense, Statement},
+    document::{Document, Effect, Principal, PrincipalKind, PrincipalName, Sense, Statement},
 };
 use crate::access::Action;
 
@@ -42,6 +42,8 @@ pub enum NewAccess {
     Found(Example),
     /// It may allow this: that depends on conditions or variables, of which nothing is known.
     CannotProve(Example),
+    /// One names principals by what they are called, the other by their ids: bind or unbind both first.
+    Unbound,
     /// The documents are too large to be compared, or it was stopped.
     TooLarge,
 }
@@ -64,6 +66,9 @@ pub fn check_no_new_access(
     new: &Document,
     stopped: &dyn Fn() -> bool,
 ) -> NewAccess {
+    if names(old, is_called) && names(new, is_id) || names(old, is_id) && names(new, is_called) {
+        return NewAccess::Unbound;
+    }
     let longest = old.statements.len().max(new.statements.len());
     if longest > MAX_STATEMENTS {
         return NewAccess::TooLarge;
@@ -84,6 +89,26 @@ pub fn check_no_new_access(
         Ok(None) => NewAccess::CannotProve(candidate),
         Err(TooLarge) => NewAccess::TooLarge,
     }
+}
+
+fn names(document: &Document, is: fn(&PrincipalName) -> bool) -> bool {
+    let listed = document
+        .statements
+        .iter()
+        .filter_map(|statement| statement.principals.as_ref());
+    let mut principals = listed.flat_map(|listed| &listed.entries);
+    principals.any(|principal| match principal {
+        Principal::Anyone => false,
+        Principal::One(_, name) | Principal::Session(name, _) => is(name),
+    })
+}
+
+fn is_called(name: &PrincipalName) -> bool {
+    matches!(name, PrincipalName::Called(_))
+}
+
+fn is_id(name: &PrincipalName) -> bool {
+    !is_called(name)
 }
 
 /// What is taken to be known of conditions.

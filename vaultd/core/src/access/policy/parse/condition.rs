@@ -4,6 +4,7 @@ use super::{Fault, Variables, short};
 use crate::access::policy::{
     condition::{Condition, Operand, Wanted},
     error::Spot,
+    form::{self, FormError},
     json::{Node, Value, Word},
     key::Key,
     operator::{Family, Operator, Quantifier, Relation},
@@ -73,7 +74,12 @@ fn condition(
     }
     let values = scalars(values)?
         .into_iter()
-        .map(|(spot, text)| wanted(operator, spot, text, variables))
+        .map(|(spot, text)| {
+            let wanted = wanted(operator, spot, text, variables)?;
+            form(operator, &key, &wanted)
+                .map_err(|error| Fault::new(spot, format!("`{}` {error}", short(text))))?;
+            Ok(wanted)
+        })
         .collect::<Result<_, _>>()?;
     Ok(Condition {
         spot: name.spot,
@@ -81,6 +87,29 @@ fn condition(
         key,
         values,
     })
+}
+
+/// Whether a value is in a form that requests have.
+fn form(operator: Operator, key: &Key, wanted: &Wanted) -> Result<(), FormError> {
+    let templates = match &wanted.operand {
+        Operand::Text(template) => std::slice::from_ref(template),
+        Operand::Fields(fields) => fields.templates(),
+        Operand::Number(_)
+        | Operand::Date(_)
+        | Operand::Flag(_)
+        | Operand::Bytes(_)
+        | Operand::Net(_) => return Ok(()),
+    };
+    form::text(&wanted.text)?;
+    if *key != Key::PrincipalName {
+        return Ok(());
+    }
+    let check = if operator.base.relation == Relation::EqualsIgnoreCase {
+        form::name_ignoring_case
+    } else {
+        form::name
+    };
+    templates.iter().try_for_each(check)
 }
 
 /// Texts, numbers and flags alike, as AWS takes them.

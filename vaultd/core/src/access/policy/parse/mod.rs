@@ -1,6 +1,7 @@
 //! From JSON to a document: every word is known or refused, with its place.
 
 mod condition;
+mod effort;
 mod principal;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ impl Document {
     pub fn parse(text: &str, kind: Kind) -> Result<(Self, Vec<Warning>), PolicyError> {
         let tree = json::read(text)?;
         let document = document(tree, kind)
+            .and_then(|document| effort::check(&document).map(|()| document))
             .map_err(|fault| PolicyError::new(fault.spot.place(text), &fault.message))?;
         let warnings = warning::of(&document, text);
         Ok((document, warnings))

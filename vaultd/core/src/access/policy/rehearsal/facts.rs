@@ -20,6 +20,7 @@ const MAX_VALUE: usize = 1024;
 /// factor, at this moment, with a session that has just begun.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
+    role_session_name: Option<String>,
     principal_tags: Tags,
     resource_tags: Tags,
     request_tags: Tags,
@@ -79,6 +80,7 @@ impl Facts {
             Key::CurrentTime => self.now = Some(date()?),
             Key::TokenIssueTime => self.token_issued = Some(date()?),
             Key::SecureTransport => self.insecure = !flag()?,
+            Key::RoleSessionName => self.role_session_name = Some(text.to_owned()),
             Key::PrincipalTag(tag) => add(&mut self.principal_tags, tag, text)?,
             Key::ResourceTag(tag) => add(&mut self.resource_tags, tag, text)?,
             Key::RequestTag(tag) => add(&mut self.request_tags, tag, text)?,
@@ -118,6 +120,7 @@ impl Facts {
         let region = |given: &'a Option<String>| given.as_deref().unwrap_or(surroundings.region);
         Context {
             principal_name,
+            role_session_name: self.role_session_name.as_deref(),
             principal_tags: &self.principal_tags,
             resource_tags: &self.resource_tags,
             request_tags: &self.request_tags,

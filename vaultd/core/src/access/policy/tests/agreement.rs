@@ -51,6 +51,16 @@ const TEXTS: &[&str] = &[
     "1",
 ];
 
+/// What names may be compared with: they are stored in lower case.
+const NAMES: &[&str] = &[
+    "a",
+    "b",
+    "a*",
+    "?",
+    "${vault:PrincipalName}",
+    "${vault:PrincipalTag/t}",
+];
+
 /// An operator, the key it is asked of, and values.
 type Test = (String, String, Vec<String>);
 
@@ -72,13 +82,14 @@ fn usual() -> impl Strategy<Value = Test> {
                 "StringNotLike"
             ],
             &[
-                "PrincipalName",
+                "RoleSessionName",
                 "PrincipalTag/t",
                 "ResourceTag/t",
                 "UserAgent"
             ],
             TEXTS,
         ),
+        test(&["StringLike", "StringNotLike"], &["PrincipalName"], NAMES),
         test(
             &["StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"],
             &["PrincipalName", "PrincipalTag/t"],
@@ -210,7 +221,9 @@ prop_compose! {
             Just((PrincipalKind::User, None)),
             Just((PrincipalKind::Service, None)),
             Just((PrincipalKind::Role, Some("s".to_owned()))),
+            Just((PrincipalKind::Role, Some("a".to_owned()))),
         ],
+        asked_session in select(vec![None, Some("b")]),
         id in 1..3_u64,
         name in select(vec!["a", "A", "b", "a*"]),
         principal_tags in some_tags(&["a", "b", "B", "1", "30", "a/b", "", "true", "10.1.2.3"]),
@@ -222,7 +235,7 @@ prop_compose! {
         second_factor in select(vec![None, Some(30), Some(100)]),
     ) -> World {
         World {
-            action, resource: resource.into(), kind, id, session, name: name.into(), principal_tags, resource_tags,
+            action, resource: resource.into(), kind, id, session, asked_session: asked_session.map(str::to_owned), name: name.into(), principal_tags, resource_tags,
             request_tags, source: source.map(str::to_owned), secure, user_agent: user_agent.map(str::to_owned),
             second_factor: second_factor.map(|age: u64| NOW - age * 1000),
         }

@@ -9,7 +9,7 @@ pub(super) fn refused(kind: Kind, text: &str) -> (usize, usize, String) {
 }
 
 /// A statement of an identity policy, with one member more, on a line of its own.
-fn with(member: &str) -> String {
+pub(super) fn with(member: &str) -> String {
     format!(
         "{{\"Version\": \"2012-10-17\", \"Statement\": {{\"Effect\": \"Allow\", \"Action\": \"*\",\n{member}}}}}"
     )
@@ -299,7 +299,7 @@ fn hidden_and_unnormalised_resources_are_refused() {
 #[test]
 fn a_document_is_rendered_in_one_form() {
     let text = r#"{"Statement":{"Resource":["secret:a\u0062"],"Effect":"Deny","NotAction":"SECRET:getvalue","Condition":
-        {"NumericLessThan":{"AWS:principaltag/x":[1,2.5]},"Bool":{"aws:SecureTransport":true}},"Sid":"S"},"Version":"2012-10-17"}"#;
+        {"NumericLessThan":{"AWS:principaltag/x":[1,"2.5"]},"Bool":{"aws:SecureTransport":true}},"Sid":"S"},"Version":"2012-10-17"}"#;
     let expected = r#"{
   "Version": "2012-10-17",
   "Statement": [

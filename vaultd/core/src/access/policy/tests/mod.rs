@@ -4,7 +4,9 @@ mod agreement;
 mod bounds;
 mod comparison;
 mod documents;
+mod forms;
 mod layers;
+mod limits;
 mod operators;
 mod principals;
 mod reference;
@@ -36,6 +38,7 @@ struct World {
     kind: PrincipalKind,
     id: u64,
     session: Option<String>,
+    asked_session: Option<String>,
     name: String,
     principal_tags: Tags,
     resource_tags: Tags,
@@ -54,6 +57,7 @@ impl Default for World {
             kind: PrincipalKind::User,
             id: 1,
             session: None,
+            asked_session: None,
             name: "alice".into(),
             principal_tags: Tags::new(),
             resource_tags: Tags::new(),
@@ -78,6 +82,7 @@ impl World {
             },
             context: Context {
                 principal_name: &self.name,
+                role_session_name: self.asked_session.as_deref(),
                 principal_tags: &self.principal_tags,
                 resource_tags: &self.resource_tags,
                 request_tags: &self.request_tags,

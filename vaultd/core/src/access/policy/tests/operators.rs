@@ -263,7 +263,7 @@ fn every_key_has_its_value() {
     for condition in [
         r#"{"IpAddress": {"vault:SourceIp": "10.0.0.0/8"}}"#,
         r#"{"Bool": {"aws:MultiFactorAuthPresent": "true", "vault:securetransport": true}}"#,
-        r#"{"NumericEquals": {"vault:MultiFactorAuthAge": 90.5}}"#,
+        r#"{"NumericEquals": {"vault:MultiFactorAuthAge": "90.5"}}"#,
         r#"{"DateEquals": {"AWS:CurrentTime": "2026-11-24T12:30:00Z", "vault:TokenIssueTime": "2026-11-24T12:29:00Z"}}"#,
         r#"{"StringEquals": {"vault:PrincipalName": "alice", "vault:PrincipalType": "User"}}"#,
         r#"{"StringEquals": {"vault:RequestTag/r": "1", "vault:ResourceTag/s": "2", "vault:PrincipalTag/t": "3"}}"#,
@@ -283,4 +283,24 @@ fn every_key_has_its_value() {
         r#"{"NumericEquals": {"vault:MultiFactorAuthAge": 0}}"#,
         &ahead
     ));
+}
+
+#[test]
+fn the_name_of_a_roles_session_is_known_where_it_is_asked_for_and_where_it_is_used() {
+    let called = r#"{"StringEquals": {"vault:RoleSessionName": "${vault:PrincipalName}"}}"#;
+    let asking = |name: &str| World {
+        asked_session: Some(name.into()),
+        ..World::default()
+    };
+    assert!(holds(called, &asking("alice")));
+    assert!(!holds(called, &asking("bob")));
+    assert!(!holds(called, &World::default()));
+    let by_session = |asked: Option<&str>| World {
+        kind: PrincipalKind::Role,
+        session: Some("alice".into()),
+        asked_session: asked.map(str::to_owned),
+        ..World::default()
+    };
+    assert!(holds(called, &by_session(None)));
+    assert!(!holds(called, &by_session(Some("bob"))), "the next role's");
 }

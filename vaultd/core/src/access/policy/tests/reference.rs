@@ -191,6 +191,13 @@ fn values(key: &str, world: &World) -> Vec<String> {
         "CurrentTime" => one((NOW / 1000).to_string()),
         "TokenIssueTime" => one((NOW / 1000 - 60).to_string()),
         "PrincipalName" => one(world.name.clone()),
+        "RoleSessionName" => {
+            let asked = world.asked_session.clone();
+            asked
+                .or_else(|| world.session.clone())
+                .into_iter()
+                .collect()
+        }
         "PrincipalType" => one(world.kind.name().into()),
         "TagKeys" => world.request_tags.keys().map(ToString::to_string).collect(),
         "RequestedRegion" | "NodeRegion" => one("eu".into()),

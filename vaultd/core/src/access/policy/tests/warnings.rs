@@ -325,6 +325,20 @@ fn codes_are_stable_and_distinct() {
 }
 
 #[test]
+fn who_allows_a_session_by_its_name_is_told_that_the_name_is_chosen() {
+    let about = |effect: &str, principal: &str| {
+        let text = format!(
+            r#"{{"Statement": {{"Effect": "{effect}", "Action": "secret:GetValue", "Principal": {{"Vault": "{principal}"}}}}}}"#
+        );
+        codes(Kind::Resource, &text)
+    };
+    let session = "session:deploy/alice";
+    assert_eq!(about("Allow", session), [Code::SessionNameIsChosen]);
+    assert_eq!(about("Deny", session), []);
+    assert_eq!(about("Allow", "role:deploy"), []);
+}
+
+#[test]
 fn a_large_document_is_checked_in_no_time() {
     let statements: Vec<String> = (0..8_000)
         .map(|n| format!(r#"{{"Effect":"Allow","Action":"secret:*","Resource":["secret:a{n}/*","secret:b{n}"]}}"#))

@@ -97,6 +97,12 @@ impl Check<'_> {
             {
                 self.say(listed.spot, Code::AllowAnyone, "*");
             }
+            if kind == Kind::Resource && listed.sense == Sense::These {
+                let chosen = |principal: &&Principal| matches!(principal, Principal::Session(..));
+                for session in listed.entries.iter().filter(chosen) {
+                    self.say(listed.spot, Code::SessionNameIsChosen, session.to_string());
+                }
+            }
         }
         let meant = ActionSet::meant(statement);
         let all = Action::ALL

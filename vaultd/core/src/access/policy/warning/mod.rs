@@ -53,6 +53,8 @@ codes! {
     AllowEverything "ALLOW_EVERYTHING" "allows every action on every resource";
     /// Everybody, unconditionally.
     AllowAnyone "ALLOW_ANYONE" "allows everybody who can log in";
+    /// An Allow that names the session of a role.
+    SessionNameIsChosen "SESSION_NAME_IS_CHOSEN" "is called so by whoever assumes the role, and no boundary or session policy narrows what this allows it; have the role's trust policy ask for `vault:RoleSessionName`";
     /// A variable without which a Deny does not apply, or an Allow applies more widely.
     UnresolvedVariable "UNRESOLVED_VARIABLE" "may have no value, and then the statement applies otherwise than it seems; give a default: `${key, 'x'}`";
     /// `ForAllValues:` in an Allow.
