@@ -2,20 +2,29 @@
 //!
 //! ```text
 //! audit mac = HMAC-SHA-256 (audit key, "vault audit v1" ‖ u32 length ‖ label ‖ data)
+//! body mac  = HMAC-SHA-256 (voter record key, "vault request body v1" ‖ digest of the body)
 //! ```
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::secret::AuditKey;
+use super::secret::{AuditKey, RecordKey};
 
 const LABEL: &[u8] = b"vault audit v1";
+const BODY: &[u8] = b"vault request body v1";
 
 /// A value's stand-in in the audit log: equal for equal values under one label and term of the key.
 pub fn audit_mac(key: &AuditKey, label: &str, data: &[u8]) -> [u8; 32] {
     // EXPOSE: into HMAC, which wipes its state
     let key = key.expose();
     hmac(key, &[LABEL, &length(label.len()), label.as_bytes(), data])
+}
+
+/// What stands for a request's body where replicas read, of which some may not open the values in it: who has the
+/// key could guess them.
+pub fn body_mac(voter: &RecordKey, digest: &[u8; 32]) -> [u8; 32] {
+    // EXPOSE: into HMAC, which wipes its state
+    hmac(voter.expose(), &[BODY, digest])
 }
 
 /// HMAC over parts that the caller has made unambiguous.
@@ -48,6 +57,20 @@ mod tests {
             mac("token", b"value"),
             "e050ef46fd1f18c019d95617a83923f9e6e27e780d6111ff016b9d5ea8a1306d"
         );
+    }
+
+    #[test]
+    fn the_stand_in_of_a_body_is_golden_and_of_its_key_and_digest() {
+        let body = |key: u8, digest: u8| {
+            let key = RecordKey::from_slice(&[key; 32]).unwrap();
+            hex::encode(body_mac(&key, &[digest; 32]))
+        };
+        assert_eq!(
+            body(0xaa, 1),
+            "25bc6c0dcce646bb5bc14e6c52adeaac0eb7f7c304b62ce14f87a57afe10725c"
+        );
+        assert_ne!(body(0xaa, 1), body(0xab, 1));
+        assert_ne!(body(0xaa, 1), body(0xaa, 2));
     }
 
     #[test]

@@ -45,12 +45,12 @@ impl Repeat {
         })
     }
 
-    /// Keyed, because the digest covers values and lies in a record that replicas open.
+    /// Keyed by what voters alone hold, because the digest covers values and lies in a record that replicas open.
     pub(in crate::app) fn once(self, tx: &Tx<'_>) -> Once {
-        let key = tx.keys().audit().active().key();
+        let key = tx.keys().voter().active().key();
         Once {
             request_id: self.request_id,
-            digest: mac::audit_mac(key, "request body", &self.digest),
+            digest: mac::body_mac(key, &self.digest),
         }
     }
 }
