@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`reads`] | `GetSecret` against the echo |
 //! | [`writes`] | `PutSecret` against the echo, rows and syncs per put |
+//! | [`policies`] | decisions of the policy engine |
 //! | [`process`] | memory, start and cold reads of a daemon in a process of its own; `vaultctl get` |
 //!
 //! Ratios are of alternating rounds in one process, so that they hold on a busy machine too: of five
@@ -15,6 +16,7 @@ mod echo;
 mod load;
 mod node;
 mod options;
+mod policies;
 mod process;
 mod reads;
 mod report;
@@ -50,6 +52,9 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<bool, Failure> {
         }
         if options.wants("writes") {
             writes::measure_slow_syncs(&options, &mut report).await?;
+        }
+        if options.wants("policies") {
+            policies::measure(&options, &mut report)?;
         }
         if options.wants("process") {
             process::measure(&options, &mut report).await?;

@@ -52,7 +52,7 @@ impl Options {
                 _ => return Err(USAGE.into()),
             }
         }
-        let known = ["reads", "writes", "process"];
+        let known = ["reads", "writes", "policies", "process"];
         if options
             .only
             .as_deref()
@@ -70,4 +70,4 @@ impl Options {
 }
 
 const USAGE: &str = "usage: bench [--quick] [--assert] [--seconds S] [--rounds N] [--secrets N] \
-                     [--only reads|writes|process]";
+                     [--only reads|writes|policies|process]";

@@ -10,7 +10,7 @@
 use zeroize::Zeroizing;
 
 /// Characters that zxcvbn sees at once.
-const WINDOW: usize = 24;
+pub(super) const WINDOW: usize = 24;
 /// Entries of the longest dictionary that zxcvbn carries: whatever takes no more guesses is as good as listed.
 const DICTIONARY: u64 = 30_000;
 const ENOUGH: u8 = 4;
@@ -26,17 +26,23 @@ pub(super) struct Strength {
 
 /// Of a folded password, for somebody who knows `words`, folded too.
 pub(super) fn of(folded: &str, words: &[&str]) -> Strength {
-    let length = folded.chars().count();
-    let head = window(folded, 0);
+    let (head, tail) = windows(folded);
     let first = estimate(&head, words);
-    if first.score >= ENOUGH || length <= WINDOW {
+    let Some(tail) = tail.filter(|_| first.score < ENOUGH) else {
         return first;
-    }
-    let last = estimate(&window(folded, length - WINDOW), words);
+    };
+    let last = estimate(&tail, words);
     Strength {
         score: first.score.max(last.score),
         is_common: first.is_common && last.is_common,
     }
+}
+
+/// What zxcvbn is given: the head, and the tail of what is longer.
+pub(super) fn windows(text: &str) -> (Zeroizing<String>, Option<Zeroizing<String>>) {
+    let beyond = text.chars().count().saturating_sub(WINDOW);
+    let tail = (beyond > 0).then(|| window(text, beyond));
+    (window(text, 0), tail)
 }
 
 fn window(text: &str, from: usize) -> Zeroizing<String> {

@@ -2,6 +2,7 @@
 
 use proptest::prelude::{any, prop_assert, proptest};
 
+use super::super::strength::{WINDOW, windows};
 use super::super::*;
 
 const STRONG: &str = "vq7 lantern Ozark plinth 40";
@@ -226,7 +227,6 @@ fn every_reason_is_given_and_none_shows_the_password() {
 
 #[test]
 fn texts_that_keep_an_estimator_busy_are_judged() {
-    // without the window the first takes thirty times as long
     let account = account(Factors::Alone);
     for unit in [
         "4@8({[<369!1|07$5+%2",
@@ -240,6 +240,22 @@ fn texts_that_keep_an_estimator_busy_are_judged() {
     ] {
         let typed: String = unit.chars().cycle().take(1024).collect();
         drop(account.judge(&Policy::default(), &typed));
+        // more takes it thirty times as long
+        let (head, tail) = windows(&typed);
+        let tail = tail.unwrap();
+        assert_eq!((head.chars().count(), tail.chars().count()), (24, 24));
+        assert!(typed.starts_with(&*head) && typed.ends_with(&*tail));
+    }
+}
+
+#[test]
+fn no_text_is_shown_to_the_estimator_but_its_ends() {
+    for length in [0, 1, 23, 24, 25, 47, 48, 49, 1024] {
+        let typed: String = "\u{e9}a\u{1f600}".chars().cycle().take(length).collect();
+        let (head, tail) = windows(&typed);
+        assert_eq!(head.chars().count(), length.min(WINDOW));
+        assert_eq!(tail.is_some(), length > WINDOW);
+        assert!(tail.is_none_or(|tail| tail.chars().count() == WINDOW));
     }
 }
 
