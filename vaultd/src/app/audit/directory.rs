@@ -158,20 +158,6 @@ impl Directory {
     }
 }
 
-/// The number of the last line that has one.
-pub(super) fn last_line_of(file: &File, length: u64) -> io::Result<Option<u64>> {
-    let mut lines = Backward::new(file.try_clone()?, length);
-    for _ in 0..=LAST_LINES {
-        let Some(line) = lines.back()? else {
-            break;
-        };
-        if let Some(sequence) = line::sequence(&line) {
-            return Ok(Some(sequence));
-        }
-    }
-    Ok(None)
-}
-
 /// The name of a rotated file.
 pub(super) fn retired(last: u64) -> String {
     format!("audit-{last:020}.jsonl")
@@ -183,7 +169,27 @@ pub(super) fn number(name: &str) -> Option<u64> {
     (digits.len() == 20).then(|| digits.parse().ok()).flatten()
 }
 
-/// How many lines are looked at for one with a number: torn ones have none.
-const LAST_LINES: usize = 16;
+/// The sequence of the last line that says one, looked for from the end in growing steps: what a power cut left
+/// there may be longer than any line.
+pub(super) fn last_line_of(file: &File, length: u64) -> io::Result<Option<u64>> {
+    let mut file = file.try_clone()?;
+    let mut step = TAIL;
+    loop {
+        let start = length.saturating_sub(step);
+        file.seek(SeekFrom::Start(start))?;
+        let mut tail = Vec::new();
+        file.by_ref().take(step).read_to_end(&mut tail)?;
+        let seen = tail.split(|&b| b == b'\n').filter_map(line::sequence).max();
+        if seen.is_some() || start == 0 || step >= FARTHEST {
+            return Ok(seen);
+        }
+        step *= 4;
+    }
+}
+
+/// How far back the last line is looked for at first: a torn one, and a whole one before it.
+const TAIL: u64 = 2 * line::LONGEST as u64;
+/// And at last: more than the lines of a tenth of a second, which may be zeros after a power cut.
+const FARTHEST: u64 = 64 << 20;
 /// No line is shorter, so a file that is may hold the beginning of its first one only.
 const SHORTEST_LINE: u64 = 32;

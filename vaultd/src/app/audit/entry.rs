@@ -11,7 +11,8 @@ use vault_proto::{Access, METHODS};
 
 use super::event::{Actor, Blind, Decision, Event, Outcome, Part, Status};
 use super::flood::Kind;
-use super::line::{self, RequestLine};
+use super::line::{self, MoreLine, RequestLine};
+use super::pages::Pages;
 use super::pen::Pen;
 use super::queue::Queue;
 use super::state::State;
@@ -97,13 +98,11 @@ impl Entry {
         self.fill(|draft| draft.tenant = tenant);
     }
 
-    /// What it is about: called for each resource, in the request's order; 1024 are kept, more than a batch can name.
+    /// What it is about: called for each resource, in the request's order.
     pub fn resource(&mut self, name: &str, blind: &dyn Blind) {
         self.fill(|draft| {
-            if draft.resources.len() < RESOURCES {
-                let name = draft.name(name, blind);
-                draft.resources.push(name);
-            }
+            let name = draft.name(name, blind);
+            draft.resources.push(name);
         });
     }
 
@@ -224,30 +223,51 @@ impl Draft {
         Err(AuditError::Unavailable)
     }
 
+    /// The request's line, and the lines that go on with its resources where one has no room for them.
     fn encode(&self, outcome: Outcome) -> Vec<u8> {
         let state = &self.desk.state;
         let (decision, by) = line::decision(&self.decision);
         let latency = state.now().saturating_sub(self.started);
-        line::encode(&RequestLine {
-            time: line::time(state.clock.utc()),
+        let (time, id) = (
+            line::time(state.clock.utc()),
+            line::uuid(&self.event.request),
+        );
+        let mut pages = Pages::of(&self.resources, &self.parts);
+        let (_, resources, parts) = pages.next().unwrap_or_default();
+        let mut lines = line::encode(&RequestLine {
+            time: &time,
             kind: "request",
             node: state.node,
             tenant: self.tenant,
-            id: line::uuid(&self.event.request),
+            id: &id,
             source: self.event.source.to_string(),
             method: self.event.method,
             action: self.event.action,
             accessor: self.actor.as_ref().map(|(accessor, _)| accessor.as_str()),
             principal: self.actor.as_ref().map(|(_, name)| name.as_str()),
-            resources: &self.resources,
-            parts: &self.parts,
+            resources,
+            parts,
+            of: pages.more().then_some(self.resources.len()),
             version: self.version,
             decision,
             by,
             status: outcome.status,
             reason: outcome.reason,
             latency_us: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
-        })
+        });
+        for (from, resources, parts) in pages {
+            lines.push(b'\n');
+            lines.extend(line::encode(&MoreLine {
+                time: &time,
+                kind: "more",
+                node: state.node,
+                id: &id,
+                from,
+                resources,
+                parts,
+            }));
+        }
+        lines
     }
 }
 
@@ -256,6 +276,3 @@ fn is_public(method: &str) -> bool {
     let mut methods = METHODS.iter();
     methods.any(|known| known.path == method && known.access == Access::Public)
 }
-
-/// Resources that one line names.
-const RESOURCES: usize = 1024;

@@ -115,6 +115,16 @@ pub enum Part {
     Refused(&'static str),
 }
 
+impl Part {
+    /// How many bytes it takes in a line, at most.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Self::Disclosed(_) => 21,
+            Self::Refused(reason) => reason.len() + 3,
+        }
+    }
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {

@@ -14,13 +14,13 @@ use super::event::{Decision, Part, RequestId, Status};
 /// A request and its end.
 #[derive(Serialize)]
 pub(super) struct RequestLine<'a> {
-    pub(super) time: String,
+    pub(super) time: &'a str,
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
     pub(super) node: u64,
     pub(super) tenant: u32,
     #[serde(rename = "request")]
-    pub(super) id: String,
+    pub(super) id: &'a str,
     pub(super) source: String,
     pub(super) method: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -33,6 +33,9 @@ pub(super) struct RequestLine<'a> {
     pub(super) resources: &'a [String],
     #[serde(rename = "results", skip_serializing_if = "<[Part]>::is_empty")]
     pub(super) parts: &'a [Part],
+    /// How many resources there are in all, where the lines that follow name the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) of: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<u64>,
     pub(super) decision: &'static str,
@@ -42,6 +45,22 @@ pub(super) struct RequestLine<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) reason: &'a str,
     pub(super) latency_us: u64,
+}
+
+/// Resources that the request's own line had no room for. Follows it at once.
+#[derive(Serialize)]
+pub(super) struct MoreLine<'a> {
+    pub(super) time: &'a str,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) node: u64,
+    #[serde(rename = "request")]
+    pub(super) id: &'a str,
+    /// The place of the first of these, counted from 0.
+    pub(super) from: usize,
+    pub(super) resources: &'a [String],
+    #[serde(rename = "results", skip_serializing_if = "<[Part]>::is_empty")]
+    pub(super) parts: &'a [Part],
 }
 
 /// The daemon's own lines: it started, lines were lost, a flood was counted.
@@ -107,6 +126,16 @@ fn push_hex(out: &mut String, byte: u8) {
     }
 }
 
+/// How many bytes a text takes in a line, its quotes and a comma included; never less than it does.
+pub(super) fn width(text: &str) -> usize {
+    let one = |c: char| match c {
+        '"' | '\\' => 2,
+        ' '..'\x7f' => 1,
+        _ => 6 * c.len_utf16(),
+    };
+    text.chars().map(one).sum::<usize>() + 3
+}
+
 /// The object without its opening brace: [`frame`] puts brace and sequence in front.
 pub(super) fn encode(line: &impl Serialize) -> Vec<u8> {
     let mut out = Vec::with_capacity(640);
@@ -119,16 +148,21 @@ pub(super) fn encode(line: &impl Serialize) -> Vec<u8> {
     out
 }
 
-/// Appends a whole line to `out`. `delivered` is false when nobody waits for it any more.
-pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, body: &[u8], delivered: bool) {
-    out.extend_from_slice(format!("{{\"seq\":{sequence},").as_bytes());
-    if delivered {
-        out.extend_from_slice(body);
-    } else {
-        out.extend_from_slice(body.strip_suffix(b"}").unwrap_or(body));
-        out.extend_from_slice(b",\"undelivered\":true}");
+/// Appends whole lines to `out`, numbered from the one after `last`, and says the last number. `bodies` holds
+/// one or more, with newlines between them. `delivered` is false when nobody waits for them any more.
+pub(super) fn frame(out: &mut Vec<u8>, mut last: u64, bodies: &[u8], delivered: bool) -> u64 {
+    for body in bodies.split(|&b| b == b'\n') {
+        last += 1;
+        out.extend_from_slice(format!("{{\"seq\":{last},").as_bytes());
+        if delivered {
+            out.extend_from_slice(body);
+        } else {
+            out.extend_from_slice(body.strip_suffix(b"}").unwrap_or(body));
+            out.extend_from_slice(b",\"undelivered\":true}");
+        }
+        out.push(b'\n');
     }
-    out.push(b'\n');
+    last
 }
 
 /// The sequence number that a line, or the beginning of one, carries.
@@ -137,6 +171,9 @@ pub(super) fn sequence(line: &[u8]) -> Option<u64> {
     let end = digits.iter().position(|&b| b == b',')?;
     std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
 }
+
+/// No line is longer, with its sequence and its end: where the last one begins is found within this much.
+pub(super) const LONGEST: usize = 32 * 1024;
 
 struct Ascii;
 
@@ -173,7 +210,7 @@ mod tests {
             source: source.to_owned(),
             ..Notice::default()
         });
-        frame(&mut out, 7, &body, true);
+        assert_eq!(frame(&mut out, 6, &body, true), 7);
         String::from_utf8(out).unwrap()
     }
 
@@ -194,6 +231,27 @@ mod tests {
     fn text_outside_the_basic_plane_survives_the_escaping() {
         let value: serde_json::Value = serde_json::from_str(&written("ключ🔑")).unwrap();
         assert_eq!(value["source"], "ключ🔑");
+    }
+
+    #[test]
+    fn a_text_takes_no_more_of_a_line_than_was_reckoned() {
+        for text in [
+            "",
+            "db/password",
+            "a\"b\\c",
+            "ключ🔑",
+            "\u{1}\t\n\u{7f}\u{80}",
+        ] {
+            let exact = written(text).len() - written("").len();
+            let reckoned = width(text) - 3;
+            // An empty text is left out, with the name of its field.
+            let name = if text.is_empty() {
+                0
+            } else {
+                ",\"source\":\"\"".len()
+            };
+            assert!(exact <= reckoned + name, "{text:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod event;
 mod file;
 mod flood;
 mod line;
+mod pages;
 mod pen;
 mod queue;
 mod sink;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::*;
 
 mod fake;
+mod long;
 mod pen;
 
 use fake::Hands;

@@ -22,7 +22,8 @@ pub(super) type Written = Result<(), AuditError>;
 
 /// Work for the writer.
 pub(super) enum Job {
-    /// A line without its sequence number. Nobody waits for a record that was dropped.
+    /// A request's lines without their sequence numbers, a newline between them; where they are lost they count
+    /// as one. Nobody waits for a record that was dropped.
     Line(Vec<u8>, Option<oneshot::Sender<Written>>),
     /// Make all that came before durable.
     Flush(oneshot::Sender<Written>),
@@ -112,7 +113,7 @@ impl Writer {
         })
     }
 
-    /// Writes one line for the request that brings it; `None` where that may take long, or where another
+    /// Writes its lines for the request that brings them; `None` where that may take long, or where another
     /// line has to come first. `wake` wakes the thread: before the write if it may be sleeping for long.
     pub(super) fn at_once(&mut self, body: &[u8], wake: impl Fn()) -> Option<Written> {
         let settled = self.durability == Durability::Batched
@@ -128,8 +129,7 @@ impl Writer {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
-        let last = self.last + 1;
-        line::frame(&mut buffer, last, body, true);
+        let last = line::frame(&mut buffer, self.last, body, true);
         let result = self.write(&buffer, last);
         self.buffer = buffer;
         if self.judge(result) {
@@ -159,9 +159,8 @@ impl Writer {
         for job in batch {
             match job {
                 Job::Line(body, done) => {
-                    last += 1;
                     let awaited = done.as_ref().is_none_or(|done| !done.is_closed());
-                    line::frame(&mut buffer, last, body, awaited);
+                    last = line::frame(&mut buffer, last, body, awaited);
                 }
                 Job::Flush(_) => durable = true,
             }
@@ -286,8 +285,7 @@ impl Writer {
             ..*notice
         };
         let mut framed = Vec::new();
-        let last = self.last + 1;
-        line::frame(&mut framed, last, &line::encode(&notice), true);
+        let last = line::frame(&mut framed, self.last, &line::encode(&notice), true);
         self.write(&framed, last)
     }
 }

@@ -151,6 +151,22 @@ fn a_torn_last_line_stays_and_its_number_is_not_used_again() {
 }
 
 #[test]
+fn a_line_that_is_longer_than_any_may_be_is_looked_behind() {
+    for torn in [
+        vec![0; 200_000],
+        [&b"{\"seq\":3,\"x\":\""[..], &vec![b'x'; 3_000_000]].concat(),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut file, _) = AuditFile::open(&config(dir.path())).unwrap();
+        file.append(&[line(1), line(2), torn.clone()].concat())
+            .unwrap();
+        drop(file);
+        let (_, last) = AuditFile::open(&config(dir.path())).unwrap();
+        assert_eq!(last, if torn[0] == 0 { 2 } else { 3 });
+    }
+}
+
+#[test]
 fn a_file_that_is_no_audit_file_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path());
