@@ -163,10 +163,17 @@ fn put_payload(
     sealed: &[u8],
 ) -> rusqlite::Result<i64> {
     if let Some(id) = place {
-        connection
+        let replaced = connection
             .prepare_cached("UPDATE payloads SET sealed = ?2 WHERE id = ?1")?
             .execute(params![id, sealed])?;
-        return Ok(id);
+        if replaced == 1 {
+            return Ok(id);
+        }
+        // The old bytes are gone, which made the record damaged; with the new ones at the end it is whole again.
+        tracing::error!(
+            payload = id,
+            "a record's bytes were missing; they are replaced"
+        );
     }
     connection
         .prepare_cached("INSERT INTO payloads (sealed) VALUES (?1)")?
@@ -241,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn long_bytes_are_replaced_in_their_place_and_leave_nothing_behind() {
+    fn long_bytes_are_replaced_in_their_place_or_where_that_is_gone_at_the_end() {
         let dir = tempfile::tempdir().unwrap();
         let connection = schema::create(&dir.path().join("state.db")).unwrap();
         let key = Key::new(Kind::Entry, &[b"a"]);
@@ -269,9 +276,15 @@ mod tests {
             assert!(write(sequence, length).is_some());
             assert_eq!(payloads(), [(1, bytes(length)), (2, 300)]);
         }
-        write(5, INLINE);
+        connection
+            .execute("DELETE FROM payloads WHERE id = 1", [])
+            .unwrap();
+        assert!(matches!(get(&connection, &key), Err(ViewError::Damaged(_))));
+        assert!(write(5, INLINE + 3).is_some());
+        assert_eq!(payloads(), [(2, 300), (3, bytes(INLINE + 3))]);
+        write(6, INLINE);
         assert_eq!(payloads(), [(2, 300)]);
-        write(6, INLINE + 1);
+        write(7, INLINE + 1);
         assert_eq!(payloads(), [(2, 300), (3, bytes(INLINE + 1))]);
         delete(&connection, &key).unwrap();
         assert_eq!(payloads(), [(2, 300)]);
