@@ -265,11 +265,19 @@ impl App {
             Ok(next) => self.put_keyring(&from, next, end).await,
             Err(error) => Err(error),
         };
-        self.finish(entry, result).await?;
-        for (role, term) in unneeded {
-            tracing::info!(key = %role, term, "an older term was destroyed");
+        // ORDER: it has happened, whether or not a line of it can be written now.
+        if result.is_ok() {
+            for (role, term) in unneeded {
+                tracing::info!(key = %role, term, "an older term was destroyed");
+            }
         }
-        Ok(())
+        self.finish_act(
+            entry,
+            result,
+            "older terms were destroyed",
+            "nothing is left to do",
+        )
+        .await
     }
 }
 
