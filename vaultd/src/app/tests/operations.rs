@@ -147,6 +147,27 @@ async fn without_an_audit_nothing_is_rotated_or_rekeyed_or_cancelled_but_the_nod
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_applied_and_not_recorded_is_not_called_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = watched(dir.path()).await;
+    fake.set(Mood::Full);
+    let write = call("PutSecret", Some(&world.token));
+    let first = world.app.put_secret(&write, put("a/b", b"x")).await;
+    assert_eq!(first.unwrap_err().reason(), Reason::OutcomeUnknown);
+    // By now it is known that nothing can be recorded: this is a refusal.
+    let second = world.app.put_secret(&write, put("a/c", b"x")).await;
+    assert_eq!(second.unwrap_err().reason(), Reason::AuditUnavailable);
+    fake.set(Mood::Well);
+    while world.app.audit.ready().is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(value(&world, "a/b").await.unwrap(), b"x");
+    let missing = value(&world, "a/c").await.unwrap_err();
+    assert_eq!(missing.reason(), Reason::SecretNotFound);
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_birth_that_could_not_be_recorded_is_not_called_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (audit, fake) = breakable();
