@@ -220,6 +220,8 @@ fn audit_config(config: &config::Audit) -> AuditConfig {
         },
         rotate_bytes: config.rotate_bytes,
         keep_files: usize::try_from(config.keep_files).unwrap_or(usize::MAX),
+        keep_for: config.keep_for,
+        session_rate: config.session_rate,
         reserve_bytes: config.reserve_bytes,
         ..AuditConfig::in_directory(config.directory.clone())
     }

@@ -108,7 +108,11 @@ impl Serving {
             Ok::<_, Failure>((store, node))
         })
         .await??;
-        let audit = AuditConfig::in_directory(config.audit.directory.clone());
+        let audit = AuditConfig {
+            // What one caller may cause is counted as ever, and bounds no measurement.
+            session_rate: 1 << 30,
+            ..AuditConfig::in_directory(config.audit.directory.clone())
+        };
         let audit = Audit::open(&audit, 1, Arc::new(Clock), &fatal())?;
         let settings = Settings {
             node_id: 1,

@@ -7,11 +7,11 @@ use vault_core::access::Caller;
 use vault_core::crypto::mac::audit_mac;
 use vault_proto::v1::Reason;
 
-use super::App;
 use super::audit::{self, Actor, Decision, Entry, Event, Part};
 use super::call::Call;
 use super::error::{Error, Kind, Result};
 use super::unsealed::Unsealed;
+use super::{App, refusal};
 
 /// What will be said of a request in the audit log.
 #[derive(Debug, Default)]
@@ -65,6 +65,7 @@ impl App {
     /// at its token and done as the answer was.
     pub fn broke_off(&self, call: &Call) {
         let mut entry = self.begin(call);
+        entry.withdrawable();
         self.name_caller(&mut entry, call);
     }
 
@@ -80,7 +81,7 @@ impl App {
 
     /// Refuses at once while no audit line can be written.
     pub(super) fn audit_ready(&self) -> Result<()> {
-        self.audit.ready().map_err(audit_unavailable)
+        self.audit.ready().map_err(refusal::audit)
     }
 
     /// Finishes the audit entry, and answers only once it is with the kernel.
@@ -92,7 +93,8 @@ impl App {
         result: Result<R>,
     ) -> Result<R> {
         if result.is_err() && notes.actor.is_none() {
-            // It ended before anybody asked who it was.
+            // It ended before anybody asked who it was, so nothing was done for him.
+            entry.withdrawable();
             self.name_caller(&mut entry, call);
         }
         self.describe(&mut entry, notes);
@@ -160,7 +162,7 @@ impl App {
         }
         match (entry.finish(outcome(&result)).await, result) {
             (Err(_), Err(unknown)) if unknown.kind() == Kind::Unknown => Err(unknown),
-            (Err(error), _) => Err(audit_unavailable(error)),
+            (Err(error), _) => Err(refusal::audit(error)),
             (Ok(()), result) => result,
         }
     }
@@ -197,12 +199,4 @@ fn outcome<R>(result: &Result<R>) -> audit::Outcome {
         Kind::Internal => audit::Status::Internal,
     };
     audit::Outcome::failed(status, error.reason().as_str_name())
-}
-
-fn audit_unavailable(error: audit::AuditError) -> Error {
-    Error::new(
-        Reason::AuditUnavailable,
-        "the audit log cannot take a record, so the request is refused",
-    )
-    .caused_by(error)
 }

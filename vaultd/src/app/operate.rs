@@ -52,6 +52,7 @@ impl App {
         work: impl Future<Output = Result<R>>,
     ) -> Result<Answer<R>> {
         let mut entry = self.begin(call);
+        entry.withdrawable();
         let mut notes = Notes::default();
         // The keys are let go of before the work: sealing waits until nobody holds them.
         let known = self.may_answer(call, &mut entry).await.map(drop);
@@ -72,6 +73,7 @@ impl App {
         unrecorded: Unrecorded,
     ) -> Result<Operation> {
         let mut entry = self.begin(call);
+        entry.withdrawable();
         let mut notes = Notes::default();
         let recordable = match unrecorded {
             Unrecorded::Refuse => self.audit_ready(),
@@ -90,6 +92,7 @@ impl App {
         match granted {
             Ok(()) => {
                 self.describe(&mut entry, &notes);
+                entry.binding();
                 Ok(Operation { entry, action })
             }
             Err(error) => self.record(call, entry, &notes, Err(error)).await,

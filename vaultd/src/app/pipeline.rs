@@ -15,9 +15,9 @@ use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::{IdBlock, Tx};
 use vault_proto::v1::Reason;
 
-use super::audit::{Part, Source};
+use super::audit::{Actor, Audit, Part, Source};
 use super::call::{Answer, Call};
-use super::error::{Error, Result};
+use super::error::{Error, Kind, Result};
 use super::notes::Notes;
 use super::transact::{Terms, Verdict};
 use super::{App, explain, refusal};
@@ -154,6 +154,7 @@ impl App {
         mut act: impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
     ) -> Result<Answer<R>> {
         let mut entry = self.begin(call);
+        entry.withdrawable();
         let mut notes = Notes::default();
         let result = match self.may_answer(call, &mut entry).await {
             Ok(_) => self.read_one_state(call, &mut notes, &mut act),
@@ -174,9 +175,9 @@ impl App {
         R: Send + 'static,
         F: FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
     {
-        let (token, origin) = (call.token, self.origin(call));
+        let calling = self.calling(call);
         self.write_by_proof(call, terms, move |notes, tx| {
-            visit(token.as_ref(), &origin, tx, notes, &mut act)
+            visit(&calling, tx, notes, &mut act)
         })
         .await
     }
@@ -193,10 +194,12 @@ impl App {
         F: FnMut(&mut Notes, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
     {
         let mut entry = self.begin(call);
+        entry.withdrawable();
         let shared = Arc::new(Mutex::new(Notes::default()));
         let may = self.may_answer(call, &mut entry).await;
         let (result, verdict) = match may.and_then(|_| self.audit_ready()) {
             Ok(()) => {
+                entry.binding();
                 let notes = Arc::clone(&shared);
                 let ran = self.proposer.run(terms, move |tx| {
                     let mut fresh = Notes::default();
@@ -217,6 +220,10 @@ impl App {
             Err(error) => (Err(error), Verdict::Discard),
         };
         let notes = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
+        let unknown = matches!(&result, Err(error) if error.kind() == Kind::Unknown);
+        if verdict == Verdict::Discard && !unknown {
+            entry.withdrawable();
+        }
         let recorded = self.record(call, entry, &notes, result).await;
         let reply = match verdict {
             Verdict::Commit => recorded.map_err(|error| {
@@ -252,6 +259,15 @@ impl App {
         })
     }
 
+    fn calling(&self, call: &Call) -> Calling {
+        let brake = BRAKES.contains(&call.method.path);
+        Calling {
+            token: call.token,
+            origin: self.origin(call),
+            audit: (!brake).then(|| self.audit.clone()),
+        }
+    }
+
     /// Of what is not a request.
     pub(super) fn nowhere(&self) -> Arc<Origin> {
         Arc::new(Origin {
@@ -276,7 +292,7 @@ impl App {
         notes: &mut Notes,
         act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
     ) -> Result<R> {
-        let origin = self.origin(call);
+        let calling = self.calling(call);
         for _ in 0..RERUNS {
             *notes = Notes::default();
             let keys = self.unsealed()?;
@@ -285,7 +301,7 @@ impl App {
             let mut ids = IdBlock::new(u64::MAX - 64, u64::MAX);
             let mut tx = Tx::new(&self.store, keys.keyring(), self.now(), &mut ids)
                 .with_opened(keys.opened());
-            let result = visit(call.token.as_ref(), &origin, &mut tx, notes, act);
+            let result = visit(&calling, &mut tx, notes, act);
             // Keys that rotated since may be what it takes: look again with the present ones.
             let whole = matches!(&result, Err(error) if error.reason() == Reason::RecordDamaged);
             let unopened = whole || notes.unopened();
@@ -314,19 +330,43 @@ impl App {
     }
 }
 
+/// Who claims to call, from where, and what bounds him.
+struct Calling {
+    token: Option<access::TokenHash>,
+    origin: Arc<Origin>,
+    /// `None` for what ends sessions: that is not refused for what they did before.
+    audit: Option<Audit>,
+}
+
 /// Authenticates, then acts.
 fn visit<R>(
-    token: Option<&access::TokenHash>,
-    origin: &Arc<Origin>,
+    calling: &Calling,
     tx: &mut Tx<'_>,
     notes: &mut Notes,
     act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
 ) -> Result<R> {
-    let token = token.ok_or_else(refusal::token)?;
-    let caller = access::authenticate(tx, token, origin).map_err(refusal::unauthenticated)?;
+    let token = calling.token.as_ref().ok_or_else(refusal::token)?;
+    let caller = access::authenticate(tx, token, &calling.origin);
+    let caller = caller.map_err(refusal::unauthenticated)?;
     notes.by(&caller);
+    if let Some(audit) = &calling.audit {
+        let (accessor, principal) = (caller.session().accessor(), caller.principal());
+        let affords = audit.affords(Actor {
+            accessor,
+            principal,
+        });
+        affords.map_err(refusal::audit)?;
+    }
     act(&mut Visit { caller, notes }, tx)
 }
+
+/// What ends a session, or all of them.
+const BRAKES: [&str; 4] = [
+    "/vault.v1.Auth/Logout",
+    "/vault.v1.System/Seal",
+    "/vault.v1.Identity/UpdateIdentity",
+    "/vault.v1.Identity/DeleteIdentity",
+];
 
 /// No leader answered.
 pub(super) fn no_leader() -> Error {

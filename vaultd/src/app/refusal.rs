@@ -1,4 +1,4 @@
-//! What the core's refusals are called towards callers: one table.
+//! What refusals of the core and of the audit are called towards callers: one table.
 
 use vault_core::access::{Exceeds, Resource, Sort, Unauthenticated};
 use vault_core::engine::identity;
@@ -6,6 +6,7 @@ use vault_core::engine::secrets::Refusal;
 use vault_core::record::RecordError;
 use vault_proto::v1::Reason;
 
+use super::audit::AuditError;
 use super::error::Error;
 
 /// A secrets engine's refusal.
@@ -105,6 +106,21 @@ pub(super) fn token() -> Error {
         Reason::TokenInvalid,
         "the token is missing, unknown, ended or expired; log in again",
     )
+}
+
+/// The audit's: nothing is answered that it does not take.
+pub(super) fn audit(error: AuditError) -> Error {
+    let (reason, message) = match error {
+        AuditError::OverBudget => (
+            Reason::Overloaded,
+            "this caller fills the audit log faster than `audit.session_rate` allows; go slower",
+        ),
+        AuditError::Unavailable | AuditError::Refused { .. } | AuditError::Io { .. } => (
+            Reason::AuditUnavailable,
+            "the audit log cannot take a record, so the request is refused",
+        ),
+    };
+    Error::new(reason, message).caused_by(error)
 }
 
 /// What happened and could not be recorded is of unknown outcome, not refused.

@@ -18,6 +18,7 @@ use crate::store::{Fatal, Options, Store};
 
 mod automatic;
 mod backup;
+mod budget;
 mod ceremonies;
 mod narrowing;
 mod operations;

@@ -183,6 +183,12 @@ fn audit(values: &Values<'_>, node: &Node) -> Result<Audit, ConfigError> {
         paths: values.choice("audit.paths", &paths)?,
         rotate_bytes: values.size("audit.rotate_bytes", 1 << 20, 1 << 40)?,
         keep_files: values.count("audit.keep_files", 2, 100_000)?,
+        keep_for: values.duration(
+            "audit.keep_for",
+            Duration::ZERO,
+            Duration::from_hours(3650 * 24),
+        )?,
+        session_rate: values.size("audit.session_rate", 1 << 10, 1 << 30)?,
         reserve_bytes: values.size("audit.reserve", 1 << 20, 1 << 34)?,
     })
 }

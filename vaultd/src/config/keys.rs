@@ -196,7 +196,21 @@ pub const KEYS: &[Key] = &[
         "64MiB",
         "size at which a new audit file is begun",
     ),
-    key("audit.keep_files", "16", "audit files to keep"),
+    key(
+        "audit.keep_files",
+        "16",
+        "audit files to keep, and more where they are younger than audit.keep_for",
+    ),
+    key(
+        "audit.keep_for",
+        "7d",
+        "no audit file is deleted sooner; if the disk fills, requests are refused until you make room",
+    ),
+    key(
+        "audit.session_rate",
+        "256KiB",
+        "bytes of audit lines a second that a session may cause, after ten minutes' worth at once; four times that for all of one principal",
+    ),
     key(
         "audit.reserve",
         "8MiB",

@@ -214,6 +214,10 @@ pub struct Audit {
     pub rotate_bytes: u64,
     /// Files to keep.
     pub keep_files: u64,
+    /// No file is deleted that is younger.
+    pub keep_for: Duration,
+    /// Bytes of lines a second that one session may cause.
+    pub session_rate: u64,
     /// Bytes held back for a full disk.
     pub reserve_bytes: u64,
 }

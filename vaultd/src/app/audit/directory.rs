@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{self, AtFlags, FileType, FlockOperation, Mode, OFlags};
 
@@ -96,8 +97,9 @@ impl Directory {
         Ok(File::from(fd))
     }
 
-    /// Gives the current file the name of the last sequence in it, and forgets the oldest files.
-    pub(super) fn retire(&self, last: u64, keep: usize) -> io::Result<()> {
+    /// Gives the current file the name of the last sequence in it, and forgets the oldest files beyond `keep`
+    /// that were written at least `keep_for` before it.
+    pub(super) fn retire(&self, last: u64, keep: usize, keep_for: Duration) -> io::Result<()> {
         match fs::renameat(&self.fd, CURRENT, &self.fd, retired(last)) {
             // A rotation that failed half-way had renamed it already.
             Ok(()) | Err(rustix::io::Errno::NOENT) => {}
@@ -105,7 +107,20 @@ impl Directory {
         }
         let names = self.retired()?;
         let surplus = names.len().saturating_sub(keep);
-        for name in names.iter().take(surplus) {
+        let Some(newest) = names.last().filter(|_| surplus > 0) else {
+            return Ok(());
+        };
+        // Measured from file to file, by the clock that both were written by.
+        let now = self.written(newest)?;
+        for (done, name) in names.iter().take(surplus).enumerate() {
+            if now.saturating_sub(self.written(name)?) < keep_for.as_secs() {
+                let beyond = surplus - done;
+                tracing::warn!(
+                    beyond,
+                    "audit files beyond audit.keep_files are kept: they are younger than audit.keep_for"
+                );
+                break;
+            }
             fs::unlinkat(&self.fd, name.as_str(), AtFlags::empty())?;
         }
         Ok(())
@@ -117,6 +132,12 @@ impl Directory {
             path: self.path.clone(),
             source,
         })
+    }
+
+    /// When a file was last written to, in seconds.
+    fn written(&self, name: &str) -> io::Result<u64> {
+        let stat = fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(u64::try_from(stat.st_mtime).unwrap_or_default())
     }
 
     /// Makes new names durable.

@@ -7,8 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use vault_proto::v1::Reason;
 use vault_proto::{Access, METHODS};
 
+use super::budget::Payer;
 use super::event::{Actor, Blind, Decision, Event, Outcome, Part, Status};
 use super::flood::Kind;
 use super::line::{self, MoreLine, RequestLine};
@@ -50,11 +52,20 @@ struct Draft {
     event: Event,
     started: Duration,
     tenant: u32,
-    actor: Option<(String, String)>,
+    actor: Option<Known>,
+    /// Nothing was done or told yet: it may still be refused, and counted instead.
+    withdrawable: bool,
     resources: Vec<String>,
     parts: Vec<Part>,
     version: Option<u64>,
     decision: Decision,
+}
+
+struct Known {
+    accessor: String,
+    /// As the line has it.
+    written: String,
+    principal: String,
 }
 
 impl Entry {
@@ -67,6 +78,7 @@ impl Entry {
                 started,
                 tenant: 0,
                 actor: None,
+                withdrawable: false,
                 resources: Vec::new(),
                 parts: Vec::new(),
                 version: None,
@@ -78,8 +90,11 @@ impl Entry {
     /// Who it is, once authenticated.
     pub fn actor(&mut self, actor: Actor<'_>, blind: &dyn Blind) {
         self.fill(|draft| {
-            let principal = draft.name(actor.principal, blind);
-            draft.actor = Some((actor.accessor.to_owned(), principal));
+            draft.actor = Some(Known {
+                accessor: actor.accessor.to_owned(),
+                written: draft.name(actor.principal, blind),
+                principal: actor.principal.to_owned(),
+            });
         });
     }
 
@@ -121,11 +136,22 @@ impl Entry {
         self.fill(|draft| draft.version = Some(version));
     }
 
+    /// Says that nothing was done yet and nothing told, so that [`Entry::finish`] may refuse the request because
+    /// its caller fills the audit too fast, and it is then counted instead of listed.
+    pub fn withdrawable(&mut self) {
+        self.fill(|draft| draft.withdrawable = true);
+    }
+
+    /// Says that from here on something may be done, which is recorded whatever it costs.
+    pub fn binding(&mut self) {
+        self.fill(|draft| draft.withdrawable = false);
+    }
+
     /// Writes or queues the line at once; the future resolves when it is with the kernel, or on disk where the
     /// configuration says `always`. The reply must wait for it.
     ///
     /// # Errors
-    /// [`AuditError::Unavailable`], within the bound: the request must be refused.
+    /// [`AuditError::Unavailable`], within the bound, or [`AuditError::OverBudget`]: the request must be refused.
     pub fn finish(
         mut self,
         outcome: Outcome,
@@ -182,6 +208,9 @@ impl Draft {
             return Ok(None);
         }
         let body = self.encode(outcome);
+        if !self.paid(&body) {
+            return Err(AuditError::OverBudget);
+        }
         if let Some(written) = self.desk.pen.at_once(&body) {
             return written.map(|()| None);
         }
@@ -194,8 +223,10 @@ impl Draft {
         let outcome = Outcome::failed(Status::Aborted, "");
         if self.admitted(outcome) {
             let body = self.encode(outcome);
-            // Nobody waits; what does not fit is counted as lost.
-            let _counted = self.queue(Job::Line(body, None));
+            if self.paid(&body) {
+                // Nobody waits; what does not fit is counted as lost.
+                let _counted = self.queue(Job::Line(body, None));
+            }
         }
     }
 
@@ -213,6 +244,28 @@ impl Draft {
                 origin: self.event.source.origin(),
             })
         })
+    }
+
+    /// Whether whoever is behind it has paid for its lines, or it must be recorded; if not, it was counted.
+    fn paid(&self, body: &[u8]) -> bool {
+        let Some(actor) = &self.actor else {
+            return true;
+        };
+        let payer = Payer {
+            accessor: &actor.accessor,
+            principal: &actor.principal,
+        };
+        let state = &self.desk.state;
+        let paid = state.pay(payer, body.len(), !self.withdrawable);
+        if !paid {
+            let kind = Kind {
+                method: self.event.method,
+                reason: Reason::Overloaded.as_str_name(),
+                origin: format!("session:{}", actor.accessor),
+            };
+            state.with_flood(|flood, now| flood.count(now, kind));
+        }
+        paid
     }
 
     fn queue(&self, job: Job) -> Result<(), AuditError> {
@@ -243,8 +296,8 @@ impl Draft {
             source: self.event.source.to_string(),
             method: self.event.method,
             action: self.event.action,
-            accessor: self.actor.as_ref().map(|(accessor, _)| accessor.as_str()),
-            principal: self.actor.as_ref().map(|(_, name)| name.as_str()),
+            accessor: self.actor.as_ref().map(|actor| actor.accessor.as_str()),
+            principal: self.actor.as_ref().map(|actor| actor.written.as_str()),
             resources,
             parts,
             of: pages.more().then_some(self.resources.len()),

@@ -1,4 +1,4 @@
-//! The audit file: appended to in whole lines, rotated by size and count, with a reserve on disk.
+//! The audit file: appended to in whole lines, rotated by size, deleted by count and age, with a reserve on disk.
 //!
 //! INVARIANT: after a failed append the file ends where the last good line ended, or nothing more is
 //! appended until it does. When the disk is full the reserve is given to this file alone, so that
@@ -27,6 +27,7 @@ pub(super) struct AuditFile {
     torn: bool,
     rotate_bytes: u64,
     keep_files: usize,
+    keep_for: Duration,
     reserve_bytes: u64,
     reserve: Reserve,
 }
@@ -64,6 +65,7 @@ impl AuditFile {
             torn: false,
             rotate_bytes: config.rotate_bytes,
             keep_files: config.keep_files,
+            keep_for: config.keep_for,
             reserve_bytes: config.reserve_bytes,
             reserve: Reserve::Spent {
                 retry: Duration::ZERO,
@@ -150,7 +152,8 @@ impl AuditFile {
     }
 
     fn rotate(&mut self, last: u64) -> io::Result<()> {
-        self.directory.retire(last, self.keep_files)?;
+        self.directory
+            .retire(last, self.keep_files, self.keep_for)?;
         let next = self
             .directory
             .append_to(CURRENT)

@@ -1,6 +1,6 @@
 //! Requests that nobody authenticated for, failures and looks at the public status: a few are written one by
 //! one, the rest are counted, so that a flood can neither fill the disk, nor rotate away what others did, nor
-//! slow their lines.
+//! slow their lines. What a session is refused because it fills the audit too fast is counted here too.
 //!
 //! The budget is a bucket: `BURST` lines at once, then one a second. Counters are written once a minute, and
 //! are bounded: beyond `KEYS` kinds they share one. Together that is some 50 MB a day at most.
@@ -49,8 +49,13 @@ impl Flood {
             self.left = left;
             return true;
         }
+        self.count(now, kind());
+        false
+    }
+
+    /// Counts a request that gets no line of its own.
+    pub(super) fn count(&mut self, now: Duration, kind: Kind) {
         self.since.get_or_insert(now);
-        let kind = kind();
         let kind = if self.counted.contains_key(&kind) || self.counted.len() < KEYS {
             kind
         } else {
@@ -61,7 +66,6 @@ impl Flood {
             }
         };
         *self.counted.entry(kind).or_default() += 1;
-        false
     }
 
     /// Takes the counters, once they have counted for a minute.

@@ -7,6 +7,7 @@
 //!
 //! Where the lines go is configuration only. There is no way to change it, or to stop it, from a request.
 
+mod budget;
 mod directory;
 mod entry;
 mod event;
@@ -41,6 +42,7 @@ pub(super) use line::blinded;
 use crate::clock::Clock;
 use crate::store::Fatal;
 
+use budget::Payer;
 use entry::Desk;
 use file::AuditFile;
 use pen::Pen;
@@ -102,6 +104,10 @@ pub struct AuditConfig {
     pub rotate_bytes: u64,
     /// Retired files that are kept.
     pub keep_files: usize,
+    /// No file is deleted that is younger, however many there are.
+    pub keep_for: Duration,
+    /// Bytes a second that one session may fill, on the whole.
+    pub session_rate: u64,
     /// Space that is held back for when the disk is full.
     pub reserve_bytes: u64,
     /// How long a request waits before it is refused.
@@ -109,7 +115,7 @@ pub struct AuditConfig {
 }
 
 impl AuditConfig {
-    /// The defaults: 32 files of 64 MiB, 16 MiB in reserve, two seconds.
+    /// The defaults: 32 files of 64 MiB and a week, 256 KiB a second, 16 MiB in reserve, two seconds.
     pub fn in_directory(directory: PathBuf) -> Self {
         Self {
             directory,
@@ -117,6 +123,8 @@ impl AuditConfig {
             paths: Paths::default(),
             rotate_bytes: 64 << 20,
             keep_files: 32,
+            keep_for: Duration::from_hours(7 * 24),
+            session_rate: 256 << 10,
             reserve_bytes: 16 << 20,
             bound: Duration::from_secs(2),
         }
@@ -129,6 +137,9 @@ pub enum AuditError {
     /// No line can be written now. The request is refused; the next may do better.
     #[error("no audit line can be written")]
     Unavailable,
+    /// Its caller fills the audit too fast. The request is refused, and counted.
+    #[error("the caller fills the audit too fast")]
+    OverBudget,
     /// Somebody else could write, read or redirect the audit, or what is there is none.
     #[error("audit: `{path}` {problem}")]
     Refused {
@@ -192,7 +203,7 @@ impl Audit {
             path: config.directory.clone(),
             source,
         };
-        let state = Arc::new(State::new(clock, node, config.bound));
+        let state = Arc::new(State::new(clock, node, config));
         let queue = Arc::new(Queue::new(QUEUE));
         // One sync may wait while one runs: the waiting one covers all that was appended before it.
         let (syncs, due) = sync_channel(1);
@@ -232,6 +243,17 @@ impl Audit {
     /// [`AuditError::Unavailable`].
     pub fn ready(&self) -> Result<(), AuditError> {
         self.desk.state.ready()
+    }
+
+    /// Whether this caller has something left to pay a line with: asked before anything is done for him.
+    ///
+    /// # Errors
+    /// [`AuditError::OverBudget`].
+    pub fn affords(&self, actor: Actor<'_>) -> Result<(), AuditError> {
+        self.desk.state.affords(Payer {
+            accessor: actor.accessor,
+            principal: actor.principal,
+        })
     }
 
     /// Begins the record of a request.

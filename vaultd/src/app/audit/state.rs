@@ -2,13 +2,14 @@
 //! a write or a sync has been running, how many lines were lost.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::budget::{Budget, Payer};
 use super::flood::{Flood, Kind};
-use super::{AuditClock, AuditError};
+use super::{AuditClock, AuditConfig, AuditError};
 
 pub(super) struct State {
     pub(super) clock: Arc<dyn AuditClock>,
@@ -26,14 +27,17 @@ pub(super) struct State {
     /// The last sequence that is in the sink, told a moment later: for those who read along.
     pub(super) written: watch::Sender<u64>,
     flood: Mutex<Flood>,
+    budget: Mutex<Budget>,
+    /// Until then somebody may have nothing left to pay with; milliseconds.
+    strained: AtomicU64,
 }
 
 impl State {
-    pub(super) fn new(clock: Arc<dyn AuditClock>, node: u64, bound: Duration) -> Self {
+    pub(super) fn new(clock: Arc<dyn AuditClock>, node: u64, config: &AuditConfig) -> Self {
         Self {
             clock,
             node,
-            bound,
+            bound: config.bound,
             down: AtomicBool::new(false),
             unsyncable: AtomicBool::new(false),
             lost: AtomicU64::new(0),
@@ -41,6 +45,8 @@ impl State {
             syncing: Busy::default(),
             written: watch::Sender::new(0),
             flood: Mutex::default(),
+            budget: Mutex::new(Budget::new(config.session_rate)),
+            strained: AtomicU64::new(0),
         }
     }
 
@@ -77,6 +83,45 @@ impl State {
             *told = last;
             more
         });
+    }
+
+    /// Pays for a line of so many bytes; whether it may be written. What `must` be is, on credit.
+    pub(super) fn pay(&self, payer: Payer<'_>, bytes: usize, must: bool) -> bool {
+        let now = self.now();
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let mut budget = self.budget();
+        let paid = budget.pay(now, payer, bytes, must);
+        let again = budget.again(now, payer);
+        drop(budget);
+        if !paid || again > now {
+            let until = u64::try_from(again.max(now).as_millis()).unwrap_or(u64::MAX);
+            self.strained
+                .fetch_max(until.saturating_add(1), Ordering::AcqRel);
+        }
+        paid
+    }
+
+    /// Whether this caller has anything left to pay with. Looks nothing up while everybody has.
+    pub(super) fn affords(&self, payer: Payer<'_>) -> Result<(), AuditError> {
+        let strained = self.strained.load(Ordering::Acquire);
+        if strained == 0 {
+            return Ok(());
+        }
+        let now = self.now();
+        let over = now < Duration::from_millis(strained) && self.budget().again(now, payer) > now;
+        if over {
+            Err(AuditError::OverBudget)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        match self.budget.lock() {
+            Ok(budget) => budget,
+            // A purse that was paid from half is still a purse.
+            Err(poisoned) => poisoned.into_inner(),
+        }
     }
 
     /// What was counted and is due to be written by then.

@@ -22,6 +22,16 @@ pub(in crate::app) fn breakable() -> (Audit, Fake) {
     (audit, fake)
 }
 
+/// The same, where a session may fill so many bytes a second.
+pub(in crate::app) fn breakable_at(session_rate: u64) -> (Audit, Fake) {
+    let config = AuditConfig {
+        session_rate,
+        ..patient()
+    };
+    let (audit, fake, _) = audit_with(&config);
+    (audit, fake)
+}
+
 fn audit_with(config: &AuditConfig) -> (Audit, Fake, Arc<Hands>) {
     audit_until(config, &abort())
 }

@@ -10,6 +10,7 @@ fn config(directory: &Path) -> AuditConfig {
     AuditConfig {
         rotate_bytes: 4096,
         keep_files: 2,
+        keep_for: Duration::ZERO,
         reserve_bytes: 64 * 1024,
         ..AuditConfig::in_directory(directory.join("audit"))
     }
@@ -216,6 +217,45 @@ fn rotation_keeps_the_sequence_and_the_newest_files_only() {
         .parse()
         .unwrap();
     assert_eq!(AuditFile::open(&config).unwrap().1, newest);
+}
+
+#[test]
+fn no_file_is_deleted_that_is_younger_than_it_is_to_be_kept_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = AuditConfig {
+        keep_for: Duration::from_hours(24),
+        ..config(dir.path())
+    };
+    let (mut file, _) = AuditFile::open(&config).unwrap();
+    let retired = || {
+        let mut names: Vec<_> = std::fs::read_dir(&config.directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_string_lossy().contains("audit-"))
+            .collect();
+        names.sort();
+        names
+    };
+    let mut last = 0;
+    let mut rotate = |count: usize| {
+        for _ in 0..count {
+            last += 1;
+            file.append(&line(last)).unwrap();
+            file.renew(last).unwrap();
+        }
+    };
+    rotate(6);
+    let names = retired();
+    assert_eq!(names.len(), 6);
+    // The two oldest are old enough, and so is a newer one, which goes only when those before it may.
+    for (name, hours) in [(0, 30), (1, 25), (2, 23), (3, 40)] {
+        let file = OpenOptions::new().append(true).open(&names[name]).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified - Duration::from_hours(hours))
+            .unwrap();
+    }
+    rotate(1);
+    assert_eq!(retired()[..4], names[2..]);
 }
 
 #[test]

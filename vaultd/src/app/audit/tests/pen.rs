@@ -146,7 +146,7 @@ fn a_request_that_is_stuck_in_its_write_holds_up_no_socket_and_no_timer() {
 fn the_thread_is_woken_before_a_write_that_finds_it_asleep() {
     let (syncs, _due) = sync_channel(1);
     let (fake, hands) = (Fake::default(), Arc::new(Hands::default()));
-    let state = Arc::new(State::new(hands, 1, Duration::from_mins(1)));
+    let state = Arc::new(State::new(hands, 1, &patient()));
     let mut writer = Writer::new(fake.clone(), 0, Durability::Batched, state, syncs);
     let asleep = writer.patience();
     let woken_at = std::cell::Cell::new(None);
@@ -163,7 +163,7 @@ fn the_thread_is_woken_before_a_write_that_finds_it_asleep() {
 fn while_lines_are_lost_no_request_writes_before_the_gap_is_told() {
     let (syncs, _due) = sync_channel(1);
     let (fake, hands) = (Fake::default(), Arc::new(Hands::default()));
-    let state = Arc::new(State::new(hands, 1, Duration::from_mins(1)));
+    let state = Arc::new(State::new(hands, 1, &patient()));
     let lost = Arc::clone(&state);
     let mut writer = Writer::new(fake.clone(), 0, Durability::Batched, state, syncs);
     lost.lost.store(3, Ordering::Relaxed);
