@@ -18,6 +18,7 @@ mod methods;
 mod policies;
 mod readme;
 mod redaction;
+mod replies;
 mod retries;
 mod rotation;
 mod seals;

@@ -31,12 +31,18 @@ pub struct Refused {
 impl Wire {
     /// Connects; calls carry this token unless it is empty.
     pub async fn connect(daemon: &Daemon, token: &str) -> Self {
+        Self::connect_with(daemon, token, None).await
+    }
+
+    /// The same, with a window of so many bytes for each reply.
+    pub async fn connect_with(daemon: &Daemon, token: &str, window: Option<u32>) -> Self {
         let path = daemon.place.path("run/vaultd.sock");
         let connector = tower::service_fn(move |_: Uri| {
             let path = path.clone();
             async move { UnixStream::connect(path).await.map(TokioIo::new) }
         });
         let channel = Endpoint::from_static("http://localhost")
+            .initial_stream_window_size(window)
             .connect_with_connector(connector)
             .await
             .expect("the Unix socket answers");

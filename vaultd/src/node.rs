@@ -183,6 +183,7 @@ pub(crate) async fn assemble(
         automatic: automatic(config, environment, purpose),
         dev: purpose == Purpose::Dev,
         rotate_after: config.rotate_after,
+        reply_bytes: config.limits.reply_bytes,
     };
     let app = App::start(settings, store.clone(), node.clone(), audit, Clock).await?;
     if app.is_dev() && purpose != Purpose::Dev {

@@ -206,7 +206,7 @@ async fn serve_clients<A: Application>(
         patience: Patience {
             opening: limits.handshake,
             idle: limits.idle,
-            stranger: limits.request_timeout + limits.handshake,
+            short: limits.request_timeout + limits.handshake,
         },
         cut: cut_seen,
         metrics: Arc::clone(&parts.metrics),

@@ -124,6 +124,7 @@ impl Serving {
             },
             dev: false,
             rotate_after: None,
+            reply_bytes: config.limits.reply_bytes,
         };
         let app = App::start(settings, store.clone(), node, audit, Clock).await?;
         let token = init(&app).await?;

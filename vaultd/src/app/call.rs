@@ -3,6 +3,7 @@
 use vault_core::access::TokenHash;
 
 use super::audit::Source;
+use super::replies::Held;
 use crate::store::Applied;
 
 /// Parsed by a door; the door decides nothing.
@@ -33,6 +34,8 @@ pub struct Answer<R> {
     pub applied: Applied,
     /// A proven bound on how old that state is, in milliseconds.
     pub staleness_ms: u64,
+    /// The room that it takes, if it is large: to be held until it was sent.
+    pub held: Option<Held>,
 }
 
 impl<R> Answer<R> {
@@ -42,6 +45,7 @@ impl<R> Answer<R> {
             reply: f(self.reply),
             applied: self.applied,
             staleness_ms: self.staleness_ms,
+            held: self.held,
         }
     }
 }

@@ -35,6 +35,7 @@ mod pipeline;
 mod policies;
 mod refusal;
 mod rekey;
+mod replies;
 mod rewrap;
 mod sealing;
 mod seals;
@@ -68,6 +69,7 @@ pub use keyring::{KeyringState, TermState};
 pub use operate::Operation;
 pub use policies::{Attachment, Changed, Pair, Validated};
 pub use rekey::{RekeyPhase, RekeyState};
+pub use replies::Held;
 pub use sealing::{KeyInput, UnsealState};
 pub use seals::{Automatic, Credential, SealChoice};
 pub use secrets::{Destruction, Paged, PutRequest, Target};
@@ -105,6 +107,8 @@ pub struct Settings {
     pub dev: bool,
     /// Age at which keys get new terms by themselves; `None` for never.
     pub rotate_after: Option<Duration>,
+    /// Plain bytes in replies that wait to be sent.
+    pub reply_bytes: u64,
 }
 
 /// The application: everything behind the doors.
@@ -133,6 +137,7 @@ pub struct App {
     analyses: policies::Analyses,
     /// Who reads the audit.
     readers: trail::Readers,
+    replies: replies::Replies,
 }
 
 impl App {
@@ -152,6 +157,7 @@ impl App {
             .map_err(StartError::Thread)?;
         let freshness = Freshness::start(&node, &store, clock);
         let app = Arc::new(Self {
+            replies: replies::Replies::new(settings.reply_bytes),
             settings,
             store,
             node,

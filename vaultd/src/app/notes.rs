@@ -10,6 +10,7 @@ use vault_proto::v1::Reason;
 use super::audit::{self, Actor, Decision, Entry, Event, Part};
 use super::call::Call;
 use super::error::{Error, Kind, Result};
+use super::replies::Held;
 use super::unsealed::Unsealed;
 use super::{App, refusal};
 
@@ -25,6 +26,8 @@ pub(super) struct Notes {
     pub(super) granted: Option<String>,
     pub(super) version: Option<u64>,
     pub(super) parts: Vec<Part>,
+    /// The room that the reply takes until it was sent.
+    pub(super) held: Option<Held>,
 }
 
 impl Notes {

@@ -19,6 +19,7 @@ use super::audit::{Actor, Audit, Part, Source};
 use super::call::{Answer, Call};
 use super::error::{Error, Kind, Result};
 use super::notes::Notes;
+use super::replies::Held;
 use super::transact::{Terms, Verdict};
 use super::{App, explain, refusal};
 
@@ -99,6 +100,11 @@ impl Visit<'_> {
         self.notes.parts = parts;
     }
 
+    /// The room that the reply takes until it was sent.
+    pub(super) fn holds(&mut self, held: Option<Held>) {
+        self.notes.held = held;
+    }
+
     /// A refusal about a path: to one who may not list there, what does not exist looks as what is
     /// not allowed (R-AZ-6).
     pub(super) fn refuse(&mut self, refusal: Refusal, action: Action, path: &SecretPath) -> Error {
@@ -160,8 +166,12 @@ impl App {
             Ok(_) => self.read_one_state(call, &mut notes, &mut act),
             Err(error) => Err(error),
         };
+        let held = notes.held.take();
         let reply = self.record(call, entry, &notes, result).await?;
-        Ok(self.answer(reply))
+        Ok(Answer {
+            held,
+            ..self.answer(reply)
+        })
     }
 
     /// Makes a write through the leader's proposer. `act` may run more than once.
@@ -283,6 +293,7 @@ impl App {
             reply,
             applied: self.store.applied(),
             staleness_ms: self.freshness.staleness_ms(),
+            held: None,
         }
     }
 

@@ -23,6 +23,7 @@ mod ceremonies;
 mod narrowing;
 mod operations;
 mod readings;
+mod replies;
 mod restored;
 mod rewrap;
 mod strangers;
@@ -82,6 +83,7 @@ async fn start(
         },
         dev: false,
         rotate_after,
+        reply_bytes: 33 << 20,
     };
     App::start(settings, store, node, audit(), Clock)
         .await

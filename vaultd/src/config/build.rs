@@ -147,6 +147,8 @@ fn limits(values: &Values<'_>) -> Result<Limits, ConfigError> {
         connections_per_address: count("limits.connections_per_address", 1_000_000)?,
         concurrency_per_connection: count("limits.concurrency_per_connection", 1_000)?,
         concurrency: count("limits.concurrency", 1_000_000)?,
+        // Not less than one whole batch.
+        reply_bytes: values.size("limits.reply_bytes", 32 << 20, 1 << 40)?,
         handshake: values.duration("limits.handshake", second, Duration::from_mins(1))?,
         request_timeout: values.duration(
             "limits.request_timeout",

@@ -140,6 +140,11 @@ pub const KEYS: &[Key] = &[
         "requests in flight in all; half, and a sixteenth for one address, is open to callers without a session",
     ),
     key(
+        "limits.reply_bytes",
+        "256MiB",
+        "values in replies over 64 KiB that wait to be taken, in all; what would go beyond is refused",
+    ),
+    key(
         "limits.handshake",
         "5s",
         "longest time for a TLS handshake, again until a client speaks HTTP/2, and for a body without a session",
@@ -147,7 +152,7 @@ pub const KEYS: &[Key] = &[
     key(
         "limits.request_timeout",
         "30s",
-        "longest time for one request; for a stream, of its silence",
+        "longest time for one request; for a stream, of its silence; with limits.handshake, for a client that takes nothing of a reply",
     ),
     key(
         "limits.idle",

@@ -180,6 +180,8 @@ pub struct Limits {
     pub concurrency_per_connection: usize,
     /// Requests in flight in all.
     pub concurrency: usize,
+    /// Plain bytes in large replies that wait to be sent.
+    pub reply_bytes: u64,
     /// Longest time for a TLS handshake, again for the preface after it, and for a stranger's body.
     pub handshake: Duration,
     /// Longest time for one request.

@@ -173,6 +173,10 @@ const BAD_VALUES: &[(&str, &str)] = &[
     ("limits.connections = 1.5", "expected text, a number"),
     ("limits.connections = 99999999999999999999", "from 1 to"),
     ("limits.connections = 5", "more than limits.connections"),
+    (
+        "limits.reply_bytes = \"1MiB\"",
+        "expected a size from 33554432",
+    ),
     ("limits.request_timeout = 30", "unit"),
     ("limits.request_timeout = \"30\"", "unit"),
     ("limits.request_timeout = \"30 parsecs\"", "unit"),

@@ -1,7 +1,7 @@
 //! One client connection: who is at the other end, and how long silence is borne.
 //!
 //! A client that never sends the HTTP/2 preface, or no request for a long while, is disconnected; so is
-//! everyone when the daemon has waited long enough for requests in flight. A stranger, on whose connection
+//! everyone when the daemon has waited long enough for requests in flight, and who leaves a reply untaken. A stranger, on whose connection
 //! nobody has shown a session yet, is borne for a shorter while, and may leave no request open for longer:
 //! not by reading no reply, and not by watching.
 
@@ -21,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::admit::Admission;
+use super::turns::Turns;
 use crate::app::audit::Source;
 
 /// How a client reached this node.
@@ -50,8 +51,8 @@ impl Peer {
     pub(super) fn new(transport: Transport, of_source: Arc<AtomicUsize>) -> Self {
         let activity = Activity {
             since: Instant::now(),
-            open: [const { AtomicUsize::new(0) }; 2],
-            turn: AtomicUsize::new(0),
+            open: Turns::default(),
+            waiting: Turns::default(),
             last: AtomicU64::new(0),
             // The kernel vouches for who may open the socket.
             known: AtomicBool::new(matches!(transport, Transport::Unix { .. })),
@@ -93,13 +94,15 @@ impl Peer {
     /// Counts a request that begins; the guard ends it. The numbers include this one: how many are open
     /// on this connection, and on all of its source.
     pub(super) fn begin(&self) -> ((usize, usize), Busy) {
-        let turn = self.activity.turn.load(Ordering::Acquire) % 2;
         let activity = Arc::clone(&self.activity);
-        let [even, odd] = &activity.open;
-        let (mine, other) = if turn == 0 { (even, odd) } else { (odd, even) };
-        let on_connection = mine.fetch_add(1, Ordering::AcqRel) + 1 + other.load(Ordering::Acquire);
+        let (turn, on_connection) = activity.open.begin();
         let of_source = activity.of_source.fetch_add(1, Ordering::AcqRel) + 1;
-        ((on_connection, of_source), Busy { activity, turn })
+        let busy = Busy {
+            activity,
+            turn,
+            waiting: None,
+        };
+        ((on_connection, of_source), busy)
     }
 }
 
@@ -107,9 +110,10 @@ impl Peer {
 #[derive(Debug)]
 struct Activity {
     since: Instant,
-    /// Open requests that began in an even turn, and in an odd one.
-    open: [AtomicUsize; 2],
-    turn: AtomicUsize,
+    /// Requests.
+    open: Turns,
+    /// Replies of which a piece was handed over and the next was not asked for.
+    waiting: Turns,
     /// Milliseconds after `since` at which the last request ended.
     last: AtomicU64,
     /// A session was shown.
@@ -121,11 +125,7 @@ impl Activity {
     /// When the connection has been idle for so long; `None` while a request is open.
     fn idle_until(&self, idle: Duration) -> Option<Instant> {
         let last = Duration::from_millis(self.last.load(Ordering::Acquire));
-        let open = self
-            .open
-            .iter()
-            .any(|open| open.load(Ordering::Acquire) > 0);
-        (!open).then(|| self.since + last + idle)
+        (!self.open.any()).then(|| self.since + last + idle)
     }
 
     fn known(&self) {
@@ -138,17 +138,6 @@ impl Activity {
     fn is_known(&self) -> bool {
         self.known.load(Ordering::Acquire)
     }
-
-    /// Begins a turn. Whether a request has been open for all of the last one.
-    fn turn(&self) -> bool {
-        let next = self.turn.load(Ordering::Acquire).wrapping_add(1);
-        let before = self.open.get(next % 2);
-        if before.is_some_and(|open| open.load(Ordering::Acquire) > 0) {
-            return true;
-        }
-        self.turn.store(next, Ordering::Release);
-        false
-    }
 }
 
 /// A request in flight on a connection.
@@ -157,6 +146,8 @@ impl Activity {
 pub(super) struct Busy {
     activity: Arc<Activity>,
     turn: usize,
+    /// Since which turn the reply has been waiting to be taken.
+    waiting: Option<usize>,
 }
 
 impl Busy {
@@ -164,16 +155,28 @@ impl Busy {
     pub(super) fn known(&self) {
         self.activity.known();
     }
+
+    /// Notes that a piece of the reply waits to be taken.
+    pub(super) fn offered(&mut self) {
+        self.taken();
+        self.waiting = Some(self.activity.waiting.begin().0);
+    }
+
+    /// Notes that it was.
+    pub(super) fn taken(&mut self) {
+        if let Some(turn) = self.waiting.take() {
+            self.activity.waiting.end(turn);
+        }
+    }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.taken();
         let activity = &self.activity;
         let millis = u64::try_from(activity.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         activity.last.store(millis, Ordering::Release);
-        if let Some(open) = activity.open.get(self.turn) {
-            open.fetch_sub(1, Ordering::AcqRel);
-        }
+        activity.open.end(self.turn);
         activity.of_source.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -192,8 +195,9 @@ pub struct Patience {
     pub opening: Duration,
     /// Between requests.
     pub idle: Duration,
-    /// For a stranger: between requests, if that is less, and for a request.
-    pub stranger: Duration,
+    /// For a stranger: between requests, if that is less, and for a request. For anyone: between two pieces of a
+    /// reply that he takes.
+    pub short: Duration,
 }
 
 /// One client connection.
@@ -204,7 +208,7 @@ pub struct Conn {
     /// Bytes of the preface that are still to come.
     preface: usize,
     wake: Pin<Box<Sleep>>,
-    /// When a turn of the open requests ends, while this is a stranger.
+    /// When a turn ends.
     turn: Instant,
     cut: Option<Cut>,
     _admission: Admission,
@@ -238,7 +242,7 @@ impl Conn {
             patience,
             preface: PREFACE,
             wake: Box::pin(sleep_until(Instant::now() + patience.opening)),
-            turn: Instant::now() + patience.stranger,
+            turn: Instant::now() + patience.short,
             cut: Some(cut),
             _admission: admission,
         }
@@ -248,7 +252,7 @@ impl Conn {
         if self.preface > 0 {
             self.preface = self.preface.saturating_sub(bytes);
             if self.preface == 0 {
-                let next = Instant::now() + self.idle();
+                let next = Instant::now() + self.idle().min(self.patience.short);
                 self.wake.as_mut().reset(next);
             }
         }
@@ -259,17 +263,18 @@ impl Conn {
         if self.peer.activity.is_known() {
             self.patience.idle
         } else {
-            self.patience.idle.min(self.patience.stranger)
+            self.patience.idle.min(self.patience.short)
         }
     }
 
-    /// Whether a stranger has had a request open for longer than is borne.
+    /// Whether a reply has waited, or a stranger has had a request open, for longer than is borne.
     fn overstays(&mut self, now: Instant) -> bool {
-        if self.peer.activity.is_known() || now < self.turn {
+        if now < self.turn {
             return false;
         }
-        self.turn = now + self.patience.stranger;
-        self.peer.activity.turn()
+        self.turn = now + self.patience.short;
+        let activity = &self.peer.activity;
+        activity.waiting.next() || (!activity.is_known() && activity.open.next())
     }
 
     /// Nothing to read: whether to wait on. Registers to be woken at the next deadline.
@@ -292,8 +297,13 @@ impl Conn {
             match self.peer.activity.idle_until(idle) {
                 // To the protocol above, the client has gone.
                 Some(due) if due <= now => return Poll::Ready(Ok(())),
-                Some(due) => self.wake.as_mut().reset(due),
-                None => self.wake.as_mut().reset(now + idle),
+                due => {
+                    // Turns go on while a request is open, and one may begin before the next look.
+                    let look = now + self.patience.short;
+                    self.wake
+                        .as_mut()
+                        .reset(due.map_or(look, |due| due.min(look)));
+                }
             }
         }
         Poll::Pending

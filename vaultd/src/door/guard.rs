@@ -14,9 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use metrics::{Counter, Gauge, Histogram};
 use tokio::time::{Instant, timeout};
 use tonic::body::Body;
@@ -27,7 +25,9 @@ use vault_proto::{Access, METHODS};
 use super::conn::{Busy, Peer};
 use super::intake::{Claim, Intake, Permit, Sessions};
 use super::refusals::{overloaded, too_slow};
+use super::reply::Tracked;
 use super::trace::{Owed, Trace};
+use crate::app::Held;
 use crate::metrics::{IN_FLIGHT, Metrics, REQUESTS};
 
 /// The bounds for requests.
@@ -202,7 +202,7 @@ where
 
 /// A request from its first byte to the last of its reply; counted when dropped.
 #[derive(Debug)]
-struct Open {
+pub(super) struct Open {
     shared: Arc<Shared>,
     known: Option<&'static str>,
     total: usize,
@@ -257,10 +257,10 @@ impl Open {
         let response: Response<Body> = status.clone().into_http();
         self.note(response.headers());
         drop(self);
-        response.map(|body| Tracked { body, open: None })
+        response.map(|body| Tracked::new(body, None, None))
     }
 
-    fn track(mut self, response: Response<Body>) -> Response<Tracked> {
+    fn track(mut self, mut response: Response<Body>) -> Response<Tracked> {
         self.note(response.headers());
         // A failure says so in its head, so a guarded method has found its caller good.
         if let (None | Some(Code::Ok), true, Some(busy)) =
@@ -268,14 +268,26 @@ impl Open {
         {
             busy.known();
         }
-        response.map(|body| Tracked {
-            body,
-            open: Some(self),
-        })
+        let held = response.extensions_mut().remove::<Held>();
+        response.map(|body| Tracked::new(body, Some(self), held))
+    }
+
+    /// A piece of the reply was handed over.
+    pub(super) fn offered(&mut self) {
+        if let Some(busy) = &mut self.busy {
+            busy.offered();
+        }
+    }
+
+    /// The next one is asked for.
+    pub(super) fn taken(&mut self) {
+        if let Some(busy) = &mut self.busy {
+            busy.taken();
+        }
     }
 
     /// Remembers the code of the reply, which stands in its headers or its trailers.
-    fn note(&mut self, headers: &HeaderMap) {
+    pub(super) fn note(&mut self, headers: &HeaderMap) {
         if let Some(code) = headers.get(Status::GRPC_STATUS) {
             self.code = Some(Code::from_bytes(code.as_bytes()));
         }
@@ -296,43 +308,6 @@ impl Drop for Open {
             let labels = [("method", method.name), ("code", code_name(code))];
             self.shared.metrics.counter(REQUESTS, &labels).increment(1);
         }
-    }
-}
-
-/// A reply's body that notes how the request ended.
-#[derive(Debug)]
-pub struct Tracked {
-    body: Body,
-    open: Option<Open>,
-}
-
-impl HttpBody for Tracked {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        match &frame {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let (Some(trailers), Some(open)) = (frame.trailers_ref(), &mut self.open) {
-                    open.note(trailers);
-                }
-            }
-            Poll::Ready(None) => drop(self.open.take()),
-            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

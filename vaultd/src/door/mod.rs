@@ -11,6 +11,8 @@
 //! | [`guard`] | around every request: load, time, metrics |
 //! | [`intake`] | a request's body: how much of it, and for how long, from whom |
 //! | [`trace`] | what the door shows of a token leaves an audit line |
+//! | [`reply`] | a reply's body: what is taken of it, and what it holds until then |
+//! | [`turns`] | what has been open for long |
 //! | [`refusals`] | what a limit says |
 //! | [`health`] | liveness, readiness and metrics over plain HTTP |
 
@@ -23,4 +25,6 @@ pub mod health;
 pub mod intake;
 pub mod listen;
 mod refusals;
+pub mod reply;
 pub mod trace;
+mod turns;

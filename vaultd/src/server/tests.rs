@@ -5,6 +5,7 @@ mod fake;
 mod hostile;
 mod stopping;
 mod strangers;
+mod takers;
 
 use std::path::Path;
 

@@ -7,6 +7,7 @@ use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use rustix::fs::{self, AtFlags, FileType, FlockOperation, Mode, OFlags};
 
 use super::AuditError;
 use super::line;
-use super::trail::{Backward, Trail};
+use super::trail::Trail;
 
 /// The file that is written now.
 pub(super) const CURRENT: &str = "audit.jsonl";
@@ -193,13 +194,12 @@ pub(super) fn number(name: &str) -> Option<u64> {
 /// The sequence of the last line that says one, looked for from the end in growing steps: what a power cut left
 /// there may be longer than any line.
 pub(super) fn last_line_of(file: &File, length: u64) -> io::Result<Option<u64>> {
-    let mut file = file.try_clone()?;
     let mut step = TAIL;
     loop {
         let start = length.saturating_sub(step);
-        file.seek(SeekFrom::Start(start))?;
-        let mut tail = Vec::new();
-        file.by_ref().take(step).read_to_end(&mut tail)?;
+        // At a place of its own: others share this file's position.
+        let mut tail = vec![0; usize::try_from(length - start).unwrap_or(usize::MAX)];
+        file.read_exact_at(&mut tail, start)?;
         let seen = tail.split(|&b| b == b'\n').filter_map(line::sequence).max();
         if seen.is_some() || start == 0 || step >= FARTHEST {
             return Ok(seen);

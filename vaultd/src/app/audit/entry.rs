@@ -215,7 +215,8 @@ impl Draft {
             return written.map(|()| None);
         }
         let (done, written) = oneshot::channel();
-        self.queue(Job::Line(body, Some(done)))?;
+        let bytes = body.len();
+        self.queue(Job::Line(body, Some(done)), bytes)?;
         Ok(Some(written))
     }
 
@@ -225,7 +226,8 @@ impl Draft {
             let body = self.encode(outcome);
             if self.paid(&body) {
                 // Nobody waits; what does not fit is counted as lost.
-                let _counted = self.queue(Job::Line(body, None));
+                let bytes = body.len();
+                let _counted = self.queue(Job::Line(body, None), bytes);
             }
         }
     }
@@ -268,8 +270,8 @@ impl Draft {
         paid
     }
 
-    fn queue(&self, job: Job) -> Result<(), AuditError> {
-        if self.desk.queue.push(job) {
+    fn queue(&self, job: Job, bytes: usize) -> Result<(), AuditError> {
+        if self.desk.queue.push(job, bytes) {
             return Ok(());
         }
         self.desk.state.lost.fetch_add(1, Ordering::Relaxed);

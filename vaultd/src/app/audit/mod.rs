@@ -204,7 +204,7 @@ impl Audit {
             source,
         };
         let state = Arc::new(State::new(clock, node, config));
-        let queue = Arc::new(Queue::new(QUEUE));
+        let queue = Arc::new(Queue::new(QUEUE, QUEUE_BYTES));
         // One sync may wait while one runs: the waiting one covers all that was appended before it.
         let (syncs, due) = sync_channel(1);
         let mut writer = Writer::new(sink, last, config.durability, Arc::clone(&state), syncs);
@@ -267,7 +267,7 @@ impl Audit {
     /// [`AuditError::Unavailable`], within the bound.
     pub async fn flush(&self) -> Result<(), AuditError> {
         let (done, synced) = oneshot::channel();
-        if !self.desk.queue.push(Job::Flush(done)) {
+        if !self.desk.queue.push(Job::Flush(done), 0) {
             return Err(AuditError::Unavailable);
         }
         match tokio::time::timeout(self.desk.state.bound, synced).await {
@@ -291,3 +291,5 @@ fn spawn(name: &str, fatal: Fatal, work: impl FnOnce() -> bool + Send + 'static)
 
 /// Lines that may wait for the writer; beyond it requests are refused at once.
 const QUEUE: usize = 8192;
+/// Bytes of them.
+const QUEUE_BYTES: usize = 32 << 20;

@@ -10,11 +10,14 @@ pub(super) struct Queue<T> {
     inner: Mutex<Inner<T>>,
     filled: Condvar,
     limit: usize,
+    bytes: usize,
 }
 
 #[derive(Debug)]
 struct Inner<T> {
     waiting: Vec<T>,
+    /// What the jobs that wait weigh.
+    weight: usize,
     asleep: bool,
     poked: bool,
     closed: bool,
@@ -32,25 +35,30 @@ pub(super) enum Woken {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(limit: usize) -> Self {
+    /// For so many jobs, and so many bytes of them.
+    pub(super) fn new(limit: usize, bytes: usize) -> Self {
         Self {
             inner: Mutex::new(Inner {
                 waiting: Vec::new(),
+                weight: 0,
                 asleep: false,
                 poked: false,
                 closed: false,
             }),
             filled: Condvar::new(),
             limit,
+            bytes,
         }
     }
 
-    /// Whether there was room.
-    pub(super) fn push(&self, job: T) -> bool {
+    /// Whether there was room for a job of that many bytes.
+    pub(super) fn push(&self, job: T, bytes: usize) -> bool {
         let mut inner = self.lock();
-        if inner.waiting.len() >= self.limit || inner.closed {
+        let weight = inner.weight.saturating_add(bytes);
+        if inner.waiting.len() >= self.limit || weight > self.bytes || inner.closed {
             return false;
         }
+        inner.weight = weight;
         inner.waiting.push(job);
         let wake = std::mem::take(&mut inner.asleep);
         drop(inner);
@@ -85,6 +93,7 @@ impl<T> Queue<T> {
             inner.asleep = false;
         }
         inner.poked = false;
+        inner.weight = 0;
         std::mem::swap(&mut inner.waiting, out);
         if !out.is_empty() {
             Woken::Work
@@ -116,11 +125,11 @@ mod tests {
 
     #[test]
     fn all_that_gathered_is_taken_at_once_and_in_order() {
-        let queue = Queue::new(10);
+        let queue = Queue::new(10, 100);
         let mut out = Vec::new();
         assert_eq!(queue.take(&mut out, Duration::ZERO), Woken::Idle);
         for job in 0..3 {
-            assert!(queue.push(job));
+            assert!(queue.push(job, 1));
         }
         assert_eq!(queue.take(&mut out, Duration::ZERO), Woken::Work);
         assert_eq!(out, [0, 1, 2]);
@@ -128,41 +137,55 @@ mod tests {
 
     #[test]
     fn a_full_or_closed_queue_takes_nothing_more_and_loses_nothing() {
-        let queue = Queue::new(2);
-        assert!(queue.push(1) && queue.push(2));
-        assert!(!queue.push(3));
+        let queue = Queue::new(2, 100);
+        assert!(queue.push(1, 1) && queue.push(2, 1));
+        assert!(!queue.push(3, 1));
         queue.close();
         let mut out = Vec::new();
         assert_eq!(queue.take(&mut out, Duration::MAX), Woken::Work);
         assert_eq!(out, [1, 2]);
         out.clear();
         assert_eq!(queue.take(&mut out, Duration::MAX), Woken::Closed);
-        assert!(!queue.push(4));
+        assert!(!queue.push(4, 1));
+    }
+
+    #[test]
+    fn a_queue_is_full_by_bytes_too_and_empty_once_they_are_taken() {
+        let queue = Queue::new(10, 100);
+        assert!(!queue.push(0, 101));
+        assert!(queue.push(1, 60));
+        assert!(!queue.push(2, 41));
+        assert!(!queue.push(2, usize::MAX));
+        assert!(queue.push(3, 40));
+        let mut out = Vec::new();
+        assert_eq!(queue.take(&mut out, Duration::ZERO), Woken::Work);
+        assert_eq!(out, [1, 3]);
+        assert!(queue.push(4, 100));
     }
 
     #[test]
     fn a_poke_ends_one_wait_and_only_one() {
-        let queue = Queue::<u8>::new(1);
+        let queue = Queue::<u8>::new(1, 100);
         let mut out = Vec::new();
         queue.poke();
         queue.poke();
         assert_eq!(queue.take(&mut out, Duration::MAX), Woken::Idle);
         assert_eq!(queue.take(&mut out, Duration::from_millis(1)), Woken::Idle);
-        assert!(queue.push(1));
+        assert!(queue.push(1, 1));
         queue.poke();
         assert_eq!(queue.take(&mut out, Duration::MAX), Woken::Work);
     }
 
     #[test]
     fn a_sleeping_writer_is_woken() {
-        let queue = Queue::new(2);
+        let queue = Queue::new(2, 100);
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let mut out = Vec::new();
                 let woken = queue.take(&mut out, Duration::from_mins(1));
                 (woken, out)
             });
-            assert!(queue.push(7));
+            assert!(queue.push(7, 1));
             assert_eq!(writer.join().unwrap(), (Woken::Work, vec![7]));
         });
     }

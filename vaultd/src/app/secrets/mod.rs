@@ -70,6 +70,7 @@ impl App {
             let grant = visit.grant(tx, Action::GET_VALUE, Resource::Secret(path.clone()))?;
             let value = engine::get(tx, &grant, get)
                 .map_err(|r| visit.refuse(r, Action::GET_VALUE, path))?;
+            visit.holds(self.replies.hold(value.fields.size())?);
             visit.touched(value.version);
             Ok(value)
         })
@@ -100,6 +101,7 @@ impl App {
                 Ok(value)
             };
             let results: Vec<_> = wanted.iter().map(|(path, get)| one(path, get)).collect();
+            visit.holds(self.replies.hold(MAX_BATCH_BYTES - room)?);
             visit.fared(results.iter().map(part).collect());
             Ok(results)
         })

@@ -62,7 +62,11 @@ pub(super) fn respond<R, T>(
 ) -> std::result::Result<Response<T>, Status> {
     let id = id_text(call.request_id);
     let answer = result.map_err(|error| status(&error, &id))?;
+    let held = answer.held;
     let mut response = Response::new(format(answer.reply));
+    if let Some(held) = held {
+        response.extensions_mut().insert(held);
+    }
     let headers = response.metadata_mut();
     put(headers, REQUEST_ID, &id);
     put(

@@ -38,7 +38,7 @@ async fn errors_of_accept_never_end_the_loop() {
         patience: Patience {
             opening: Duration::from_secs(5),
             idle: Duration::from_secs(5),
-            stranger: Duration::from_secs(5),
+            short: Duration::from_secs(5),
         },
         cut,
         metrics: Arc::clone(&metrics),
@@ -71,7 +71,7 @@ async fn a_listener_that_nobody_serves_any_more_is_closed() {
         patience: Patience {
             opening: Duration::from_secs(5),
             idle: Duration::from_secs(5),
-            stranger: Duration::from_secs(5),
+            short: Duration::from_secs(5),
         },
         cut,
         metrics: Arc::new(Metrics::new().expect("metrics")),

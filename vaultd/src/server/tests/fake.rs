@@ -89,6 +89,11 @@ impl App {
                 self.began.add_permits(1);
                 self.go_on.acquire().await.expect("open").forget();
             }
+            "Large" => {
+                let body =
+                    http_body_util::Full::from(vec![7; 1 << 20]).map_err(|never| match never {});
+                return Response::new(Body::new(body));
+            }
             "Panic" => panic!("canary-7f3a"),
             _ => match request.into_body().collect().await {
                 Ok(body) => seen = body.to_bytes().len().to_string(),
