@@ -125,7 +125,7 @@ impl App {
         attached: Vec<Attachment>,
         cases: Vec<Case>,
     ) -> Result<Answer<Vec<Outcome>>> {
-        let (now, region) = (self.now(), self.settings.region.clone());
+        let (now, region) = (self.now(), std::sync::Arc::clone(&self.settings.region));
         self.analyse(call, move |stop| {
             let surroundings = Surroundings {
                 now,

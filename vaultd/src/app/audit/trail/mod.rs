@@ -22,7 +22,6 @@ use rustix::io::Errno;
 
 use super::directory::{CURRENT, number, retired};
 
-pub(super) use backward::Backward;
 pub use filter::{Filter, Match};
 pub use search::Search;
 pub use step::{LOOK_AGAIN, Page, Step, Work};
