@@ -56,6 +56,14 @@ pub(super) struct MoreLine<'a> {
     pub(super) node: u64,
     #[serde(rename = "request")]
     pub(super) id: &'a str,
+    /// Who, what and how it ended, as in the request's own line: who searches finds these resources, too.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) action: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) accessor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) principal: Option<&'a str>,
+    pub(super) status: Status,
     /// The place of the first of these, counted from 0.
     pub(super) from: usize,
     pub(super) resources: &'a [String],
@@ -81,7 +89,7 @@ pub(super) struct Notice {
 }
 
 /// The types that lines have.
-pub(super) const KINDS: [&str; 5] = ["request", "started", "stopped", "gap", "flood"];
+pub(super) const KINDS: [&str; 6] = ["request", "more", "started", "stopped", "gap", "flood"];
 
 /// The words that a decision is written as.
 pub(super) fn decision(decision: &Decision) -> (&'static str, &str) {

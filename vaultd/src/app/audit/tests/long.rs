@@ -41,6 +41,10 @@ async fn a_batch_of_a_thousand_takes_short_lines_and_a_node_starts_wherever_they
             }
             assert_eq!(line["request"], lines[1]["request"]);
             assert!(line["type"] == "request" || line["from"] == named);
+            assert!(line::KINDS.iter().any(|kind| line["type"] == *kind));
+            for member in ["principal", "accessor", "status"] {
+                assert_eq!(line[member], lines[1][member], "who searches finds it");
+            }
             named += line["resources"].as_array().unwrap().len();
             for result in line["results"].as_array().unwrap() {
                 assert_eq!(*result, results);
