@@ -50,6 +50,29 @@ fn body(path: &str) -> Vec<u8> {
             let claim = ("claim", Value::Bytes(vec![7; 16].into()));
             message("UnwrapRequest", &[("code", text(CODE)), claim])
         }
+        "CreateIdentity" | "DescribeIdentity" | "UpdateIdentity" | "DeleteIdentity" => {
+            message(&format!("{name}Request"), &[("who", text("user:alice"))])
+        }
+        "ListIdentities" => message("ListIdentitiesRequest", &[("sort", text("user"))]),
+        "AttachPolicy" | "DetachPolicy" | "SetBoundary" => {
+            let fields = [("who", text("user:alice")), ("policy", text("readers"))];
+            message(&format!("{name}Request"), &fields)
+        }
+        "PutInlinePolicy" | "DeleteInlinePolicy" => {
+            let fields = [("who", text("user:alice")), ("name", text("own"))];
+            message(&format!("{name}Request"), &fields)
+        }
+        "AddMember" | "RemoveMember" => {
+            let fields = [("group", text("ops")), ("user", text("alice"))];
+            message(&format!("{name}Request"), &fields)
+        }
+        "CreatePolicy" | "DescribePolicy" | "DeletePolicy" => {
+            message(&format!("{name}Request"), &[("name", text("readers"))])
+        }
+        "UpdatePolicy" => {
+            let fields = [("name", text("readers")), ("version", Value::U64(1))];
+            message("UpdatePolicyRequest", &fields)
+        }
         _ => Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
-use vault_core::engine::identity::{Change, New, PolicyChange};
+use vault_core::engine::identity::PolicyChange;
 use vault_proto::v1::identity_server::Identity;
 use vault_proto::v1::update_policy_request::Change as Wanted;
 use vault_proto::v1::{
@@ -20,7 +20,7 @@ use vault_proto::v1::{
 
 use super::metadata::{call, refuse, respond, to_the_end};
 use super::{Door, format, parse};
-use crate::app::{Error, Result};
+use crate::app::Error;
 
 /// One write method: parse, act to the end, answer.
 macro_rules! write {
@@ -52,7 +52,7 @@ impl Identity for Door {
         let parse = |request: CreateIdentityRequest| {
             let who = parse::who(&request.who)?;
             let shown = parse::who_text(&who);
-            Ok((who, shown, new(request)?))
+            Ok((who, shown, parse::new_identity(request)?))
         };
         write!(
             self,
@@ -108,8 +108,9 @@ impl Identity for Door {
         &self,
         request: Request<UpdateIdentityRequest>,
     ) -> std::result::Result<Response<UpdateIdentityResponse>, Status> {
-        let parse =
-            |request: UpdateIdentityRequest| Ok((parse::who(&request.who)?, change(request)?));
+        let parse = |request: UpdateIdentityRequest| {
+            Ok((parse::who(&request.who)?, parse::identity_change(request)?))
+        };
         write!(
             self,
             "UpdateIdentity",
@@ -373,28 +374,6 @@ impl Identity for Door {
             |()| DeletePolicyResponse {}
         )
     }
-}
-
-fn new(request: CreateIdentityRequest) -> Result<New> {
-    Ok(New {
-        description: parse::about(request.description)?,
-        tags: parse::tags(&request.tags)?,
-        trust: Some(request.trust_policy).filter(|text| !text.is_empty()),
-        longest_session: parse::longest_session(request.longest_session)?.unwrap_or_default(),
-    })
-}
-
-fn change(request: UpdateIdentityRequest) -> Result<Change> {
-    let remove = request.remove_tags.iter().map(|tag| parse::tag_key(tag));
-    Ok(Change {
-        description: request.description.map(parse::about).transpose()?,
-        set_tags: parse::tags(&request.set_tags)?,
-        remove_tags: remove.collect::<Result<_>>()?,
-        disabled: request.disabled,
-        trust: request.trust_policy,
-        longest_session: parse::longest_session(request.longest_session)?,
-        end_sessions: request.end_sessions,
-    })
 }
 
 fn nothing_to_change() -> Error {

@@ -2,10 +2,11 @@
 
 use prost_types::Duration;
 use vault_core::access::{Resource, Sort};
+use vault_core::engine::identity::{Change, New};
 use vault_core::name::{
     Description, GroupName, PolicyName, RoleName, ServiceName, UserName, UserNameError,
 };
-use vault_proto::v1::Reason;
+use vault_proto::v1::{CreateIdentityRequest, Reason, UpdateIdentityRequest};
 
 use super::{PAGE, PAGE_MAX, shown};
 use crate::app::{Error, Result};
@@ -86,6 +87,30 @@ pub(in crate::door::grpc) fn page_size(size: u32) -> Result<usize> {
         return Err(super::page_too_large(size));
     }
     Ok(usize::try_from(size).unwrap_or_default())
+}
+
+/// What somebody new is like.
+pub(in crate::door::grpc) fn new_identity(request: CreateIdentityRequest) -> Result<New> {
+    Ok(New {
+        description: about(request.description)?,
+        tags: super::tags(&request.tags)?,
+        trust: Some(request.trust_policy).filter(|text| !text.is_empty()),
+        longest_session: longest_session(request.longest_session)?.unwrap_or_default(),
+    })
+}
+
+/// What is to be otherwise with somebody.
+pub(in crate::door::grpc) fn identity_change(request: UpdateIdentityRequest) -> Result<Change> {
+    let remove = request.remove_tags.iter().map(|tag| super::tag_key(tag));
+    Ok(Change {
+        description: request.description.map(about).transpose()?,
+        set_tags: super::tags(&request.set_tags)?,
+        remove_tags: remove.collect::<Result<_>>()?,
+        disabled: request.disabled,
+        trust: request.trust_policy,
+        longest_session: longest_session(request.longest_session)?,
+        end_sessions: request.end_sessions,
+    })
 }
 
 fn unknown_sort(text: &str) -> Error {

@@ -20,6 +20,7 @@ mod deletion;
 mod destruction;
 mod folders;
 mod history;
+mod huge;
 mod labels;
 mod listing;
 mod model;
