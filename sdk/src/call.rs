@@ -63,8 +63,12 @@ impl Vault {
         // Not cells: the future is to run on whatever thread its caller's runtime likes.
         let last: Mutex<Option<Error>> = Mutex::new(None);
         let reached = AtomicBool::new(false);
+        // An attempt ended without telling whether it took effect.
+        let doubtful = AtomicBool::new(false);
         let attempts = (|| async {
-            let outcome = self.pass(safety, &id, deadline, &message, &send).await;
+            let outcome = self
+                .pass((safety, &id, deadline), &message, &send, &doubtful)
+                .await;
             outcome.inspect_err(|error| {
                 reached.fetch_or(error.sent(), Ordering::Relaxed);
             })
@@ -88,8 +92,13 @@ impl Vault {
                 _ => Error::timeout(self.timeout, safety != Safety::Read),
             },
         };
-        let unanswered = error.is_unreachable() && reached && safety != Safety::Read;
-        let error = if unanswered {
+        // A node that cannot say what became of an earlier attempt does not make it undone.
+        let evasive = matches!(
+            error.kind(),
+            Kind::Unavailable | Kind::Limited | Kind::Internal
+        );
+        let doubtful = doubtful.into_inner() || error.is_unreachable() && reached;
+        let error = if doubtful && evasive && safety != Safety::Read {
             Error::outcome_unknown(error.message())
         } else {
             error
@@ -102,14 +111,13 @@ impl Vault {
         })
     }
 
-    /// Each endpoint once, until one answers for good.
+    /// Each endpoint once, until one answers for good. `doubtful` once a request was lost on its way or on its way back.
     async fn pass<Q, R, F, Fut>(
         &self,
-        safety: Safety,
-        id: &str,
-        deadline: Instant,
+        (safety, id, deadline): (Safety, &str, Instant),
         message: &Q,
         send: &F,
+        doubtful: &AtomicBool,
     ) -> Result<R, Error>
     where
         Q: Clone,
@@ -141,6 +149,8 @@ impl Vault {
                 }
                 Err(_) => Error::timeout(self.timeout, safety != Safety::Read),
             };
+            let lost = error.is_unreachable() && error.sent() || error.kind() == Kind::Unknown;
+            doubtful.fetch_or(lost, Ordering::Relaxed);
             let go_on = safety.moves_on(&error);
             // What a server said is worth more than that another could not be reached.
             if worst

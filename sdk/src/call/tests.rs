@@ -167,6 +167,25 @@ async fn a_write_is_repeated_under_the_same_request_id() {
 }
 
 #[tokio::test]
+async fn what_may_have_been_done_is_not_called_undone_by_a_node_that_cannot_say() {
+    for (code, reason) in [
+        (Code::Unavailable, "SEALED"),
+        (Code::ResourceExhausted, "DISK_FULL"),
+        (Code::Internal, "INTERNAL"),
+    ] {
+        let unknown = Fail(Code::DeadlineExceeded, "OUTCOME_UNKNOWN");
+        let bench = Bench::new(vec![Scripted::new([unknown, Fail(code, reason)])]);
+        let (kind, _) = outcome(bench.vault(&[0]).auth().logout().await);
+        assert_eq!((kind, bench.heard().len()), (Kind::Unknown, 2), "{reason}");
+    }
+    let unknown = Fail(Code::DeadlineExceeded, "OUTCOME_UNKNOWN");
+    let denied = Fail(Code::PermissionDenied, "POLICY_DENIED");
+    let bench = Bench::new(vec![Scripted::new([unknown, denied])]);
+    let (kind, _) = outcome(bench.vault(&[0]).auth().logout().await);
+    assert_eq!(kind, Kind::Forbidden, "an answer is one");
+}
+
+#[tokio::test]
 async fn what_cannot_be_recognised_is_sent_once() {
     let bench = Bench::new(vec![Scripted::new([Fail(Code::Unavailable, "NO_LEADER")])]);
     let refused = bench

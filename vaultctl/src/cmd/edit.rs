@@ -107,12 +107,15 @@ impl Args {
             put = put.note(note);
         }
         let reply = put.send().await.map_err(|error| {
-            let unknown = error.kind() == Kind::Unknown;
+            let definite = !matches!(
+                error.kind(),
+                Kind::Unknown | Kind::Unavailable | Kind::Limited | Kind::Internal
+            );
             let failure = Failure::from(error).for_path(&encode_path(&self.path));
-            if unknown {
-                failure
-            } else {
+            if definite {
                 failure.hint("nothing was written")
+            } else {
+                failure
             }
         })?;
         Ok(reply.version)

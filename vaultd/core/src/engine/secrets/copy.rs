@@ -47,6 +47,7 @@ pub fn copy(
     }
     let (old, head) = tree::head(tx, from)?.ok_or(Refusal::SecretNotFound)?;
     let id = tx.next_id()?;
+    tree::vacant(tx, id)?;
     let parent = tree::link(tx, &to.parent(), to.name(), tree::Link::Secret, id)?;
     let mut copy = Head::new(parent, to.name(), tx.now());
     copy.description = head.description.clone();

@@ -50,9 +50,7 @@ pub struct Value {
 /// When the secret, the version, the label or a field is not there, or the version was destroyed.
 pub fn get(tx: &mut Tx<'_>, grant: &Grant, request: &Get) -> Result<Value, Refusal> {
     let path = grant.secret(Action::GET_VALUE)?;
-    let id = tree::secret(tx, path)?.ok_or(Refusal::SecretNotFound)?;
-    let key = Head::key(id);
-    let head = tx.read::<Head>(&key)?.ok_or(RecordError::Damaged(key))?;
+    let (id, head) = tree::seen(tx, path)?.ok_or(Refusal::SecretNotFound)?;
     let version = select(&head, &request.selector)?;
     let (created_at, fields) = open(tx, id, &head, version)?;
     Ok(Value {

@@ -80,6 +80,7 @@ pub fn put(
         found
     } else {
         let id = tx.next_id()?;
+        tree::vacant(tx, id)?;
         let parent = tree::link(tx, &path.parent(), path.name(), tree::Link::Secret, id)?;
         (id, Head::new(parent, path.name(), now))
     };

@@ -71,14 +71,30 @@ pub(super) fn folder(tx: &mut Tx<'_>, path: &FolderPath) -> Result<Option<u64>, 
     walk(tx, path.segments())
 }
 
-/// A living secret's id.
-pub(super) fn secret(tx: &mut Tx<'_>, path: &SecretPath) -> Result<Option<u64>, RecordError> {
+/// A living secret's folder and id.
+fn secret(tx: &mut Tx<'_>, path: &SecretPath) -> Result<Option<(u64, u64)>, RecordError> {
     let mut folders = path.segments();
     let name = folders.next_back().unwrap_or_default();
     let Some(parent) = walk(tx, folders)? else {
         return Ok(None);
     };
-    Ok(entry(tx, parent, name)?.1.and_then(|entry| entry.secret))
+    let entry = entry(tx, parent, name)?.1;
+    Ok(entry.and_then(|entry| Some((parent, entry.secret?))))
+}
+
+/// A living secret's head, to be looked at. It says where it lies: an entry of before a move that somebody put back
+/// leads to nothing.
+pub(super) fn seen(
+    tx: &mut Tx<'_>,
+    path: &SecretPath,
+) -> Result<Option<(u64, Arc<Head>)>, RecordError> {
+    let Some((parent, id)) = secret(tx, path)? else {
+        return Ok(None);
+    };
+    let key = Head::key(id);
+    let head = tx.read::<Head>(&key)?;
+    let head = head.filter(|head| head.parent == parent && head.name == path.name());
+    Ok(Some((id, head.ok_or(RecordError::Damaged(key))?)))
 }
 
 fn walk<'p>(
@@ -103,21 +119,29 @@ pub fn tags_of(
     tx: &mut Tx<'_>,
     path: &SecretPath,
 ) -> Result<BTreeMap<TagKey, TagValue>, RecordError> {
-    let Some(id) = secret(tx, path)? else {
-        return Ok(BTreeMap::new());
-    };
-    let head = tx.read::<Head>(&Head::key(id))?;
-    Ok(head.map_or_else(BTreeMap::new, |head| head.tags.clone()))
+    let head = seen(tx, path)?;
+    Ok(head.map_or_else(BTreeMap::new, |(_, head)| head.tags.clone()))
 }
 
 /// A living secret's head, to be changed.
 pub(super) fn head(tx: &mut Tx<'_>, path: &SecretPath) -> Result<Option<(u64, Head)>, RecordError> {
-    let Some(id) = secret(tx, path)? else {
+    let Some((parent, id)) = secret(tx, path)? else {
         return Ok(None);
     };
     let key = Head::key(id);
-    let head = tx.get::<Head>(&key)?.ok_or(RecordError::Damaged(key))?;
-    Ok(Some((id, head)))
+    let head = tx.get::<Head>(&key)?;
+    let head = head.filter(|head| head.parent == parent && head.name == path.name());
+    Ok(Some((id, head.ok_or(RecordError::Damaged(key))?)))
+}
+
+/// The head of a secret that is being made. That it does not exist becomes a check: an id that was given before,
+/// by a record of reserved ids that somebody put back, gives no second name to a secret that has one.
+pub(super) fn vacant(tx: &mut Tx<'_>, id: u64) -> Result<(), RecordError> {
+    let key = Head::key(id);
+    match tx.read::<Head>(&key)? {
+        Some(_) => Err(RecordError::Damaged(key)),
+        None => Ok(()),
+    }
 }
 
 /// Puts a secret or a folder under a name; returns the folder that it lies in then.

@@ -26,6 +26,7 @@ mod listing;
 mod model;
 mod moving;
 mod protection;
+mod put_back;
 mod retries;
 mod selection;
 mod values;
