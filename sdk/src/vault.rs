@@ -11,7 +11,8 @@ use tonic::{Response, Status};
 
 use crate::consistency::Seen;
 use crate::{
-    Audit, Auth, Backup, Builder, Error, Lifecycle, Policies, Secrets, Sharing, System, Token,
+    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Policies, Secrets,
+    Sharing, System, Token,
 };
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
@@ -99,6 +100,16 @@ impl Vault {
     /// Snapshots.
     pub fn backup(&self) -> Backup<'_> {
         Backup(self)
+    }
+
+    /// Users, services, roles, groups.
+    pub fn identity(&self) -> Identity<'_> {
+        Identity(self)
+    }
+
+    /// Policies that are kept in the vault.
+    pub fn managed_policies(&self) -> ManagedPolicies<'_> {
+        ManagedPolicies(self)
     }
 
     /// Policies as documents.

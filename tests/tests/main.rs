@@ -12,6 +12,7 @@ mod first_minutes;
 mod full_disk;
 mod golden;
 mod guards;
+mod identities;
 mod layering;
 mod members;
 mod methods;

@@ -171,6 +171,7 @@ fn the_documented_members_are_those_that_are_printed() {
     let write = |name: &str, text: &str| {
         std::fs::write(daemon.place.path(name), text).expect("a file");
     };
+    identities(&daemon, &table, &json);
     let all = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
     write(
         "old.json",
@@ -209,6 +210,50 @@ fn the_documented_members_are_those_that_are_printed() {
     check(&table, "rekey", &rekey);
     let id = rekey["ceremony"].as_str().expect("an id");
     check(&table, "rekey", &json(&["rekey", "--cancel", id], b""));
+}
+
+/// What the commands about identities and kept policies print.
+fn identities(
+    daemon: &Daemon,
+    table: &[(String, Vec<Shape>)],
+    json: &dyn Fn(&[&str], &[u8]) -> Value,
+) {
+    let text = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    let trust = r#""Principal": {"Vault": "user:u"}, "Action": "role:Describe""#;
+    let trust = format!(r#"{{"Statement": {{"Effect": "Allow", {trust}}}}}"#);
+    for (name, text) in [("trust.json", trust.as_str()), ("p.json", text)] {
+        std::fs::write(daemon.place.path(name), text).expect("a file");
+    }
+    for (row, line) in [
+        ("user create", "user create u --tag a=b"),
+        ("user create", "group create g"),
+        ("user create", "role create r --trust trust.json"),
+        ("group add-member", "group add-member g u"),
+        ("policy create", "policy create p p.json"),
+        ("policy update", "policy update p p.json"),
+        ("policy rollback", "policy rollback p --to 1"),
+        ("policy attach", "policy attach p --user u"),
+        ("policy put-inline", "policy put-inline own p.json --user u"),
+        ("policy boundary", "policy boundary p --user u"),
+        ("policy boundary", "policy boundary --none --user u"),
+        ("policy show", "policy show p"),
+        ("policy ls", "policy ls"),
+        ("user show", "user show u"),
+        ("user show", "group show g"),
+        ("user show", "role show r"),
+        ("user ls", "user ls"),
+        ("user update", "user update u --description x"),
+        ("user disable", "user disable u"),
+        ("user enable", "user enable u"),
+        ("policy rm-inline", "policy rm-inline own --user u --yes"),
+        ("policy detach", "policy detach p --user u"),
+        ("group rm-member", "group rm-member g u"),
+        ("policy rm", "policy rm p --yes"),
+        ("user rm", "role rm r --yes"),
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        check(table, row, &json(&words, b""));
+    }
 }
 
 #[test]

@@ -27,6 +27,14 @@ fn fixed(reason: &str) -> Option<&'static str> {
              NAME --addr A --ca-fingerprint F"
         }
         "POLICY_DENIED" => "see what you are: vaultctl whoami",
+        "BEYOND_OWN_RIGHTS" => {
+            "nobody hands out more than he has: ask someone who has it, or narrow the policy"
+        }
+        "IDENTITY_NOT_FOUND" => "see who there is: vaultctl user ls, group ls, role ls, service ls",
+        "IDENTITY_EXISTS" => "choose another name, or change what is there with `update`",
+        "POLICY_NOT_FOUND" => "see which there are: vaultctl policy ls",
+        "POLICY_ATTACHED" => "take it from whoever has it first: vaultctl policy detach",
+        "PRINCIPAL_UNKNOWN" => "create whom the policy names first, or take him out of it",
         "VERSION_MISMATCH" | "LABEL_MISMATCH" => "see what changed: vaultctl log PATH",
         "CONTENTION" => "try again",
         "VERSION_NOT_FOUND" | "LABEL_NOT_FOUND" => "see what there is: vaultctl log PATH",

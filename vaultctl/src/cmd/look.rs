@@ -36,6 +36,12 @@ impl Command {
             Self::Keyring(_) => {
                 "look at the generation before you repeat it: vaultctl keyring status"
             }
+            Self::User(_) | Self::Group(_) | Self::Role(_) | Self::Service(_) => {
+                "look before you repeat it: `ls` and `show` of the same command"
+            }
+            Self::Policy(command) if command.changes() => {
+                "look before you repeat it: vaultctl policy show, or `show` of who has it"
+            }
             Self::Backup(backup::Command::Restore(_)) => {
                 "look at the incarnation before you repeat it: vaultctl status"
             }

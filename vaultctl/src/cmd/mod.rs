@@ -1,6 +1,7 @@
 //! One file per command.
 
 use clap::Subcommand;
+use identity::Sort;
 
 use crate::ctl::Ctl;
 use crate::exit::Exit;
@@ -19,6 +20,7 @@ mod export;
 mod find;
 mod generate;
 mod get;
+mod identity;
 mod import;
 mod init;
 mod keyring;
@@ -93,7 +95,19 @@ pub(crate) enum Command {
     /// The keys inside the keyring
     #[command(subcommand)]
     Keyring(keyring::Command),
-    /// Policies: check them, try them, compare them
+    /// People
+    #[command(subcommand)]
+    User(identity::Principals),
+    /// Users who have policies together
+    #[command(subcommand)]
+    Group(identity::Groups),
+    /// Rights that users and programs can assume for a while
+    #[command(subcommand)]
+    Role(identity::Roles),
+    /// Programs
+    #[command(subcommand)]
+    Service(identity::Principals),
+    /// Policies: keep them, attach them; check them, try them, compare them
     #[command(subcommand)]
     Policy(policy::Command),
     /// Sealed snapshots
@@ -147,6 +161,10 @@ impl Command {
             Self::Seal => seal::run(ctl).await,
             Self::Rekey(args) => args.run(ctl).await,
             Self::Keyring(command) => command.run(ctl).await,
+            Self::User(command) => command.run(Sort::User, ctl).await,
+            Self::Group(command) => command.run(Sort::Group, ctl).await,
+            Self::Role(command) => command.run(Sort::Role, ctl).await,
+            Self::Service(command) => command.run(Sort::Service, ctl).await,
             Self::Policy(command) => command.run(ctl).await,
             Self::Backup(command) => command.run(ctl).await,
             Self::Audit(command) => command.run(ctl).await,

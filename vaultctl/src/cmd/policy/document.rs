@@ -43,7 +43,7 @@ impl From<Kind> for PolicyKind {
 }
 
 /// The text of a policy's file; of stdin for `-`.
-pub(super) fn read(file: &str) -> Result<String, Failure> {
+pub(crate) fn read(file: &str) -> Result<String, Failure> {
     read_text(file, LARGEST, "a policy")
 }
 
