@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 10] = [
     "vault/v1/identity.proto",
     "vault/v1/policies.proto",
     "vault/v1/audit.proto",
+    "vault/v1/sessions.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -96,12 +97,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// The actions of an option: `{user,group}:Create` is two.
 fn spelled_out(action: &str) -> Vec<String> {
     let listed = action
-        .strip_prefix('{')
-        .and_then(|rest| rest.split_once('}'));
+        .split_once('{')
+        .and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
     match listed {
-        Some((sorts, verb)) => sorts
+        Some((before, (words, after))) => words
             .split(',')
-            .map(|sort| format!("{sort}{verb}"))
+            .map(|word| format!("{before}{word}{after}"))
             .collect(),
         None if action.is_empty() => Vec::new(),
         None => vec![action.to_owned()],

@@ -30,6 +30,30 @@ pub struct SessionTerms {
     pub actions: Vec<String>,
     /// Only this folder and what lies under it; empty: all that is the caller's.
     pub under: String,
+    /// How it is held in.
+    pub limits: SessionLimits,
+}
+
+/// How a session is held in beside what it may do. The default holds in nothing.
+#[derive(Clone, Debug, Default)]
+pub struct SessionLimits {
+    /// It ends so long after it began or was last renewed.
+    pub idle: Option<Duration>,
+    /// How many requests it is good for.
+    pub uses: Option<u32>,
+    /// From where: "10.0.0.0/8", "unix"; empty: from everywhere.
+    pub places: Vec<String>,
+}
+
+impl SessionLimits {
+    pub(crate) fn into_wire(self) -> Result<v1::SessionLimits, Error> {
+        let idle = self.idle.map(crate::lifecycle::wire_duration).transpose()?;
+        Ok(v1::SessionLimits {
+            idle,
+            uses: self.uses,
+            places: self.places,
+        })
+    }
 }
 
 impl Auth<'_> {
@@ -43,6 +67,7 @@ impl Auth<'_> {
             ttl,
             actions: terms.actions,
             under: terms.under,
+            limits: Some(terms.limits.into_wire()?),
         };
         let send = |channel, request| async { AuthClient::new(channel).login(request).await };
         let reply = self.0.call(Safety::Once, message, send).await?;

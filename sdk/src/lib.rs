@@ -18,7 +18,7 @@
 //!
 //! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls` and `pin` make connections;
 //! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
-//! `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `policies` and `audit` are the services; `reference` is the path grammar; `value` and
+//! `sessions`, `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `policies` and `audit` are the services; `reference` is the path grammar; `value` and
 //! `secret` hold what must not be printed; `error` is the one error type.
 //!
 //! Plain replies are the wire types of `vault-proto`, re-exported as [`wire`]. What carries secret
@@ -43,6 +43,7 @@ mod put;
 mod reference;
 mod secret;
 mod secrets;
+mod sessions;
 mod sharing;
 mod system;
 mod tls;
@@ -50,7 +51,7 @@ mod value;
 mod vault;
 
 pub use audit::{Audit, AuditStream};
-pub use auth::{Auth, LoggedIn, SessionTerms};
+pub use auth::{Auth, LoggedIn, SessionLimits, SessionTerms};
 pub use backup::{Backup, BackupStream, RestoreOptions};
 pub use builder::Builder;
 pub use endpoint::{Endpoint, EndpointError};
@@ -65,6 +66,7 @@ pub use put::Put;
 pub use reference::{Reference, ReferenceError, Selector, encode_path};
 pub use secret::Secret;
 pub use secrets::Secrets;
+pub use sessions::{RoleTerms, Sessions};
 pub use sharing::{Shared, Sharing, Unwrapped};
 pub use system::{Initialised, Rekey, System, UnsealKey};
 pub use tls::{CaCertificate, fetch_ca};

@@ -12,7 +12,7 @@ use tonic::{Response, Status};
 use crate::consistency::Seen;
 use crate::{
     Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Policies, Secrets,
-    Sharing, System, Token,
+    Sessions, Sharing, System, Token,
 };
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
@@ -77,9 +77,14 @@ impl Vault {
         System(self)
     }
 
-    /// Sessions.
+    /// The caller's own session.
     pub fn auth(&self) -> Auth<'_> {
         Auth(self)
+    }
+
+    /// Roles, and sessions of everybody.
+    pub fn sessions(&self) -> Sessions<'_> {
+        Sessions(self)
     }
 
     /// Reading, writing, listing secrets.

@@ -235,6 +235,7 @@ fn inside(name: &'static str) -> Result<Call, DevError> {
         request_id,
         repeatable: false,
         seen: None,
+        counted: app::Counted::default(),
     })
 }
 

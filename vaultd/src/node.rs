@@ -13,7 +13,7 @@ use std::sync::Arc;
 use vault_core::access::TokenHash;
 use vault_core::crypto::entropy::Entropy as _;
 
-use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths};
+use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths, Source};
 use crate::app::{App, Automatic, Call, Credential, SealStatus, Settings, StartError};
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{self, AuditPaths, AuditSync, Config, Environment};
@@ -81,8 +81,8 @@ pub(crate) struct Assembled {
 }
 
 impl Sessions for Assembled {
-    fn live(&self, token: &TokenHash) -> bool {
-        self.app.is_live(token)
+    fn live(&self, token: &TokenHash, source: Source) -> bool {
+        self.app.is_live(token, source)
     }
 
     fn broke_off(&self, call: &Call) {

@@ -15,7 +15,9 @@ use vault_core::crypto::secret::SetupCode;
 use vault_core::crypto::shamir::Split;
 use vault_proto::v1::GetSecretResponse;
 use vaultd::app::audit::{Audit, AuditConfig, Source};
-use vaultd::app::{App, Automatic, Call, ConfirmInitRequest, InitRequest, SealChoice, Settings};
+use vaultd::app::{
+    App, Automatic, Call, ConfirmInitRequest, Counted, InitRequest, SealChoice, Settings,
+};
 use vaultd::clock::Clock;
 use vaultd::config::{Config, Layers};
 use vaultd::door::grpc;
@@ -36,8 +38,8 @@ use super::echo::Echo;
 struct Served(Arc<App>);
 
 impl Sessions for Served {
-    fn live(&self, token: &TokenHash) -> bool {
-        self.0.is_live(token)
+    fn live(&self, token: &TokenHash, source: Source) -> bool {
+        self.0.is_live(token, source)
     }
 
     fn broke_off(&self, call: &Call) {
@@ -212,6 +214,7 @@ async fn init(app: &App) -> Result<String, Failure> {
             request_id: [0; 16],
             repeatable: false,
             seen: None,
+            counted: Counted::default(),
         })
     };
     let setup_code = || SetupCode::copy_of("");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vault_sdk::{Error, Kind, SessionTerms, Token};
+use vault_sdk::{Error, Kind, SessionLimits, SessionTerms, Token};
 
 use super::Outcome;
 use super::paths::parse_folder;
@@ -32,9 +32,39 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", value_parser = parse_folder)]
     under: Option<String>,
 
+    #[command(flatten)]
+    limits: Limits,
+
     /// Print the session's token instead of keeping it
     #[arg(long)]
     print_token: bool,
+}
+
+/// How a session is held in beside what it may do.
+#[derive(Debug, clap::Args)]
+pub(super) struct Limits {
+    /// End the session so long after it was last renewed, 1m to its ttl
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    idle: Option<Duration>,
+
+    /// Let the session be good for so many requests only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    uses: Option<u32>,
+
+    /// Let the session be used from there only: addresses as 10.0.0.0/8, or `unix` for the Unix
+    /// socket; may be given again
+    #[arg(long = "bind", value_name = "CIDR")]
+    places: Vec<String>,
+}
+
+impl Limits {
+    pub(super) fn into_sdk(self) -> SessionLimits {
+        SessionLimits {
+            idle: self.idle,
+            uses: self.uses,
+            places: self.places,
+        }
+    }
 }
 
 impl Args {
@@ -53,6 +83,7 @@ impl Args {
             ttl: self.ttl,
             actions: self.actions,
             under: self.under.unwrap_or_default(),
+            limits: self.limits.into_sdk(),
         };
         let made = vault.auth().login(terms).await.map_err(refused)?;
         if self.print_token {

@@ -1,12 +1,17 @@
 //! Sessions: login, logout, who am I.
 
-use vault_core::access::{self, Action, ActionGlob, Caller, Login, Resource, Session, TokenHash};
+use std::sync::Arc;
+
+use vault_core::access::{
+    self, Action, ActionGlob, Caller, Limits, Login, Origin, Resource, Session, TokenHash,
+};
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
 use vault_core::name::FolderPath;
 use vault_core::record::{IdBlock, Tx};
 use vault_proto::v1::Reason;
 
+use super::audit::Source;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
 use super::transact::{Terms, Verdict};
@@ -22,6 +27,8 @@ pub struct LoginRequest {
     pub actions: Vec<ActionGlob>,
     /// Only here and below.
     pub under: Option<FolderPath>,
+    /// How the session is held in.
+    pub limits: Limits,
 }
 
 /// A caller's session, with the name of whose it is.
@@ -29,8 +36,20 @@ pub struct LoginRequest {
 pub struct Oneself {
     /// The principal's name.
     pub principal: String,
+    /// Who assumed the role, if one was.
+    pub assumed_by: Option<String>,
     /// Terms of the session.
     pub session: Session,
+}
+
+impl Oneself {
+    pub(super) fn of(caller: &Caller, session: Session) -> Self {
+        Self {
+            principal: caller.principal().to_owned(),
+            assumed_by: caller.assumed_by().map(str::to_owned),
+            session,
+        }
+    }
 }
 
 impl App {
@@ -49,19 +68,14 @@ impl App {
             ttl: request.ttl_ms,
             actions: request.actions,
             under: request.under,
+            limits: request.limits,
         };
         let answer = self
             .write(call, Terms::default(), move |visit, tx| {
                 let grant = visit.grant(tx, Action::LOGIN, Resource::Own)?;
                 let session =
                     access::login(tx, visit.caller(), &grant, &hash, &login).map_err(refused)?;
-                Ok((
-                    Verdict::Commit,
-                    Oneself {
-                        principal: visit.caller().principal().to_owned(),
-                        session,
-                    },
-                ))
+                Ok((Verdict::Commit, Oneself::of(visit.caller(), session)))
             })
             .await?;
         Ok(answer.map(|session| (token::to_text(&secret), session)))
@@ -79,20 +93,25 @@ impl App {
         .await
     }
 
-    /// Whether a token opens a session, as far as this node's state says; none does while sealed. For bounds
-    /// on what a door takes in: it permits nothing and is not recorded, the request that follows is.
-    pub fn is_live(&self, token: &TokenHash) -> bool {
-        self.caller(token).is_some()
+    /// Whether a token opens a session to who is there, as far as this node's state says; none does while sealed.
+    /// For bounds on what a door takes in: it permits nothing and is not recorded, the request that follows is.
+    pub fn is_live(&self, token: &TokenHash, source: Source) -> bool {
+        self.caller_from(token, &self.origin(source, None))
+            .is_some()
     }
 
-    /// Whose token it is, as far as this node's state says; nobody's while sealed. Whoever is allowed anything
-    /// is authenticated again, over the state that it is done to.
-    pub(super) fn caller(&self, token: &TokenHash) -> Option<Caller> {
+    /// Who calls, as far as this node's state says; nobody while sealed. Whoever is allowed anything is
+    /// authenticated again, over the state that it is done to.
+    pub(super) fn caller(&self, call: &Call) -> Option<Caller> {
+        self.caller_from(call.token.as_ref()?, &self.calling(call).origin())
+    }
+
+    fn caller_from(&self, token: &TokenHash, origin: &Arc<Origin>) -> Option<Caller> {
         let keys = self.keys.load()?;
         let mut ids = IdBlock::default();
         let mut tx =
             Tx::new(&self.store, keys.keyring(), self.now(), &mut ids).with_opened(keys.opened());
-        access::authenticate(&mut tx, token, &self.nowhere()).ok()
+        access::authenticate(&mut tx, token, origin).ok()
     }
 
     /// The caller's own session.
@@ -101,19 +120,20 @@ impl App {
     /// As of any read.
     pub async fn who_am_i(&self, call: &Call) -> Result<Answer<Oneself>> {
         self.read(call, |visit, _| {
-            Ok(Oneself {
-                principal: visit.caller().principal().to_owned(),
-                session: visit.caller().session().clone(),
-            })
+            let session = visit.caller().session().clone();
+            Ok(Oneself::of(visit.caller(), session))
         })
         .await
     }
 }
 
-fn refused(refused: access::LoginRefusal) -> Error {
+pub(super) fn refused(refused: access::LoginRefusal) -> Error {
     match refused {
         access::LoginRefusal::Record(error) => refusal::record(error),
         other @ (access::LoginRefusal::Ttl
+        | access::LoginRefusal::Idle
+        | access::LoginRefusal::Uses
+        | access::LoginRefusal::Counted
         | access::LoginRefusal::Nothing
         | access::LoginRefusal::Depth
         | access::LoginRefusal::Grant) => Error::new(Reason::RequestInvalid, other.to_string()),

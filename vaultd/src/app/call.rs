@@ -1,5 +1,8 @@
 //! One request as the pipeline sees it: which method, from where, with which token, on what terms.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use vault_core::access::TokenHash;
 
 use super::audit::Source;
@@ -23,6 +26,22 @@ pub struct Call {
     pub repeatable: bool,
     /// The state that the client has seen and must not fall behind.
     pub seen: Option<Applied>,
+    /// Whether it has been counted, where the uses of its session are.
+    pub counted: Counted,
+}
+
+/// Set once for a request.
+#[derive(Clone, Debug, Default)]
+pub struct Counted(Arc<AtomicBool>);
+
+impl Counted {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// A reply with the state that it was made from.

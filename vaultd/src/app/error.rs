@@ -139,7 +139,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::VersionDestroyed
         | Reason::IdentityNotFound
         | Reason::PolicyNotFound
-        | Reason::WrappedNotFound => Kind::NotFound,
+        | Reason::WrappedNotFound
+        | Reason::SessionNotFound => Kind::NotFound,
         Reason::VersionMismatch
         | Reason::LabelMismatch
         | Reason::Contention

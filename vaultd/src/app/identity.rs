@@ -14,6 +14,7 @@ use vault_core::record::Tx;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
 use super::notes::Notes;
+use super::pipeline::Visit;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 
@@ -328,10 +329,11 @@ impl App {
         let mut proofs = Proofs::default();
         for _ in 0..ROUNDS {
             let mut notes = Notes::default();
-            let tried = self.read_one_state(call, &mut notes, &mut |visit, tx| {
+            let mut look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
                 let grant = visit.grant(tx, action, resource.clone())?;
                 act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)
-            });
+            };
+            let tried = self.read_counted(call, &mut notes, &mut look).await;
             drop(tried);
             if !proofs.wants() {
                 break;

@@ -18,6 +18,8 @@ use super::{App, refusal};
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) actor: Option<(String, String)>,
+    /// The uses of the session are counted, and this one was not.
+    pub(super) uncounted: bool,
     pub(super) resources: Vec<String>,
     /// The action, where the method alone does not tell.
     pub(super) action: Option<&'static str>,
@@ -106,7 +108,7 @@ impl App {
 
     /// Names in an audit entry whose token the call came with, if this node's state says.
     pub(super) fn name_caller(&self, entry: &mut Entry, call: &Call) -> bool {
-        let caller = call.token.as_ref().and_then(|token| self.caller(token));
+        let caller = self.caller(call);
         let mut notes = Notes::default();
         if let Some(caller) = &caller {
             notes.by(caller);

@@ -55,8 +55,13 @@ impl App {
         entry.withdrawable();
         let mut notes = Notes::default();
         // The keys are let go of before the work: sealing waits until nobody holds them.
-        let known = self.may_answer(call, &mut entry).await.map(drop);
-        let known = known.and_then(|()| self.read_one_state(call, &mut notes, &mut |_, _| Ok(())));
+        let known = match self.may_answer(call, &mut entry).await.map(drop) {
+            Ok(()) => {
+                self.read_counted(call, &mut notes, &mut |_, _| Ok(()))
+                    .await
+            }
+            Err(error) => Err(error),
+        };
         let result = match known {
             Ok(()) => work.await,
             Err(error) => Err(error),
@@ -84,11 +89,15 @@ impl App {
             Err(error) => Err(error),
         };
         // The keys are let go of before the act: sealing waits until nobody holds them.
-        let granted = granted.map(drop).and_then(|()| {
-            self.read_one_state(call, &mut notes, &mut |visit, tx| {
-                visit.grant(tx, action, Resource::System).map(drop)
-            })
-        });
+        let granted = match granted.map(drop) {
+            Ok(()) => {
+                self.read_counted(call, &mut notes, &mut |visit, tx| {
+                    visit.grant(tx, action, Resource::System).map(drop)
+                })
+                .await
+            }
+            Err(error) => Err(error),
+        };
         match granted {
             Ok(()) => {
                 self.describe(&mut entry, &notes);

@@ -9,13 +9,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use vault_core::access::policy::Tags;
-use vault_core::access::{self, Action, Caller, Facts, Grant, Origin, Resource};
+use vault_core::access::{self, Action, Caller, Facts, Grant, Resource};
 use vault_core::engine::{self, secrets::Refusal};
 use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::{IdBlock, Tx};
 use vault_proto::v1::Reason;
 
-use super::audit::{Actor, Audit, Part, Source};
+use super::audit::Part;
 use super::call::{Answer, Call};
 use super::error::{Error, Kind, Result};
 use super::notes::Notes;
@@ -32,7 +32,11 @@ pub(super) struct Visit<'a> {
     notes: &'a mut Notes,
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
+    pub(super) fn new(caller: Caller, notes: &'a mut Notes) -> Self {
+        Self { caller, notes }
+    }
+
     pub(super) fn caller(&self) -> &Caller {
         &self.caller
     }
@@ -55,6 +59,21 @@ impl Visit<'_> {
         resource: Resource,
         request_tags: &Tags,
     ) -> Result<Grant> {
+        let facts = Facts {
+            request_tags,
+            ..Facts::default()
+        };
+        self.grant_about(tx, action, resource, &facts)
+    }
+
+    /// The same, of what is known beside. Tags of secrets are looked up.
+    pub(super) fn grant_about(
+        &mut self,
+        tx: &mut Tx<'_>,
+        action: Action,
+        resource: Resource,
+        facts: &Facts<'_>,
+    ) -> Result<Grant> {
         self.notes.resources.push(resource.to_string());
         let mut resource_tags = Tags::new();
         if let Resource::Secret(path) = &resource
@@ -64,8 +83,7 @@ impl Visit<'_> {
         }
         let facts = Facts {
             resource_tags: &resource_tags,
-            request_tags,
-            ..Facts::default()
+            ..*facts
         };
         match access::authorise_about(&self.caller, action, resource, &facts) {
             Ok(grant) => {
@@ -163,7 +181,7 @@ impl App {
         entry.withdrawable();
         let mut notes = Notes::default();
         let result = match self.may_answer(call, &mut entry).await {
-            Ok(_) => self.read_one_state(call, &mut notes, &mut act),
+            Ok(_) => self.read_counted(call, &mut notes, &mut act).await,
             Err(error) => Err(error),
         };
         let held = notes.held.take();
@@ -187,7 +205,7 @@ impl App {
     {
         let calling = self.calling(call);
         self.write_by_proof(call, terms, move |notes, tx| {
-            visit(&calling, tx, notes, &mut act)
+            calling.visit(tx, notes, &mut act)
         })
         .await
     }
@@ -206,8 +224,12 @@ impl App {
         let mut entry = self.begin(call);
         entry.withdrawable();
         let shared = Arc::new(Mutex::new(Notes::default()));
-        let may = self.may_answer(call, &mut entry).await;
-        let (result, verdict) = match may.and_then(|_| self.audit_ready()) {
+        let mut may = self.may_answer(call, &mut entry).await.map(drop);
+        may = may.and_then(|()| self.audit_ready());
+        if may.is_ok() && self.is_to_be_counted(call) {
+            may = self.count(call).await;
+        }
+        let (result, verdict) = match may {
             Ok(()) => {
                 entry.binding();
                 let notes = Arc::clone(&shared);
@@ -249,43 +271,11 @@ impl App {
     }
 
     /// A refusal counts only from a node that still leads (`store-and-raft` rule 6).
-    async fn confirm<R>(&self, verdict: Verdict, result: Result<R>) -> Result<R> {
+    pub(super) async fn confirm<R>(&self, verdict: Verdict, result: Result<R>) -> Result<R> {
         if verdict == Verdict::Discard {
             self.node.read_index().await.map_err(|_| no_leader())?;
         }
         result
-    }
-
-    /// Where a request comes from, as policies may ask.
-    pub(super) fn origin(&self, call: &Call) -> Arc<Origin> {
-        Arc::new(Origin {
-            source: match call.source {
-                Source::Tcp(address) => Some(address.ip().to_canonical()),
-                Source::Unix { .. } | Source::Inside => None,
-            },
-            secure: true,
-            user_agent: call.user_agent.clone(),
-            region: Arc::clone(&self.settings.region),
-        })
-    }
-
-    fn calling(&self, call: &Call) -> Calling {
-        let brake = BRAKES.contains(&call.method.path);
-        Calling {
-            token: call.token,
-            origin: self.origin(call),
-            audit: (!brake).then(|| self.audit.clone()),
-        }
-    }
-
-    /// Of what is not a request.
-    pub(super) fn nowhere(&self) -> Arc<Origin> {
-        Arc::new(Origin {
-            source: None,
-            secure: true,
-            user_agent: None,
-            region: Arc::clone(&self.settings.region),
-        })
     }
 
     pub(super) fn answer<R>(&self, reply: R) -> Answer<R> {
@@ -297,7 +287,23 @@ impl App {
         }
     }
 
-    pub(super) fn read_one_state<R>(
+    /// Answers from one state, once the use of a session whose uses are counted has been.
+    pub(super) async fn read_counted<R>(
+        &self,
+        call: &Call,
+        notes: &mut Notes,
+        act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let result = self.read_one_state(call, notes, act);
+        if !notes.uncounted {
+            return result;
+        }
+        drop(result);
+        self.count(call).await?;
+        self.read_one_state(call, notes, act)
+    }
+
+    fn read_one_state<R>(
         &self,
         call: &Call,
         notes: &mut Notes,
@@ -312,7 +318,7 @@ impl App {
             let mut ids = IdBlock::new(u64::MAX - 64, u64::MAX);
             let mut tx = Tx::new(&self.store, keys.keyring(), self.now(), &mut ids)
                 .with_opened(keys.opened());
-            let result = visit(&calling, &mut tx, notes, act);
+            let result = calling.visit(&mut tx, notes, act);
             // Keys that rotated since may be what it takes: look again with the present ones.
             let whole = matches!(&result, Err(error) if error.reason() == Reason::RecordDamaged);
             let unopened = whole || notes.unopened();
@@ -340,44 +346,6 @@ impl App {
         ))
     }
 }
-
-/// Who claims to call, from where, and what bounds him.
-struct Calling {
-    token: Option<access::TokenHash>,
-    origin: Arc<Origin>,
-    /// `None` for what ends sessions: that is not refused for what they did before.
-    audit: Option<Audit>,
-}
-
-/// Authenticates, then acts.
-fn visit<R>(
-    calling: &Calling,
-    tx: &mut Tx<'_>,
-    notes: &mut Notes,
-    act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
-) -> Result<R> {
-    let token = calling.token.as_ref().ok_or_else(refusal::token)?;
-    let caller = access::authenticate(tx, token, &calling.origin);
-    let caller = caller.map_err(refusal::unauthenticated)?;
-    notes.by(&caller);
-    if let Some(audit) = &calling.audit {
-        let (accessor, principal) = (caller.session().accessor(), caller.principal());
-        let affords = audit.affords(Actor {
-            accessor,
-            principal,
-        });
-        affords.map_err(refusal::audit)?;
-    }
-    act(&mut Visit { caller, notes }, tx)
-}
-
-/// What ends a session, or all of them.
-const BRAKES: [&str; 4] = [
-    "/vault.v1.Auth/Logout",
-    "/vault.v1.System/Seal",
-    "/vault.v1.Identity/UpdateIdentity",
-    "/vault.v1.Identity/DeleteIdentity",
-];
 
 /// No leader answered.
 pub(super) fn no_leader() -> Error {

@@ -26,6 +26,7 @@ mod readings;
 mod replies;
 mod restored;
 mod rewrap;
+mod sessions;
 mod strangers;
 mod terms;
 mod verify;
@@ -104,6 +105,7 @@ fn call(path: &str, token: Option<&TokenText>) -> Call {
         request_id: [1; 16],
         repeatable: false,
         seen: None,
+        counted: Counted::default(),
     }
 }
 
@@ -187,10 +189,9 @@ fn get() -> Get {
 }
 
 async fn value(world: &World, text: &str) -> Result<Vec<u8>> {
-    let answer = world
-        .app
-        .get_secret(&call("GetSecret", Some(&world.token)), &path(text), &get())
-        .await?;
+    let get_secret = call("GetSecret", Some(&world.token));
+    let answer = world.app.get_secret(&get_secret, &path(text), &get()).await;
+    let answer = answer?;
     Ok(answer
         .reply
         .fields

@@ -182,9 +182,10 @@ impl App {
     /// Whether a caller still may.
     async fn still_may(&self, call: &Call, action: Action) -> Result<()> {
         self.prove_fresh().await?;
-        self.read_one_state(call, &mut Notes::default(), &mut |visit, tx| {
+        self.read_counted(call, &mut Notes::default(), &mut |visit, tx| {
             visit.grant(tx, action, Resource::System).map(drop)
         })
+        .await
     }
 
     /// The query as lines can be compared with it.

@@ -23,11 +23,12 @@ use super::conn::Peer;
 use super::refusals::{too_large, too_late};
 use super::trace::Trace;
 use crate::app::Call;
+use crate::app::audit::Source;
 
 /// Which tokens open a session now. What says so is the application; the door only asks.
 pub trait Sessions: Send + Sync + 'static {
-    /// Whether this is the token of a live session. Nothing is, while sealed.
-    fn live(&self, token: &TokenHash) -> bool;
+    /// Whether this is the token of a session that is live to who is there. Nothing is, while sealed.
+    fn live(&self, token: &TokenHash, source: Source) -> bool;
 
     /// Records a request that broke off after its caller could see what was said of the token.
     fn broke_off(&self, call: &Call);
@@ -89,7 +90,7 @@ impl Claim {
                 || self
                     .trace
                     .as_ref()
-                    .is_some_and(|trace| trace.look(sessions));
+                    .is_some_and(|trace| trace.look(sessions, self.peer.as_ref()));
             if let (true, Some(peer)) = (self.proven, &self.peer) {
                 peer.known();
             }

@@ -19,7 +19,7 @@ use vault_proto::Method;
 use super::bearer::bearer;
 use super::conn::Peer;
 use super::intake::Sessions;
-use crate::app::Call;
+use crate::app::{Call, Counted};
 use crate::clock::OsEntropy;
 
 /// A request's token and what has come of it: an extension of the request.
@@ -52,8 +52,11 @@ impl Trace {
     }
 
     /// Whether the token is of a live session; from then on a line is owed if it is.
-    pub(super) fn look(&self, sessions: &dyn Sessions) -> bool {
-        let live = self.token().is_some_and(|token| sessions.live(&token));
+    pub(super) fn look(&self, sessions: &dyn Sessions, peer: Option<&Peer>) -> bool {
+        let source = Peer::source(peer);
+        let live = self
+            .token()
+            .is_some_and(|token| sessions.live(&token, source));
         if live {
             self.0.shown.store(true, Ordering::Release);
         }
@@ -98,6 +101,7 @@ impl Drop for Owed {
             request_id: draw(),
             repeatable: false,
             seen: None,
+            counted: Counted::default(),
         });
     }
 }

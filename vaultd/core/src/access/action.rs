@@ -94,6 +94,10 @@ actions! {
     ROLE_DETACH = "role:DetachPolicy";
     /// Set or lift the most that a role may ever do.
     ROLE_SET_BOUNDARY = "role:SetBoundary";
+    /// Take a role's rights on.
+    ROLE_ASSUME = "role:Assume";
+    /// Give the session of a role tags.
+    ROLE_TAG_SESSION = "role:TagSession";
     /// Make a group.
     GROUP_CREATE = "group:Create";
     /// See a group and who is in it.
@@ -130,6 +134,10 @@ actions! {
     SHARE_REVOKE = "share:Revoke";
     /// Exchange a token for a session.
     LOGIN = "auth:Login";
+    /// See the sessions of somebody.
+    SESSION_LIST = "session:List";
+    /// End the sessions of somebody.
+    SESSION_REVOKE = "session:Revoke";
     /// Seal the node.
     SEAL = "system:Seal";
     /// Replace the seals.

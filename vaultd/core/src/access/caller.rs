@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
-use super::{Principal, Rights, Session, TokenHash, principal::COLLECTION};
+use super::{Principal, Rights, Session, TokenHash, policy::Tags, principal::COLLECTION};
 use crate::record::{RecordError, Tx};
 
 /// How many sessions may have been exchanged one from the other.
@@ -19,6 +19,8 @@ pub struct Origin {
     pub user_agent: Option<Box<str>>,
     /// `vault:NodeRegion`
     pub region: Arc<str>,
+    /// Whether this request has been counted, where the uses of a session are.
+    pub counted: bool,
 }
 
 /// Someone whose token was good, in the transaction that read it.
@@ -28,7 +30,10 @@ pub struct Caller {
     pub(super) rights: Arc<Rights>,
     pub(super) origin: Arc<Origin>,
     pub(super) now: u64,
+    /// `vault:PrincipalTag/…`, where a role's session adds to its role's.
+    pub(super) tags: Option<Tags>,
     shown: Box<str>,
+    assumed_by: Option<Box<str>>,
 }
 
 /// Why nobody is calling.
@@ -53,40 +58,74 @@ pub fn authenticate(
     origin: &Arc<Origin>,
 ) -> Result<Caller, Unauthenticated> {
     tx.guard(COLLECTION)?;
-    let session = living(tx, token)?;
-    let mut parent = session.parent;
-    for _ in 0..MAX_DEPTH {
-        let Some(token) = parent else { break };
-        parent = living(tx, &token)?.parent;
+    let session = tx.read::<Session>(&token.key())?;
+    let session = session.ok_or(Unauthenticated::Token)?;
+    if session.uses == Some(0) && !origin.counted {
+        return Err(Unauthenticated::Token);
     }
+    stands(tx, &session, Some(origin))?;
     let principal = active(tx, session.principal, session.epoch)?;
-    let (acting, shown) = match &session.role {
+    let (acting, shown, assumed_by) = match &session.role {
         Some(assumed) => {
             let role = active(tx, assumed.role, assumed.epoch)?;
-            (assumed.role, format!("{}/{}", role.shown(), assumed.name))
+            let shown = format!("{}/{}", role.shown(), assumed.name);
+            (assumed.role, shown, Some(principal.shown().into()))
         }
-        None => (session.principal, principal.shown()),
+        None => (session.principal, principal.shown(), None),
     };
     let rights = Rights::of(tx, acting)?.ok_or(Unauthenticated::Token)?;
+    let own = session.role.as_ref().map(|assumed| &assumed.tags);
+    let tags = own.filter(|own| !own.is_empty()).map(|own| {
+        let mut tags = own.clone();
+        // INVARIANT: no session changes a tag of its role
+        tags.extend(rights.tags.clone());
+        tags
+    });
     Ok(Caller {
         token: *token,
         rights,
         origin: Arc::clone(origin),
         now: tx.now(),
+        tags,
         shown: shown.into(),
+        assumed_by,
         session,
     })
 }
 
-fn living(tx: &mut Tx<'_>, token: &TokenHash) -> Result<Arc<Session>, Unauthenticated> {
-    let session = tx.read::<Session>(&token.key())?;
-    session
-        .filter(|session| !session.has_ended(tx))
-        .ok_or(Unauthenticated::Token)
+/// Whether a session and all those that it was exchanged from go on, for a request from there or, without one, at
+/// all. Whose they are is another question.
+pub(super) fn stands(
+    tx: &mut Tx<'_>,
+    session: &Arc<Session>,
+    origin: Option<&Origin>,
+) -> Result<(), Unauthenticated> {
+    let mut session = Arc::clone(session);
+    for _ in 0..=MAX_DEPTH {
+        let places = session.places.as_ref();
+        let there =
+            places.is_none_or(|places| origin.is_none_or(|from| places.contain(from.source)));
+        if !there || session.has_ended(tx) {
+            return Err(Unauthenticated::Token);
+        }
+        if let Some(assumed) = &session.role {
+            active(tx, assumed.role, assumed.epoch)?;
+        }
+        let Some(parent) = session.parent else {
+            return Ok(());
+        };
+        let above = tx.read::<Session>(&parent.key())?;
+        session = above.ok_or(Unauthenticated::Token)?;
+    }
+    Err(Unauthenticated::Token)
 }
 
 /// A principal that can call, if the number is still its own.
-fn active(tx: &mut Tx<'_>, id: u64, epoch: u64) -> Result<Arc<Principal>, Unauthenticated> {
+pub(super) fn active(
+    tx: &mut Tx<'_>,
+    id: u64,
+    epoch: u64,
+) -> Result<Arc<Principal>, Unauthenticated> {
     tx.see::<Principal>(&Principal::key(id))?
         .filter(|principal| !principal.disabled && principal.epoch == epoch)
         .ok_or(Unauthenticated::Token)
@@ -96,6 +135,11 @@ impl Caller {
     /// Who calls, as people and audit name it: `user:alice`, `role:deploy/alice`; the root identity by its name.
     pub fn principal(&self) -> &str {
         &self.shown
+    }
+
+    /// Who assumed the role, if one was.
+    pub fn assumed_by(&self) -> Option<&str> {
+        self.assumed_by.as_deref()
     }
 
     /// The principal, stable over renames; of an assumed role, who assumed it.
@@ -134,6 +178,7 @@ impl Origin {
             secure: true,
             user_agent: None,
             region: "home".into(),
+            counted: false,
         })
     }
 }

@@ -188,10 +188,7 @@ impl Caller {
 
     fn request<'a>(&'a self, action: Action, resource: &'a str, facts: &Facts<'a>) -> Request<'a> {
         let (rights, session, origin) = (&*self.rights, &*self.session, &*self.origin);
-        let tags = match &session.role {
-            Some(assumed) if !assumed.tags.is_empty() => &assumed.tags,
-            Some(_) | None => &rights.tags,
-        };
+        let tags = self.tags.as_ref().unwrap_or(&rights.tags);
         Request {
             action,
             resource,

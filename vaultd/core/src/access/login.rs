@@ -1,16 +1,18 @@
 //! Making and ending sessions.
 //!
 //! A session never exceeds the one it was exchanged from: it has the actions that both name, the folder
-//! that lies in both, ends no later, and ends when that one is ended.
+//! that lies in both, ends no later, and ends when that one is ended. It is used from where both may be.
 
 use super::{
-    Action, ActionGlob, Caller, Grant, Principal, Resource, Session, TokenHash, caller::MAX_DEPTH,
-    totp::Elevation,
+    Action, ActionGlob, Caller, Grant, Limits, Principal, Resource, Session, TokenHash,
+    caller::MAX_DEPTH, session::Renewal, totp::Elevation,
 };
 use crate::{
+    crypto::envelope::Class,
     name::FolderPath,
-    record::{Calendar, Marker, RecordError, Tx},
+    record::{Calendar, Document, Key, Kind, Marker, RecordError, Tx},
 };
+use minicbor::{Decode, Encode};
 
 const MINUTE: u64 = 60_000;
 const SHORTEST: u64 = MINUTE;
@@ -29,6 +31,8 @@ pub struct Login {
     pub actions: Vec<ActionGlob>,
     /// Only this folder and what lies under it.
     pub under: Option<FolderPath>,
+    /// How it is held in.
+    pub limits: Limits,
 }
 
 /// Why there is no session.
@@ -37,6 +41,15 @@ pub enum LoginRefusal {
     /// Under a minute or over a day.
     #[error("a session lasts from a minute to a day")]
     Ttl,
+    /// Under a minute, or over what the session lasts.
+    #[error("the idle life of a session is a minute at least, and no longer than the session")]
+    Idle,
+    /// None at all.
+    #[error("a session is used once at least")]
+    Uses,
+    /// The caller's own uses are counted.
+    #[error("a session that can be used so many times only makes no other session")]
+    Counted,
     /// The caller has none of the actions, or nothing in the folder.
     #[error("the caller has no rights within what the session would be narrowed to")]
     Nothing,
@@ -69,26 +82,52 @@ pub fn login(
     if !(SHORTEST..=LONGEST).contains(&ttl) {
         return Err(LoginRefusal::Ttl);
     }
-    let end = tx.now().saturating_add(ttl);
-    let end = caller
-        .session
-        .expires_at
-        .map_or(end, |callers| callers.min(end));
-    if depth(tx, caller)? >= MAX_DEPTH {
-        return Err(LoginRefusal::Depth);
-    }
     let session = Session {
-        accessor: token.accessor(),
-        created_at: tx.now(),
-        expires_at: Some(end),
         actions: narrow_actions(caller.session.actions(), &request.actions)?,
         under: narrow_folder(caller.session.under(), request.under.as_ref())?,
-        incarnation: tx.incarnation(),
-        parent: Some(caller.token),
-        ..(*caller.session).clone()
+        ..exchanged(tx, caller, token, ttl, &request.limits)?
     };
     begin(tx, token, &session)?;
     Ok(session)
+}
+
+/// A session that ends with the caller's, and is as good.
+pub(super) fn exchanged(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    token: &TokenHash,
+    ttl: u64,
+    limits: &Limits,
+) -> Result<Session, LoginRefusal> {
+    if caller.session.uses.is_some() {
+        return Err(LoginRefusal::Counted);
+    }
+    if limits.uses == Some(0) {
+        return Err(LoginRefusal::Uses);
+    }
+    if depth(tx, caller)? >= MAX_DEPTH {
+        return Err(LoginRefusal::Depth);
+    }
+    let now = tx.now();
+    let end = now.saturating_add(ttl);
+    let until = caller.session.ends_at().map_or(end, |last| last.min(end));
+    let renewal = match limits.idle {
+        Some(idle) if !(SHORTEST..=ttl).contains(&idle) => return Err(LoginRefusal::Idle),
+        Some(idle) => Some(Renewal { idle, until }),
+        None => None,
+    };
+    let expires_at = renewal.map_or(until, |how| how.from(now));
+    Ok(Session {
+        accessor: token.accessor(),
+        created_at: now,
+        expires_at: Some(expires_at),
+        incarnation: tx.incarnation(),
+        parent: Some(caller.token),
+        renewal,
+        uses: limits.uses,
+        places: limits.places.clone(),
+        ..(*caller.session).clone()
+    })
 }
 
 /// How many sessions stand behind the caller's.
@@ -103,14 +142,34 @@ fn depth(tx: &mut Tx<'_>, caller: &Caller) -> Result<usize, RecordError> {
     Ok(depth)
 }
 
-/// Stores a session, so that it is found by its token, by its principal, and by its end.
+/// Which session an accessor names.
+#[derive(Clone, Copy, Encode, Decode)]
+pub(super) struct Called {
+    #[n(0)]
+    pub(super) token: TokenHash,
+}
+
+impl Document for Called {
+    const CLASS: Class = Class::Shared;
+}
+
+impl Called {
+    pub(super) fn key(accessor: &str) -> Key {
+        Key::new(Kind::Accessor, &[accessor.as_bytes()])
+    }
+}
+
+/// Stores a session, so that it is found by its token, its name, its principal, its role, and its end.
 pub(super) fn begin(
     tx: &mut Tx<'_>,
     token: &TokenHash,
     session: &Session,
 ) -> Result<(), RecordError> {
     tx.put(token.key(), session)?;
-    tx.put(token.owned_by(session.principal), &Marker {})?;
+    tx.put(Called::key(&session.accessor), &Called { token: *token })?;
+    for owner in session.owners() {
+        tx.put(token.owned_by(owner), &Marker {})?;
+    }
     match session.expires_at {
         Some(end) => EXPIRY.file(tx, end, token.as_bytes()),
         None => Ok(()),
@@ -120,7 +179,10 @@ pub(super) fn begin(
 /// Removes a session. Those that were exchanged from it end with it.
 pub(super) fn end(tx: &mut Tx<'_>, token: &TokenHash, session: &Session) {
     tx.delete(token.key());
-    tx.delete(token.owned_by(session.principal));
+    tx.delete(Called::key(&session.accessor));
+    for owner in session.owners() {
+        tx.delete(token.owned_by(owner));
+    }
     if let Some(end) = session.expires_at {
         EXPIRY.unfile(tx, end, token.as_bytes());
     }
@@ -208,6 +270,9 @@ pub fn create_administrator(
         elevation: Elevation::NONE,
         role: None,
         policies: None,
+        renewal: None,
+        uses: None,
+        places: None,
     };
     begin(tx, token, &session)?;
     Ok(session)
@@ -261,6 +326,9 @@ pub(crate) fn begin_for_tests(
         elevation: Elevation::NONE,
         role: None,
         policies: None,
+        renewal: None,
+        uses: None,
+        places: None,
     };
     begin(tx, token, &session)?;
     Ok(session)

@@ -6,9 +6,11 @@
 //! rights it was decided under.
 
 mod action;
+mod assume;
 mod caller;
 mod cover;
 mod grant;
+mod limits;
 pub mod lockout;
 mod login;
 #[cfg(test)]
@@ -20,17 +22,24 @@ pub(crate) mod principal;
 pub mod recovery;
 mod resource;
 mod session;
+mod sessions;
 #[cfg(test)]
 mod tests;
 pub mod totp;
 
 pub use action::{Action, ActionGlob, ActionGlobError};
+pub use assume::{Assume, AssumeRefusal, assume, trusted};
 pub use caller::{Caller, Origin, Unauthenticated, authenticate};
 pub use cover::{Exceeds, Proofs};
 pub use grant::{Denied, Facts, Grant, Why, WrongGrant, authorise, authorise_about};
+pub use limits::{Limits, Places, PlacesError};
 #[cfg(test)]
 pub(crate) use login::begin_for_tests;
 pub use login::{Login, LoginRefusal, create_administrator, login, logout, sweep_sessions};
 pub use principal::{Attachments, Group, ManagedPolicy, Principal, Rights, Sort, StoredPolicy};
 pub use resource::Resource;
 pub use session::{Assumed, Session, TokenHash};
+pub use sessions::{
+    Found, Listed, SessionRefusal, count_use, find_session, list_sessions, renew, revoke,
+    revoke_all, shown_session,
+};

@@ -8,7 +8,7 @@ use std::fmt;
 
 use minicbor::{Decode, Decoder, Encode, Encoder, bytes::ByteArray, decode, encode};
 
-use super::{ActionGlob, StoredPolicy, policy::Tags, totp::Elevation};
+use super::{ActionGlob, StoredPolicy, limits::Places, policy::Tags, totp::Elevation};
 use crate::{
     crypto::{envelope::Class, secret::TokenSecret, token},
     name::FolderPath,
@@ -114,6 +114,26 @@ pub struct Session {
     /// The most that this session may do, beside its principal's policies.
     #[n(11)]
     pub(super) policies: Option<Vec<StoredPolicy>>,
+    /// Of one that ends early unless it is renewed.
+    #[n(12)]
+    pub(super) renewal: Option<Renewal>,
+    /// How often it can be used yet. `None`: as often as one likes.
+    #[n(13)]
+    pub(super) uses: Option<u64>,
+    /// From where it can be used. `None`: from everywhere.
+    #[n(14)]
+    pub(super) places: Option<Places>,
+}
+
+/// How a session is renewed. Milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Renewal {
+    /// How long it goes on after it was renewed.
+    #[n(0)]
+    pub(super) idle: u64,
+    /// When it ends, however often it is renewed.
+    #[n(1)]
+    pub(super) until: u64,
 }
 
 /// A role that a session has assumed.
@@ -129,6 +149,20 @@ pub struct Assumed {
     pub(super) name: String,
     #[n(3)]
     pub(super) tags: Tags,
+}
+
+impl Renewal {
+    /// When a session ends that is renewed now.
+    pub(super) fn from(self, now: u64) -> u64 {
+        now.saturating_add(self.idle).min(self.until)
+    }
+}
+
+impl Assumed {
+    /// The session's name, which whoever assumed the role gave it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl Document for Session {
@@ -149,6 +183,55 @@ impl Session {
     /// Milliseconds since the epoch; `None`: the initial token, which does not expire.
     pub fn expires_at(&self) -> Option<u64> {
         self.expires_at
+    }
+
+    /// Milliseconds since the epoch: the end that no renewal moves.
+    pub fn ends_at(&self) -> Option<u64> {
+        self.renewal.map_or(self.expires_at, |how| Some(how.until))
+    }
+
+    /// How long it goes on without being renewed, in milliseconds; `None`: it is not to be renewed.
+    pub fn idle(&self) -> Option<u64> {
+        self.renewal.map(|how| how.idle)
+    }
+
+    /// How often it can be used yet; `None`: as often as one likes.
+    pub fn uses(&self) -> Option<u64> {
+        self.uses
+    }
+
+    /// From where it can be used; `None`: from everywhere.
+    pub fn places(&self) -> Option<&Places> {
+        self.places.as_ref()
+    }
+
+    /// The role that it has the rights of.
+    pub fn role(&self) -> Option<&Assumed> {
+        self.role.as_ref()
+    }
+
+    /// When a second factor was shown, and which.
+    pub fn elevation(&self) -> Elevation {
+        self.elevation
+    }
+
+    /// Whether policies of its own limit it.
+    pub fn has_policies(&self) -> bool {
+        self.policies.is_some()
+    }
+
+    /// In whose lists it stands: its principal's and its role's.
+    pub(super) fn owners(&self) -> impl Iterator<Item = u64> + use<> {
+        let role = self.role.as_ref().map(|assumed| assumed.role);
+        std::iter::once(self.principal).chain(role)
+    }
+
+    /// Whether it can do less than its principal, or something else.
+    pub(super) fn is_narrowed(&self) -> bool {
+        self.role.is_some()
+            || self.actions.is_some()
+            || self.under.is_some()
+            || self.policies.is_some()
     }
 
     /// Whether it has ended: by its time, or because the cluster was restored from a backup since it was

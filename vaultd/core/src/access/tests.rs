@@ -136,6 +136,7 @@ fn narrowed(actions: &[&str], under: Option<&str>) -> Login {
             .map(|text| ActionGlob::try_from(*text).unwrap())
             .collect(),
         under: under.map(|text| FolderPath::try_from(text).unwrap()),
+        ..Login::default()
     }
 }
 

@@ -87,6 +87,8 @@ kinds! {
     PasswordPolicy = 0x24, Terms;
     /// `principal ‖ session`: whose sessions there are.
     Owned = 0x25, Terms;
+    /// `accessor` → the session of that name.
+    Accessor = 0x26, Terms;
     /// A user's authenticators: names and states, no seeds.
     Factors = 0x30, Terms;
     /// `user ‖ authenticator` → its seed and the last code that it was accepted with.

@@ -25,6 +25,7 @@ async fn a_narrowed_session_does_only_what_it_was_given_and_learns_nothing_else(
         ttl_ms: None,
         actions: vec![ActionGlob::try_from("secret:GetValue").unwrap()],
         under: Some(FolderPath::try_from("mine").unwrap()),
+        ..LoginRequest::default()
     };
     let (token, _) = world
         .app

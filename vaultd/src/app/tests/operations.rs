@@ -82,7 +82,7 @@ async fn an_operation_without_the_right_to_it_does_nothing_and_is_recorded_as_de
     let login = LoginRequest {
         ttl_ms: None,
         actions: vec![vault_core::access::ActionGlob::try_from("secret:*").unwrap()],
-        under: None,
+        ..LoginRequest::default()
     };
     let login = world
         .app

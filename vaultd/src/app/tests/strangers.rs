@@ -128,10 +128,13 @@ async fn only_the_token_of_a_session_that_lasts_is_live() {
     let dir = tempfile::tempdir().unwrap();
     let world = born(dir.path()).await;
     let hash = |text: &TokenText| TokenHash::of(&token::parse(text.expose()).unwrap());
-    assert!(!world.app.is_live(&hash(&world.token)), "sealed");
+    assert!(
+        !world.app.is_live(&hash(&world.token), Source::Inside),
+        "sealed"
+    );
     unseal(&world).await;
-    assert!(world.app.is_live(&hash(&world.token)));
-    assert!(!world.app.is_live(&hash(&made_up())));
+    assert!(world.app.is_live(&hash(&world.token), Source::Inside));
+    assert!(!world.app.is_live(&hash(&made_up()), Source::Inside));
     let login = call("Login", Some(&world.token));
     let (session, _) = world
         .app
@@ -139,12 +142,12 @@ async fn only_the_token_of_a_session_that_lasts_is_live() {
         .await
         .unwrap()
         .reply;
-    assert!(world.app.is_live(&hash(&session)));
+    assert!(world.app.is_live(&hash(&session), Source::Inside));
     world
         .app
         .logout(&call("Logout", Some(&session)))
         .await
         .unwrap();
-    assert!(!world.app.is_live(&hash(&session)), "ended");
+    assert!(!world.app.is_live(&hash(&session), Source::Inside), "ended");
     world.app.shut_down().await;
 }

@@ -24,7 +24,7 @@ impl Auth for Door {
         request: Request<LoginRequest>,
     ) -> std::result::Result<Response<LoginResponse>, Status> {
         let call = call("/vault.v1.Auth/Login", &request)?;
-        let login = match login(&request.into_inner()) {
+        let login = match login(request.into_inner()) {
             Ok(login) => login,
             Err(error) => return Err(refuse(self, &call, error).await),
         };
@@ -70,7 +70,7 @@ impl Auth for Door {
     }
 }
 
-fn login(request: &LoginRequest) -> Result<app::LoginRequest> {
+fn login(request: LoginRequest) -> Result<app::LoginRequest> {
     let action = |text: &String| {
         ActionGlob::try_from(text.as_str())
             .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))
@@ -85,5 +85,6 @@ fn login(request: &LoginRequest) -> Result<app::LoginRequest> {
         ttl_ms: convert::milliseconds("ttl", request.ttl)?,
         actions: request.actions.iter().map(action).collect::<Result<_>>()?,
         under: Some(parse::folder_path(&request.under)?).filter(|folder| !folder.is_root()),
+        limits: parse::limits(request.limits)?,
     })
 }

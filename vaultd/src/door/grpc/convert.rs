@@ -15,6 +15,12 @@ pub(super) fn timestamp(ms: u64) -> Timestamp {
     }
 }
 
+/// Milliseconds as a duration.
+pub(super) fn duration(ms: u64) -> Duration {
+    let Timestamp { seconds, nanos } = timestamp(ms);
+    Duration { seconds, nanos }
+}
+
 /// A duration in milliseconds; negative ones are refused.
 pub(super) fn milliseconds(name: &'static str, duration: Option<Duration>) -> Result<Option<u64>> {
     let Some(Duration { seconds, nanos }) = duration else {
@@ -50,5 +56,15 @@ pub(super) fn session(oneself: &Oneself) -> v1::Session {
             .map(ToString::to_string)
             .collect(),
         under: session.under().map(ToString::to_string).unwrap_or_default(),
+        assumed_by: oneself.assumed_by.clone().unwrap_or_default(),
+        ends_at: session.ends_at().map(timestamp),
+        idle: session.idle().map(duration),
+        uses_left: session.uses(),
+        places: session
+            .places()
+            .map(|places| places.iter().map(str::to_owned).collect())
+            .unwrap_or_default(),
+        mfa_at: session.elevation().mfa_at().map(timestamp),
+        has_policies: session.has_policies(),
     }
 }

@@ -7,7 +7,7 @@ use vault_proto::v1::Reason;
 
 use super::Door;
 use super::status::status;
-use crate::app::{Answer, Call, Error, Result};
+use crate::app::{Answer, Call, Counted, Error, Result};
 use crate::door::bearer::bearer;
 use crate::door::conn::Peer;
 use crate::door::trace::{Trace, draw};
@@ -51,6 +51,7 @@ pub(super) fn call<T>(
         request_id,
         repeatable,
         seen: seen(headers),
+        counted: Counted::default(),
     })
 }
 

@@ -14,6 +14,7 @@ mod metadata;
 mod parse;
 mod policies;
 mod secrets;
+mod sessions;
 mod sharing;
 mod status;
 mod system;
@@ -27,6 +28,7 @@ use vault_proto::v1::backup_server::BackupServer;
 use vault_proto::v1::identity_server::IdentityServer;
 use vault_proto::v1::policies_server::PoliciesServer;
 use vault_proto::v1::secrets_server::SecretsServer;
+use vault_proto::v1::sessions_server::SessionsServer;
 use vault_proto::v1::sharing_server::SharingServer;
 use vault_proto::v1::system_server::SystemServer;
 
@@ -55,6 +57,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
     let system = SystemServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let auth = AuthServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let identity = IdentityServer::new(door.clone()).max_decoding_message_size(MAX_REQUEST);
+    let sessions = SessionsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let secrets = SecretsServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REPLY);
@@ -78,4 +81,5 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .add_service(backup)
         .add_service(policies)
         .add_service(audit)
+        .add_service(sessions)
 }

@@ -28,6 +28,7 @@ use vault_core::crypto::token;
 
 pub(super) use super::client::{Outcome, call, call_with, send};
 use crate::app::Call;
+use crate::app::audit::Source;
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{Config, Layers};
 use crate::door::conn::{Peer, Transport};
@@ -109,7 +110,7 @@ impl App {
 }
 
 impl Sessions for Arc<App> {
-    fn live(&self, token: &TokenHash) -> bool {
+    fn live(&self, token: &TokenHash, _: Source) -> bool {
         *token == self.live && !self.sealed.load(Ordering::Acquire)
     }
 

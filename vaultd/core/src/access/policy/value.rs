@@ -142,14 +142,14 @@ pub(super) fn bytes(text: &str) -> Option<Box<[u8]>> {
 
 /// A range of addresses, `10.0.0.0/8` or `2001:db8::/32`; one address is a range of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Net {
+pub(in crate::access) struct Net {
     first: IpAddr,
     bits: u32,
 }
 
 /// Why a text is not a range of addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(super) enum NetError {
+pub(in crate::access) enum NetError {
     #[error("is not an address or a range of addresses like `10.0.0.0/8`")]
     Malformed,
     #[error("has bits set beyond its prefix: write the first address of the range")]
@@ -159,7 +159,7 @@ pub(super) enum NetError {
 }
 
 impl Net {
-    pub(super) fn contains(self, address: IpAddr) -> bool {
+    pub(in crate::access) fn contains(self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {
             (IpAddr::V4(first), IpAddr::V4(address)) => {
                 high(first.to_bits().into(), 32, self.bits)

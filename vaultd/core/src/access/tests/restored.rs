@@ -28,5 +28,5 @@ fn sessions_that_a_restore_ended_are_swept_like_any_other() {
     world.state.restored();
     world.now += 25 * HOUR;
     while world.run(|tx| sweep_sessions(tx, 64)).unwrap() {}
-    assert_eq!(world.state.records().count(), before - 3);
+    assert_eq!(world.state.records().count(), before - 4);
 }

@@ -1,12 +1,12 @@
 //! Parsing of names: users, services, roles, groups, policies.
 
 use prost_types::Duration;
-use vault_core::access::{Resource, Sort};
+use vault_core::access::{Limits, Places, Resource, Sort};
 use vault_core::engine::identity::{Change, New};
 use vault_core::name::{
     Description, GroupName, PolicyName, RoleName, ServiceName, UserName, UserNameError,
 };
-use vault_proto::v1::{CreateIdentityRequest, Reason, UpdateIdentityRequest};
+use vault_proto::v1::{CreateIdentityRequest, Reason, SessionLimits, UpdateIdentityRequest};
 
 use super::{PAGE, PAGE_MAX, shown};
 use crate::app::{Error, Result};
@@ -52,6 +52,26 @@ pub(in crate::door::grpc) fn user_name(text: &str) -> Result<UserName> {
 pub(in crate::door::grpc) fn policy_name(text: &str) -> Result<PolicyName> {
     let name = text.strip_prefix("policy:").unwrap_or(text);
     PolicyName::try_from(name).map_err(|error| bad_name(text, error))
+}
+
+/// A name of a sort that is plain from where it stands.
+pub(in crate::door::grpc) fn name<'a, T>(text: &'a str) -> Result<T>
+where
+    T: TryFrom<&'a str, Error = UserNameError>,
+{
+    T::try_from(text).map_err(|error| bad_name(text, error))
+}
+
+/// How a session is held in.
+pub(in crate::door::grpc) fn limits(limits: Option<SessionLimits>) -> Result<Limits> {
+    let limits = limits.unwrap_or_default();
+    let places = (!limits.places.is_empty()).then(|| Places::parse(&limits.places));
+    let places = places.transpose();
+    Ok(Limits {
+        idle: convert::milliseconds("idle", limits.idle)?,
+        uses: limits.uses.map(u64::from),
+        places: places.map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))?,
+    })
 }
 
 /// What can be created and listed by name.

@@ -1,8 +1,11 @@
 //! Identities over the in-memory model: who may do what, and who may hand it out.
 
+mod asked;
+mod assuming;
 mod keeping;
 mod limits;
 mod rights;
+mod sessions;
 
 use super::*;
 use crate::{
