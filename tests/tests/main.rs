@@ -21,6 +21,7 @@ mod readme;
 mod redaction;
 mod replies;
 mod retries;
+mod roles;
 mod rotation;
 mod seals;
 mod sessions;

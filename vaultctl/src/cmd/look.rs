@@ -24,7 +24,10 @@ impl Command {
             Self::Unwrap(_) => {
                 "try again with the same code: within a minute it may still be handed out to you"
             }
-            Self::Login(_) => "log in again: a session that nobody has the token of ends by itself",
+            Self::Login(_) | Self::Assume(_) => {
+                "do it again: a session that nobody has the token of ends by itself"
+            }
+            Self::Session(_) => "look whether it is still there: vaultctl session ls",
             Self::Logout(_) | Self::Whoami => "look whether it still opens: vaultctl whoami",
             Self::Init(_) | Self::Unseal(_) | Self::Seal => {
                 "look before you repeat it: vaultctl status"
@@ -95,7 +98,7 @@ mod tests {
             ("keyring rotate", "vaultctl keyring status"),
             ("backup restore f", "vaultctl status"),
             ("backup create f", "try again"),
-            ("login", "log in again"),
+            ("login", "ends by itself"),
         ] {
             let look = look(line);
             assert!(look.contains(shown), "{line}: {look}");

@@ -7,6 +7,7 @@ use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
+mod assume;
 mod audit;
 mod backup;
 mod completion;
@@ -39,6 +40,7 @@ mod restore;
 mod rm;
 mod rollback;
 mod seal;
+mod session;
 mod set;
 mod share;
 mod status;
@@ -79,6 +81,10 @@ pub(crate) enum Command {
     Unwrap(unwrap::Args),
     Login(login::Args),
     Logout(logout::Args),
+    Assume(assume::Args),
+    /// Sessions: see them, end them, put their end off
+    #[command(subcommand)]
+    Session(session::Command),
     /// Show who you are to the vault
     Whoami,
     /// The vaults you work with
@@ -152,6 +158,8 @@ impl Command {
             Self::Unwrap(args) => args.run(ctl).await,
             Self::Login(args) => args.run(ctl).await,
             Self::Logout(args) => args.run(ctl).await,
+            Self::Assume(args) => args.run(ctl).await,
+            Self::Session(command) => command.run(ctl).await,
             Self::Whoami => whoami::run(ctl).await,
             Self::Context(command) => command.run(ctl).await,
             Self::Status => status::run(ctl).await,

@@ -1,6 +1,7 @@
 //! `vaultctl whoami`
 
 use serde_json::{Value, json};
+use vault_sdk::Timestamp;
 use vault_sdk::wire::Session;
 
 use super::Outcome;
@@ -20,18 +21,35 @@ pub(crate) async fn run(ctl: &Ctl) -> Outcome {
         Some(at) => show(Some(at)),
         None => "never".to_owned(),
     };
-    record(
-        &ctl.output,
-        &[
-            ("principal", session.principal.clone()),
-            ("session", session.accessor.clone()),
-            ("since", show(session.created_at.as_ref())),
-            ("expires", expires),
-            ("actions", or_all(session.actions.join(", "))),
-            ("under", or_all(session.under.clone())),
-        ],
-        || session_json(&session),
-    )?;
+    let mut parts = vec![("principal", session.principal.clone())];
+    if !session.assumed_by.is_empty() {
+        parts.push(("assumed by", session.assumed_by.clone()));
+    }
+    parts.extend([
+        ("session", session.accessor.clone()),
+        ("since", show(session.created_at.as_ref())),
+        ("expires", expires),
+    ]);
+    if session.idle.is_some() {
+        parts.push(("renewed until", show(session.ends_at.as_ref())));
+    }
+    let mfa = match &session.mfa_at {
+        Some(at) => format!("since {}", show(Some(at))),
+        None => "no".to_owned(),
+    };
+    parts.push(("mfa", mfa));
+    if let Some(left) = session.uses_left {
+        parts.push(("uses left", left.to_string()));
+    }
+    parts.extend([
+        ("from", or_all(session.places.join(", "))),
+        ("actions", or_all(session.actions.join(", "))),
+        ("under", or_all(session.under.clone())),
+    ]);
+    if session.has_policies {
+        parts.push(("policies", "limited by policies of its own".to_owned()));
+    }
+    record(&ctl.output, &parts, || session_json(&session))?;
     Ok(Exit::Ok)
 }
 
@@ -45,12 +63,17 @@ fn or_all(text: String) -> String {
 }
 
 pub(crate) fn session_json(session: &Session) -> Value {
-    let expires = session.expires_at.as_ref();
+    let time = |at: Option<&Timestamp>| at.map(|at| time::rfc3339(Some(at)));
     json!({
         "principal": session.principal,
         "accessor": session.accessor,
         "created_at": time::rfc3339(session.created_at.as_ref()),
-        "expires_at": expires.map(|at| time::rfc3339(Some(at))),
+        "expires_at": time(session.expires_at.as_ref()),
+        "ends_at": time(session.ends_at.as_ref()),
+        "assumed_by": session.assumed_by,
+        "mfa_at": time(session.mfa_at.as_ref()),
+        "uses_left": session.uses_left,
+        "places": session.places,
         "actions": session.actions,
         "under": session.under,
     })
