@@ -5,7 +5,7 @@
 
 use super::{
     Action, ActionGlob, Caller, Grant, Limits, Principal, Resource, Session, TokenHash,
-    caller::MAX_DEPTH, session::Renewal, totp::Elevation,
+    caller::MAX_DEPTH, session::Renewal,
 };
 use crate::{
     crypto::envelope::Class,
@@ -33,6 +33,18 @@ pub struct Login {
     pub under: Option<FolderPath>,
     /// How it is held in.
     pub limits: Limits,
+}
+
+impl Login {
+    /// How long the session lasts.
+    pub(super) fn ttl(&self) -> Result<u64, LoginRefusal> {
+        let ttl = self.ttl.unwrap_or(DEFAULT);
+        if (SHORTEST..=LONGEST).contains(&ttl) {
+            Ok(ttl)
+        } else {
+            Err(LoginRefusal::Ttl)
+        }
+    }
 }
 
 /// Why there is no session.
@@ -78,10 +90,7 @@ pub fn login(
     if grant.action() != Action::LOGIN || *grant.resource() != Resource::Own {
         return Err(LoginRefusal::Grant);
     }
-    let ttl = request.ttl.unwrap_or(DEFAULT);
-    if !(SHORTEST..=LONGEST).contains(&ttl) {
-        return Err(LoginRefusal::Ttl);
-    }
+    let ttl = request.ttl()?;
     let session = Session {
         actions: narrow_actions(caller.session.actions(), &request.actions)?,
         under: narrow_folder(caller.session.under(), request.under.as_ref())?,
@@ -102,31 +111,43 @@ pub(super) fn exchanged(
     if caller.session.uses.is_some() {
         return Err(LoginRefusal::Counted);
     }
-    if limits.uses == Some(0) {
-        return Err(LoginRefusal::Uses);
-    }
     if depth(tx, caller)? >= MAX_DEPTH {
         return Err(LoginRefusal::Depth);
     }
     let now = tx.now();
     let end = now.saturating_add(ttl);
     let until = caller.session.ends_at().map_or(end, |last| last.min(end));
+    let session = Session {
+        accessor: token.accessor(),
+        created_at: now,
+        incarnation: tx.incarnation(),
+        parent: Some(caller.token),
+        ..(*caller.session).clone()
+    };
+    held_in(session, (ttl, until), limits)
+}
+
+/// A session that begins now, held in as it is asked for.
+pub(super) fn held_in(
+    session: Session,
+    (ttl, until): (u64, u64),
+    limits: &Limits,
+) -> Result<Session, LoginRefusal> {
+    if limits.uses == Some(0) {
+        return Err(LoginRefusal::Uses);
+    }
     let renewal = match limits.idle {
         Some(idle) if !(SHORTEST..=ttl).contains(&idle) => return Err(LoginRefusal::Idle),
         Some(idle) => Some(Renewal { idle, until }),
         None => None,
     };
-    let expires_at = renewal.map_or(until, |how| how.from(now));
+    let expires_at = renewal.map_or(until, |how| how.from(session.created_at));
     Ok(Session {
-        accessor: token.accessor(),
-        created_at: now,
         expires_at: Some(expires_at),
-        incarnation: tx.incarnation(),
-        parent: Some(caller.token),
         renewal,
         uses: limits.uses,
         places: limits.places.clone(),
-        ..(*caller.session).clone()
+        ..session
     })
 }
 
@@ -257,23 +278,7 @@ pub fn create_administrator(
             ..Principal::default()
         },
     )?;
-    let session = Session {
-        principal: id,
-        accessor: token.accessor(),
-        created_at: now,
-        expires_at: None,
-        actions: None,
-        under: None,
-        incarnation: tx.incarnation(),
-        epoch: 0,
-        parent: None,
-        elevation: Elevation::NONE,
-        role: None,
-        policies: None,
-        renewal: None,
-        uses: None,
-        places: None,
-    };
+    let session = Session::of(tx, token, (id, 0), None);
     begin(tx, token, &session)?;
     Ok(session)
 }
@@ -313,23 +318,8 @@ pub(crate) fn begin_for_tests(
 ) -> Result<Session, RecordError> {
     let id = super::principal::named(tx, sort, name)?.unwrap();
     let epoch = tx.see::<Principal>(&Principal::key(id))?.unwrap().epoch;
-    let session = Session {
-        principal: id,
-        accessor: token.accessor(),
-        created_at: tx.now(),
-        expires_at: Some(tx.now() + DEFAULT),
-        actions: None,
-        under: None,
-        incarnation: tx.incarnation(),
-        epoch,
-        parent: None,
-        elevation: Elevation::NONE,
-        role: None,
-        policies: None,
-        renewal: None,
-        uses: None,
-        places: None,
-    };
+    let end = tx.now() + DEFAULT;
+    let session = Session::of(tx, token, (id, epoch), Some(end));
     begin(tx, token, &session)?;
     Ok(session)
 }

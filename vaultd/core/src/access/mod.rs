@@ -6,6 +6,7 @@
 //! rights it was decided under.
 
 mod action;
+pub mod arrival;
 mod assume;
 mod caller;
 mod cover;

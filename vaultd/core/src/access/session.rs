@@ -170,6 +170,32 @@ impl Document for Session {
 }
 
 impl Session {
+    /// Of a principal, with nothing taken away from what it may do, and no second factor shown.
+    pub(super) fn of(
+        tx: &Tx<'_>,
+        token: &TokenHash,
+        (principal, epoch): (u64, u64),
+        expires_at: Option<u64>,
+    ) -> Self {
+        Self {
+            principal,
+            accessor: token.accessor(),
+            created_at: tx.now(),
+            expires_at,
+            actions: None,
+            under: None,
+            incarnation: tx.incarnation(),
+            epoch,
+            parent: None,
+            elevation: Elevation::NONE,
+            role: None,
+            policies: None,
+            renewal: None,
+            uses: None,
+            places: None,
+        }
+    }
+
     /// Names the session; opens nothing.
     pub fn accessor(&self) -> &str {
         &self.accessor

@@ -51,7 +51,7 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 /// How long a place is known after a login.
 const KNOWN_FOR: u64 = 90 * DAY;
 /// Whose places are looked up for a name that nobody has. Ids are counted up from 1.
-const NOBODY: u64 = u64::MAX;
+pub(super) const NOBODY: u64 = u64::MAX;
 
 /// An attempt that was counted: what one password may be compared for, once.
 #[derive(Debug)]
@@ -192,16 +192,8 @@ fn count(counters: &mut [(&mut Counter, Limits)], now: u64) -> Result<(), Refusa
 /// # Errors
 /// When the store fails.
 pub(super) fn succeeded(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<(), RecordError> {
-    if let Counted::Elsewhere {
-        bucket: number,
-        slot,
-    } = attempt.counted
-    {
-        let mut bucket = Bucket::load(tx, number)?;
-        let [own, all] = bucket.counters(slot);
-        own.take_back();
-        all.take_back();
-        tx.put(Bucket::key(number), &bucket)?;
+    if let Counted::Elsewhere { .. } = attempt.counted {
+        take_back(tx, attempt)?;
     }
     // INVARIANT: nobody's password is never right
     let Some(user) = attempt.user else {
@@ -222,6 +214,32 @@ pub(super) fn succeeded(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<(), Record
     );
     places.0.truncate(PLACES);
     tx.put(Places::key(user), &places)
+}
+
+/// Takes back this attempt and no other: for a right password that comes to nothing yet.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn take_back(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<(), RecordError> {
+    match (&attempt.counted, attempt.user) {
+        (Counted::Elsewhere { bucket, slot }, _) => {
+            let mut stored = Bucket::load(tx, *bucket)?;
+            let [own, all] = stored.counters(*slot);
+            own.take_back();
+            all.take_back();
+            tx.put(Bucket::key(*bucket), &stored)
+        }
+        (Counted::Place, Some(user)) => {
+            let now = tx.now();
+            let mut places = Places::load(tx, user)?;
+            if let Some(place) = places.find(&attempt.source, now) {
+                place.counter.take_back();
+                tx.put(Places::key(user), &places)?;
+            }
+            Ok(())
+        }
+        (Counted::Place, None) => Ok(()),
+    }
 }
 
 /// Forgets what was counted against a name, and at its account's places: an administrator's unlocking. Names

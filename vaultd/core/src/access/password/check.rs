@@ -68,6 +68,23 @@ pub enum Weakness {
     Guessable,
 }
 
+impl Weakness {
+    /// The field of the policy that it offends, or a word for what every policy refuses.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::TooShort { .. } => "MinimumPasswordLength",
+            Self::NoSymbol => "RequireSymbols",
+            Self::NoNumber => "RequireNumbers",
+            Self::NoUppercase => "RequireUppercaseCharacters",
+            Self::NoLowercase => "RequireLowercaseCharacters",
+            Self::Common => "CommonPasswords",
+            Self::Blocked => "BlockedPasswords",
+            Self::Context => "ContextWords",
+            Self::Guessable => "MinimumStrength",
+        }
+    }
+}
+
 /// Looks at a password that somebody wants. The reuse of an old one is asked for apart: it takes hashes.
 ///
 /// # Errors

@@ -53,10 +53,28 @@ impl Checked {
     /// # Errors
     /// When the user's stored hash is no longer the one that was seen.
     pub fn succeed(&self, tx: &mut Tx<'_>) -> Result<Credential, SucceedRefusal> {
-        let credential = Credential::load(tx, self.user)?
-            .filter(|credential| credential.hash().is(&self.seen))
-            .ok_or(SucceedRefusal::Overtaken)?;
+        let credential = self.credential(tx)?;
         lockout::succeeded(tx, &self.attempt)?;
         Ok(credential)
+    }
+
+    /// Takes back the count of this attempt and of no other: for a right password that comes to nothing yet, and
+    /// beside which nothing else was guessed. Whoever has the password can tell nothing by it, and a code is not
+    /// guessed more often for it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn excuse(&self, tx: &mut Tx<'_>) -> Result<(), RecordError> {
+        lockout::take_back(tx, &self.attempt)
+    }
+
+    /// The credential, if its hash is still the one that was seen.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn credential(&self, tx: &mut Tx<'_>) -> Result<Credential, SucceedRefusal> {
+        Credential::load(tx, self.user)?
+            .filter(|credential| credential.hash().is(&self.seen))
+            .ok_or(SucceedRefusal::Overtaken)
     }
 }

@@ -6,6 +6,7 @@
 //! check       a new password against it: every reason, never the text
 //! hash        argon2id, compared in a time that tells nothing
 //! checked     a right password, and whose: what a session is made for
+//! choice      a new one: looked at, compared with those before, hashed
 //! credential  the stored record
 //! ```
 //! Order at login: the source's bucket in memory, a hashing slot, the counter ([`super::lockout::begin`]), the
@@ -15,6 +16,7 @@
 mod blocklist;
 mod check;
 mod checked;
+mod choice;
 mod credential;
 mod hash;
 mod policy;
@@ -26,6 +28,7 @@ mod text;
 pub use blocklist::{Blocklist, TooManyWords};
 pub use check::{Context, Factors, Weakness, check};
 pub use checked::{Checked, SucceedRefusal};
+pub use choice::{Chosen, Unfit, choose};
 pub use credential::{Credential, Origin, Seen, Standing};
 pub use hash::{Cost, CostError, Hasher, NoMemory, PasswordHash, Verdict};
 pub use policy::{Advice, Policy, PolicyError};

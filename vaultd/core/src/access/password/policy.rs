@@ -6,6 +6,8 @@
 
 mod fields;
 
+use std::collections::BTreeSet;
+
 use minicbor::{Decode, Encode};
 
 use crate::access::lockout::Limits;
@@ -17,6 +19,7 @@ use fields::Fields;
 
 /// Most bytes of a document in JSON.
 const MAX_JSON: usize = 256 << 10;
+const DAY: u64 = 24 * 60 * 60 * 1000;
 
 /// A password policy, all of whose fields are in range.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -126,6 +129,20 @@ impl Policy {
     /// When the store fails.
     pub fn load_of(tx: &mut Tx<'_>, group: u64) -> Result<Option<Self>, RecordError> {
         tx.get(&Self::key(group))
+    }
+
+    /// What a user of these groups is held to: the vault's, and the groups' where they are stricter.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn load_for(tx: &mut Tx<'_>, groups: &BTreeSet<u64>) -> Result<Self, RecordError> {
+        let mut policy = Self::load(tx)?;
+        for group in groups {
+            if let Some(own) = Self::load_of(tx, *group)? {
+                policy = policy.stricter(&own);
+            }
+        }
+        Ok(policy)
     }
 
     /// Stores the vault's policy (0), or a group's.
@@ -254,6 +271,12 @@ impl Policy {
     /// Days after which a password is changed.
     pub fn max_age_days(&self) -> Option<u16> {
         Some(self.0.max_password_age).filter(|days| *days > 0)
+    }
+
+    /// When a password that was chosen then must be changed, in milliseconds since the epoch.
+    pub fn change_by(&self, changed_at: u64) -> Option<u64> {
+        let days = self.max_age_days()?;
+        Some(changed_at.saturating_add(u64::from(days) * DAY))
     }
 
     /// How many old passwords are not used again.

@@ -69,6 +69,11 @@ impl Code {
     pub(super) fn expose(&self) -> &str {
         &self.text
     }
+
+    #[cfg(test)]
+    pub(in crate::access) fn expose_for_tests(&self) -> &str {
+        &self.text
+    }
 }
 
 impl fmt::Debug for Code {

@@ -1,0 +1,379 @@
+//! Logging in with a password, and changing it: what is looked at, in which order, and what comes of it.
+//!
+//! ```text
+//! begin      the attempt is counted; what to compare with                      a transaction
+//! compare    password::Hasher::verify                                          between transactions
+//! choose     a new password, where one is due: password::choose                between transactions
+//! arrive     all of it again, bound to the hash that was compared: a session   a transaction
+//! ```
+//! Unknown, disabled and without a password are one path and one answer. What a right password wants beside itself
+//! is told to whoever has it: a new password first, then a code, so that no code is used up for nothing. A code that
+//! is wrong stays counted; a right password that only lacks something does not.
+
+mod typed;
+
+use std::sync::Arc;
+
+use super::{
+    Action, Caller, Denied, Login, LoginRefusal, Origin, Principal, Resource, Session, Sort,
+    TokenHash, Unauthenticated, authenticate, authorise,
+    lockout::{self, Attempt, NOBODY, Source},
+    login::{begin, held_in},
+    password::{
+        Checked, Chosen, Credential, Factors, Origin as Chooser, PasswordHash, Policy, Seen,
+        Standing, SucceedRefusal,
+    },
+    policy::PrincipalKind,
+    principal::named,
+    totp::{self, Elevation, Method},
+};
+use crate::{
+    name::UserName,
+    record::{RecordError, Tx},
+};
+
+use typed::Shown;
+pub use typed::{Recovery, Typed, TypedError};
+
+/// An attempt that was counted, and what its password is compared with.
+#[derive(Debug)]
+pub struct Begun {
+    /// What one comparison takes.
+    pub attempt: Attempt,
+    /// None where nobody has the name, or who has it has no password.
+    pub credential: Option<Credential>,
+}
+
+/// Counts an attempt to log in. Apply it before the password is compared.
+///
+/// # Errors
+/// When too many were counted.
+pub fn begin_login(
+    tx: &mut Tx<'_>,
+    name: &UserName,
+    source: Source,
+) -> Result<Begun, lockout::Refusal> {
+    let limits = Policy::load(tx)?.limits();
+    let user = named(tx, Sort::User, name.as_str())?;
+    // ORDER: nobody's is read for a name that nobody has: the same reads for both
+    let credential = Credential::load(tx, user.unwrap_or(NOBODY))?;
+    let attempt = lockout::begin(tx, name, user, source, &limits)?;
+    Ok(Begun {
+        attempt,
+        credential,
+    })
+}
+
+/// What holds of a user's password now.
+#[derive(Debug)]
+pub struct Situation {
+    principal: Arc<Principal>,
+    /// The vault's policy, and his groups'.
+    pub policy: Policy,
+    /// Whether his logins take a code, too.
+    pub factors: Factors,
+}
+
+impl Situation {
+    /// Of a user; none where he is gone or disabled.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn of(tx: &mut Tx<'_>, user: u64) -> Result<Option<Self>, RecordError> {
+        let principal = tx.see::<Principal>(&Principal::key(user))?;
+        let enabled = |principal: &Arc<Principal>| {
+            principal.kind == PrincipalKind::User && !principal.disabled
+        };
+        let Some(principal) = principal.filter(enabled) else {
+            return Ok(None);
+        };
+        let policy = Policy::load_for(tx, &principal.groups)?;
+        let factors = if totp::count_active(tx, user)? > 0 {
+            Factors::WithMfa
+        } else {
+            Factors::Alone
+        };
+        Ok(Some(Self {
+            principal,
+            policy,
+            factors,
+        }))
+    }
+
+    /// His name, in its canonical form.
+    pub fn name(&self) -> &str {
+        &self.principal.name
+    }
+
+    /// As people and audit name him.
+    pub fn shown(&self) -> String {
+        self.principal.shown()
+    }
+}
+
+/// What somebody brings beside a right password.
+#[derive(Debug)]
+pub struct Brought<'a> {
+    /// What the session shall be able to do.
+    pub login: &'a Login,
+    /// Of the session.
+    pub token: &'a TokenHash,
+    /// A second factor.
+    pub code: Option<&'a Typed>,
+    /// A new password.
+    pub chosen: Option<&'a Chosen>,
+    /// The same password's hash at the cost of new ones.
+    pub upgraded: Option<&'a PasswordHash>,
+}
+
+/// What comes of a right password. Commit the transaction whatever it is.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome {
+    /// A session.
+    In(Box<Arrival>),
+    /// Not yet.
+    Wants(Wants),
+}
+
+/// Somebody who is logged in.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Who.
+    pub caller: Caller,
+    /// Made with which second factor.
+    pub method: Option<Method>,
+    /// What is left of his recovery codes, if one was used.
+    pub codes_left: Option<usize>,
+    /// When his password must be changed, in milliseconds since the epoch.
+    pub change_by: Option<u64>,
+    /// The session, as narrowed.
+    pub session: Session,
+}
+
+/// What a right password lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// Another password in its place.
+    NewPassword,
+    /// A code.
+    Code,
+    /// Another code.
+    RightCode {
+        /// It was right once.
+        used: bool,
+    },
+}
+
+/// Why a right password comes to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Its user is gone or disabled.
+    #[error("there is nobody to log in")]
+    Nobody,
+    /// It is good for nothing any more.
+    #[error("the password has ended")]
+    Ended,
+    /// It, the second factors or a new password's rules changed meanwhile.
+    #[error("the password or what is asked beside it was changed meanwhile")]
+    Overtaken,
+    /// It need not be changed, and a login is no place to.
+    #[error("the password need not be changed")]
+    NotDue,
+    /// Only users have passwords that they change.
+    #[error("only a user has a password")]
+    NoUser,
+    /// The policy leaves it to administrators.
+    #[error("the password policy lets administrators change passwords, and nobody else")]
+    NotSelf,
+    /// Too many attempts were counted.
+    #[error(transparent)]
+    Lockout(lockout::Refusal),
+    /// What the session shall be like.
+    #[error(transparent)]
+    Login(#[from] LoginRefusal),
+    /// A policy keeps him from logging in so.
+    #[error(transparent)]
+    Denied(Box<Denied>),
+    /// The store failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl From<SucceedRefusal> for Refusal {
+    fn from(refusal: SucceedRefusal) -> Self {
+        match refusal {
+            SucceedRefusal::Overtaken => Self::Overtaken,
+            SucceedRefusal::Record(error) => Self::Record(error),
+        }
+    }
+}
+
+/// Makes the session of a right password, if nothing is lacking and nothing has changed since it was compared.
+///
+/// # Errors
+/// When it comes to nothing; the attempt stays counted.
+pub fn arrive(
+    tx: &mut Tx<'_>,
+    checked: &Checked,
+    origin: &Arc<Origin>,
+    brought: &Brought<'_>,
+) -> Result<Outcome, Refusal> {
+    let user = checked.user();
+    let situation = Situation::of(tx, user)?.ok_or(Refusal::Nobody)?;
+    let (policy, factors) = (&situation.policy, situation.factors);
+    let ttl = brought.login.ttl()?;
+    let end = tx.now().saturating_add(ttl);
+    let credential = checked.credential(tx)?;
+    match (credential.standing(tx, policy), brought.chosen) {
+        (Standing::Ended, _) => return Err(Refusal::Ended),
+        (Standing::Good, Some(_)) => return Err(Refusal::NotDue),
+        (Standing::MustChange, None) => {
+            checked.excuse(tx)?;
+            return Ok(Outcome::Wants(Wants::NewPassword));
+        }
+        (Standing::MustChange, Some(chosen)) if chosen.factors() != factors => {
+            return Err(Refusal::Overtaken);
+        }
+        (Standing::Good, None) | (Standing::MustChange, Some(_)) => {}
+    }
+    let factor = match second_factor(tx, checked, factors, brought.code)? {
+        Ok(factor) => factor,
+        Err(wants) => return Ok(Outcome::Wants(wants)),
+    };
+    let credential = checked.succeed(tx)?;
+    let (epoch, changed_at) = match (brought.chosen, brought.upgraded) {
+        (Some(chosen), _) => (replace(tx, checked, &situation, chosen)?, tx.now()),
+        (None, Some(hash)) => {
+            match Credential::upgrade(tx, user, checked.hash(), hash)? {
+                Seen::Replaced => {}
+                Seen::Overtaken => return Err(Refusal::Overtaken),
+            }
+            (situation.principal.epoch, credential.changed_at())
+        }
+        (None, None) => (situation.principal.epoch, credential.changed_at()),
+    };
+    let (elevation, codes_left) = factor;
+    let whole = Session {
+        elevation,
+        ..Session::of(tx, brought.token, (user, epoch), Some(end))
+    };
+    let caller = open(tx, origin, brought.token, &whole)?;
+    let session = Session {
+        actions: (!brought.login.actions.is_empty()).then(|| brought.login.actions.clone()),
+        under: brought.login.under.clone(),
+        ..held_in(whole, (ttl, end), &brought.login.limits)?
+    };
+    begin(tx, brought.token, &session)?;
+    Ok(Outcome::In(Box::new(Arrival {
+        caller,
+        method: elevation.method(),
+        codes_left,
+        change_by: policy.change_by(changed_at),
+        session,
+    })))
+}
+
+/// The second factor, where one is asked for, used up; and how many recovery codes are left, if it was one.
+fn second_factor(
+    tx: &mut Tx<'_>,
+    checked: &Checked,
+    factors: Factors,
+    code: Option<&Typed>,
+) -> Result<Result<(Elevation, Option<usize>), Wants>, RecordError> {
+    if factors == Factors::Alone {
+        return Ok(Ok((Elevation::NONE, None)));
+    }
+    let Some(code) = code else {
+        checked.excuse(tx)?;
+        return Ok(Err(Wants::Code));
+    };
+    Ok(match code.show(tx, checked.user())? {
+        Shown::By(method, at, left) => Ok((Elevation::shown(at, method), left)),
+        Shown::Not(wants) => Err(wants),
+    })
+}
+
+/// Stores a session and calls with it: decided as of the whole session, for one that is narrowed to something else
+/// was logged in all the same.
+fn open(
+    tx: &mut Tx<'_>,
+    origin: &Arc<Origin>,
+    token: &TokenHash,
+    whole: &Session,
+) -> Result<Caller, Refusal> {
+    tx.put(token.key(), whole)?;
+    let caller = authenticate(tx, token, origin).map_err(|error| match error {
+        Unauthenticated::Token => Refusal::Nobody,
+        Unauthenticated::Record(error) => Refusal::Record(error),
+    })?;
+    authorise(&caller, Action::LOGIN, Resource::Own)
+        .map_err(|denied| Refusal::Denied(Box::new(denied)))?;
+    Ok(caller)
+}
+
+/// Counts an attempt to change the caller's password. Apply it before the old one is compared.
+///
+/// # Errors
+/// When he has none that he may change, or too many attempts were counted.
+pub fn begin_change(tx: &mut Tx<'_>, caller: &Caller, source: Source) -> Result<Begun, Refusal> {
+    let user = caller.principal_id();
+    let situation = Situation::of(tx, user)?.ok_or(Refusal::NoUser)?;
+    if !situation.policy.allows_self_service() {
+        return Err(Refusal::NotSelf);
+    }
+    let name = UserName::try_from(situation.name()).map_err(|_| Refusal::NoUser)?;
+    begin_login(tx, &name, source).map_err(|refusal| match refusal {
+        lockout::Refusal::Record(error) => Refusal::Record(error),
+        locked @ lockout::Refusal::Locked { .. } => Refusal::Lockout(locked),
+    })
+}
+
+/// Puts a new password in place of the caller's, and ends his sessions but the one that he calls with.
+///
+/// # Errors
+/// When it comes to nothing; the attempt stays counted.
+pub fn change_password(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    checked: &Checked,
+    chosen: &Chosen,
+) -> Result<(), Refusal> {
+    let situation = Situation::of(tx, checked.user())?.ok_or(Refusal::NoUser)?;
+    let same = checked.user() == caller.principal_id() && chosen.factors() == situation.factors;
+    if !same {
+        return Err(Refusal::Overtaken);
+    }
+    let credential = checked.succeed(tx)?;
+    if credential.standing(tx, &situation.policy) == Standing::Ended {
+        return Err(Refusal::Ended);
+    }
+    let epoch = replace(tx, checked, &situation, chosen)?;
+    let own = Session {
+        epoch,
+        ..(*caller.session).clone()
+    };
+    Ok(tx.put(caller.token.key(), &own)?)
+}
+
+/// Replaces the password that was compared, and ends the user's sessions: returns the number of those to come.
+fn replace(
+    tx: &mut Tx<'_>,
+    checked: &Checked,
+    situation: &Situation,
+    chosen: &Chosen,
+) -> Result<u64, Refusal> {
+    let (user, seen) = (checked.user(), Some(checked.hash()));
+    let policy = &situation.policy;
+    match Credential::replace(tx, user, chosen.hash(), Chooser::Owner, seen, policy)? {
+        Seen::Replaced => {}
+        Seen::Overtaken => return Err(Refusal::Overtaken),
+    }
+    let mut principal = (*situation.principal).clone();
+    principal.epoch += 1;
+    tx.put(Principal::key(user), &principal)?;
+    Ok(principal.epoch)
+}
+
+#[cfg(test)]
+mod tests;

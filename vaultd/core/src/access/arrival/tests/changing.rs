@@ -1,0 +1,107 @@
+//! A password that must be changed, and one that is.
+
+use super::*;
+
+#[test]
+fn a_one_time_password_is_good_for_choosing_another_and_for_nothing_else() {
+    let mut vault = Vault::new();
+    let old = vault.token();
+    assert_eq!(vault.log_in(FIRST, (None, None), &old), Came::In);
+    let until = vault.world.now + 60 * MINUTE;
+    vault.give("drawn by the vault", Chooser::OneTime(until));
+    let drawn = "drawn by the vault";
+    assert_eq!(vault.tried(FIRST), Came::Failed);
+    assert_eq!(vault.tried(drawn), Came::Wants(Wants::NewPassword));
+    let token = vault.token();
+    assert_eq!(vault.log_in(drawn, (None, Some(SECOND)), &token), Came::In);
+    assert!(vault.opens(&token).is_some());
+    assert!(vault.opens(&old).is_none(), "an older session goes on");
+    assert_eq!(vault.tried(drawn), Came::Failed);
+    assert_eq!(vault.tried(SECOND), Came::In);
+    vault.give(drawn, Chooser::OneTime(until));
+    vault.world.now = until;
+    assert_eq!(vault.tried(drawn), Came::Refused("ended"));
+}
+
+#[test]
+fn a_new_password_comes_before_the_code_so_that_no_code_is_used_up_for_nothing() {
+    let mut vault = Vault::new();
+    let device = enrolled(&mut vault.world, ALICE, "phone");
+    let until = vault.world.now + 60 * MINUTE;
+    vault.give("drawn by the vault", Chooser::OneTime(until));
+    let code = typed(&device.shows(&vault.world, 0));
+    let token = vault.token();
+    let drawn = "drawn by the vault";
+    let steps = [
+        ((Some(&code), None), Came::Wants(Wants::NewPassword)),
+        ((None, Some(SECOND)), Came::Wants(Wants::Code)),
+        ((Some(&code), Some(SECOND)), Came::In),
+    ];
+    for (brought, expected) in steps {
+        assert_eq!(vault.log_in(drawn, brought, &token), expected);
+    }
+    assert_eq!(vault.tried(SECOND), Came::Wants(Wants::Code));
+}
+
+#[test]
+fn a_password_that_need_not_be_changed_is_not_changed_by_a_login() {
+    let mut vault = Vault::new();
+    let token = vault.token();
+    let came = vault.log_in(FIRST, (None, Some(SECOND)), &token);
+    assert_eq!(came, Came::Refused("not due"));
+    assert_eq!(vault.tried(SECOND), Came::Failed);
+}
+
+#[test]
+fn ones_own_change_ends_the_other_sessions_and_no_weak_or_used_one_is_taken() {
+    let mut vault = Vault::new();
+    let (own, other) = (vault.token(), vault.token());
+    for token in [own, other] {
+        assert_eq!(vault.log_in(FIRST, (None, None), &token), Came::In);
+    }
+    let caller = vault.opens(&own).unwrap();
+    let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+    let (checked, credential) = vault.compare(begun.unwrap(), FIRST).unwrap();
+    assert!(matches!(
+        vault.choose(&credential, FIRST),
+        Err(Unfit::Reused)
+    ));
+    assert!(matches!(
+        vault.choose(&credential, "short"),
+        Err(Unfit::Weak(_))
+    ));
+    let chosen = vault.choose(&credential, SECOND).unwrap();
+    vault
+        .world
+        .write(|tx| change_password(tx, &caller, &checked, &chosen))
+        .unwrap();
+    assert!(vault.opens(&own).is_some());
+    assert!(vault.opens(&other).is_none());
+    let again = vault
+        .world
+        .write(|tx| change_password(tx, &caller, &checked, &chosen));
+    assert!(matches!(again, Err(Refusal::Overtaken)));
+    assert_eq!(vault.tried(SECOND), Came::In);
+}
+
+#[test]
+fn a_change_counts_as_an_attempt_and_is_not_everybodys() {
+    let mut vault = Vault::new();
+    let own = vault.token();
+    assert_eq!(vault.log_in(FIRST, (None, None), &own), Came::In);
+    let caller = vault.opens(&own).unwrap();
+    let policy = Policy::from_json(r#"{"AllowUsersToChangePassword": false}"#).unwrap();
+    vault.world.write(|tx| policy.store(tx, 0)).unwrap();
+    let refused = vault.world.write(|tx| begin_change(tx, &caller, here()));
+    assert!(matches!(refused, Err(Refusal::NotSelf)));
+    vault
+        .world
+        .write(|tx| Policy::default().store(tx, 0))
+        .unwrap();
+    for _ in 0..5 {
+        let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+        assert!(vault.compare(begun.unwrap(), "another password").is_none());
+    }
+    let locked = vault.world.write(|tx| begin_change(tx, &caller, here()));
+    assert!(matches!(locked, Err(Refusal::Lockout(_))));
+}
