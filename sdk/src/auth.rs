@@ -1,4 +1,4 @@
-//! Sessions of callers.
+//! Sessions of callers, and the passwords that people make them with.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use vault_proto::v1;
 use vault_proto::v1::auth_client::AuthClient;
 
 use crate::call::Safety;
-use crate::{Error, Token, Vault};
+use crate::{Error, Text, Token, Vault};
 
 /// Calls about the caller's own session.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,39 @@ impl SessionLimits {
     }
 }
 
+/// What a user logs in with.
+#[derive(Debug)]
+pub struct Credentials {
+    /// His name.
+    pub user: String,
+    /// His password.
+    pub password: Text,
+    /// A code of his authenticator, or a recovery code: after `MFA_REQUIRED`.
+    pub code: Option<Text>,
+    /// Another password: after `PASSWORD_CHANGE_REQUIRED`.
+    pub new_password: Option<Text>,
+}
+
+/// A session that a password made.
+#[derive(Debug)]
+pub struct PasswordLogin {
+    /// The session.
+    pub made: LoggedIn,
+    /// How many recovery codes are left, if one was used.
+    pub recovery_codes_left: Option<u32>,
+    /// When the password must be changed.
+    pub change_password_by: Option<prost_types::Timestamp>,
+}
+
+/// A password for one login, at which another is chosen.
+#[derive(Debug)]
+pub struct OneTimePassword {
+    /// Its text.
+    pub password: Text,
+    /// Until when it is good.
+    pub expires_at: Option<prost_types::Timestamp>,
+}
+
 impl Auth<'_> {
     /// Exchanges the handle's token for a session of its own.
     ///
@@ -76,6 +109,117 @@ impl Auth<'_> {
             token: Token::new(reply.token),
             session,
         })
+    }
+
+    /// Logs a user in with his password. Needs no token.
+    ///
+    /// # Errors
+    /// `LOGIN_FAILED` or `LOGIN_LOCKED`; and with a right password `PASSWORD_CHANGE_REQUIRED` or `MFA_REQUIRED`, after
+    /// which it is called again with what is asked for.
+    pub async fn login_password(
+        self,
+        credentials: &Credentials,
+        terms: SessionTerms,
+    ) -> Result<PasswordLogin, Error> {
+        let ttl = terms.ttl.map(crate::lifecycle::wire_duration).transpose()?;
+        let optional = |text: &Option<Text>| {
+            // EXPOSE: into the request
+            text.as_ref()
+                .map_or_else(String::new, |text| text.expose().to_owned())
+        };
+        let message = v1::LoginPasswordRequest {
+            user: credentials.user.clone(),
+            // EXPOSE: into the request
+            password: credentials.password.expose().to_owned(),
+            code: optional(&credentials.code),
+            new_password: optional(&credentials.new_password),
+            ttl,
+            actions: terms.actions,
+            under: terms.under,
+            limits: Some(terms.limits.into_wire()?),
+        };
+        let send =
+            |channel, request| async { AuthClient::new(channel).login_password(request).await };
+        let reply = self.0.call(Safety::Once, message, send).await?;
+        let session = reply.session.ok_or_else(|| Error::incomplete("session"))?;
+        Ok(PasswordLogin {
+            made: LoggedIn {
+                token: Token::new(reply.token),
+                session,
+            },
+            recovery_codes_left: reply.recovery_codes_left,
+            change_password_by: reply.change_password_by,
+        })
+    }
+
+    /// Changes the password of the handle's user, and ends his other sessions.
+    ///
+    /// # Errors
+    /// `LOGIN_FAILED` where the old one is wrong; `PASSWORD_REFUSED` with `rules` where the new one does not do.
+    pub async fn change_password(self, old: &Text, new: &Text) -> Result<(), Error> {
+        let message = v1::ChangePasswordRequest {
+            // EXPOSE: into the request
+            old_password: old.expose().to_owned(),
+            // EXPOSE: into the request
+            new_password: new.expose().to_owned(),
+        };
+        let send =
+            |channel, request| async { AuthClient::new(channel).change_password(request).await };
+        self.0.call(Safety::Once, message, send).await.map(drop)
+    }
+
+    /// Puts a one-time password in place of a user's, for a minute to a week, a day unless given.
+    ///
+    /// # Errors
+    /// When the caller may not, or has fewer rights than the user.
+    pub async fn reset_password(
+        self,
+        user: String,
+        ttl: Option<Duration>,
+    ) -> Result<OneTimePassword, Error> {
+        let ttl = ttl.map(crate::lifecycle::wire_duration).transpose()?;
+        let message = v1::ResetPasswordRequest { user, ttl };
+        let send =
+            |channel, request| async { AuthClient::new(channel).reset_password(request).await };
+        let reply = self.0.call(Safety::Once, message, send).await?;
+        Ok(OneTimePassword {
+            password: Text::new(reply.one_time_password),
+            expires_at: reply.expires_at,
+        })
+    }
+
+    /// Forgets the failed logins of a user.
+    ///
+    /// # Errors
+    /// When the caller may not.
+    pub async fn unlock_user(self, user: String) -> Result<(), Error> {
+        let message = v1::UnlockUserRequest { user };
+        let send = |channel, request| async { AuthClient::new(channel).unlock_user(request).await };
+        self.0.call(Safety::Write, message, send).await.map(drop)
+    }
+
+    /// What passwords must be like.
+    ///
+    /// # Errors
+    /// When the caller may not know.
+    pub async fn password_policy(self) -> Result<v1::PasswordPolicy, Error> {
+        let send = |channel, request| async {
+            AuthClient::new(channel).get_password_policy(request).await
+        };
+        let message = v1::GetPasswordPolicyRequest {};
+        self.0.call(Safety::Read, message, send).await
+    }
+
+    /// Says what passwords must be like, in JSON; an empty document is the default.
+    ///
+    /// # Errors
+    /// When the caller may not, or the document is no policy.
+    pub async fn put_password_policy(self, document: String) -> Result<v1::PasswordPolicy, Error> {
+        let send = |channel, request| async {
+            AuthClient::new(channel).put_password_policy(request).await
+        };
+        let message = v1::PutPasswordPolicyRequest { document };
+        self.0.call(Safety::Write, message, send).await
     }
 
     /// Ends the session of the handle's token.

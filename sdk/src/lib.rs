@@ -51,7 +51,9 @@ mod value;
 mod vault;
 
 pub use audit::{Audit, AuditStream};
-pub use auth::{Auth, LoggedIn, SessionLimits, SessionTerms};
+pub use auth::{
+    Auth, Credentials, LoggedIn, OneTimePassword, PasswordLogin, SessionLimits, SessionTerms,
+};
 pub use backup::{Backup, BackupStream, RestoreOptions};
 pub use builder::Builder;
 pub use endpoint::{Endpoint, EndpointError};

@@ -41,6 +41,17 @@ fn body(path: &str) -> Vec<u8> {
                 &[("requests", Value::List(vec![one]))],
             )
         }
+        "LoginPassword" => {
+            let fields = [("user", text("alice")), ("password", text("x"))];
+            message("LoginPasswordRequest", &fields)
+        }
+        "ChangePassword" => {
+            let fields = [("old_password", text("x")), ("new_password", text("y"))];
+            message("ChangePasswordRequest", &fields)
+        }
+        "ResetPassword" | "UnlockUser" => {
+            message(&format!("{name}Request"), &[("user", text("alice"))])
+        }
         "Share" => message("ShareRequest", &[secret]),
         "LookupShare" | "RevokeShare" => {
             let accessor = ("accessor", text(&"0".repeat(32)));

@@ -14,6 +14,7 @@ mod golden;
 mod guards;
 mod identities;
 mod layering;
+mod logins;
 mod members;
 mod methods;
 mod policies;

@@ -205,6 +205,11 @@ fn the_documented_members_are_those_that_are_printed() {
         let info = json(&["share", look, text("accessor")], b"");
         check(&table, "share", &info);
     }
+    check(
+        &table,
+        "password policy",
+        &json(&["password", "policy", "show"], b""),
+    );
     let two = ["rekey", "-", "--shares", "2", "--threshold", "2"];
     let rekey = json(&two, shares[..3].join("\n").as_bytes());
     check(&table, "rekey", &rekey);

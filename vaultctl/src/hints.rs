@@ -18,6 +18,20 @@ pub(crate) fn of(error: &Error) -> Vec<String> {
 fn fixed(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "TOKEN_INVALID" => "log in: vaultctl login",
+        "LOGIN_FAILED" => {
+            "is it the right vault? vaultctl context show; an administrator gives a one-time \
+             password: vaultctl password reset USER"
+        }
+        "LOGIN_LOCKED" => {
+            "wait, or ask an administrator: vaultctl password unlock USER; where you logged in \
+             before you may get in still"
+        }
+        "PASSWORD_CHANGE_REQUIRED" | "MFA_REQUIRED" => {
+            "log in on a terminal, where you are asked: vaultctl login USER"
+        }
+        "CODE_WRONG" => "is the clock of your device right?",
+        "PASSWORD_EXPIRED" => "ask an administrator: vaultctl password reset USER",
+        "PASSWORD_REFUSED" => "see what it must be like: vaultctl password policy show",
         "SEALED" => "whoever holds a share can do that; see how far it is: vaultctl status",
         "ALREADY_INITIALISED" => "see what it is: vaultctl status",
         "UNREACHABLE" => "is it running, and is the address right? vaultctl doctor",

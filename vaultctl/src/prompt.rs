@@ -82,6 +82,53 @@ impl Prompt {
     }
 }
 
+/// Answers that are typed, hidden, or piped in, each on a line of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answers(Prompt);
+
+impl Answers {
+    pub(crate) fn new(prompt: Prompt) -> Self {
+        Self(prompt)
+    }
+
+    /// The next one.
+    pub(crate) fn one(self, question: &str) -> Result<Text, Failure> {
+        if self.0.is_piped() {
+            return next_line(question);
+        }
+        self.0.hidden(question, INSTEAD)
+    }
+
+    /// The next one, typed twice.
+    pub(crate) fn new_one(self, question: &str) -> Result<Text, Failure> {
+        if self.0.is_piped() {
+            return next_line(question);
+        }
+        self.0.hidden_twice(question, INSTEAD)
+    }
+
+    /// Whether someone may answer another time.
+    pub(crate) fn may_ask_again(self) -> bool {
+        self.0.is_allowed()
+    }
+}
+
+const INSTEAD: &str = "pipe it in, each answer on a line of its own";
+
+/// The next line as it is: spaces count.
+fn next_line(question: &str) -> Result<Text, Failure> {
+    let mut line = Zeroizing::new(String::with_capacity(8 << 10));
+    let read = io::stdin().lock().take(LONGEST_LINE).read_line(&mut line);
+    match read {
+        Ok(0) => Err(Failure::usage(format!("{question} is missing")).hint(INSTEAD)),
+        Ok(_) => {
+            let line = line.strip_suffix('\n').unwrap_or(&line);
+            Ok(Text::new(line.strip_suffix('\r').unwrap_or(line)))
+        }
+        Err(error) => Err(Failure::io("reading stdin", &error)),
+    }
+}
+
 /// All of stdin, up to a limit.
 pub(crate) fn read_stdin(limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let bytes = read_up_to(limit.saturating_add(1))?;

@@ -116,6 +116,52 @@ impl Auth for Scripted {
         let session = Some(v1::Session::default());
         self.answer(request, v1::WhoAmIResponse { session }).await
     }
+
+    async fn login_password(
+        &self,
+        request: Request<v1::LoginPasswordRequest>,
+    ) -> Result<Response<v1::LoginPasswordResponse>, Status> {
+        self.answer(request, v1::LoginPasswordResponse::default())
+            .await
+    }
+
+    async fn change_password(
+        &self,
+        request: Request<v1::ChangePasswordRequest>,
+    ) -> Result<Response<v1::ChangePasswordResponse>, Status> {
+        self.answer(request, v1::ChangePasswordResponse::default())
+            .await
+    }
+
+    async fn reset_password(
+        &self,
+        request: Request<v1::ResetPasswordRequest>,
+    ) -> Result<Response<v1::ResetPasswordResponse>, Status> {
+        self.answer(request, v1::ResetPasswordResponse::default())
+            .await
+    }
+
+    async fn unlock_user(
+        &self,
+        request: Request<v1::UnlockUserRequest>,
+    ) -> Result<Response<v1::UnlockUserResponse>, Status> {
+        self.answer(request, v1::UnlockUserResponse::default())
+            .await
+    }
+
+    async fn get_password_policy(
+        &self,
+        request: Request<v1::GetPasswordPolicyRequest>,
+    ) -> Result<Response<v1::PasswordPolicy>, Status> {
+        self.answer(request, v1::PasswordPolicy::default()).await
+    }
+
+    async fn put_password_policy(
+        &self,
+        request: Request<v1::PutPasswordPolicyRequest>,
+    ) -> Result<Response<v1::PasswordPolicy>, Status> {
+        self.answer(request, v1::PasswordPolicy::default()).await
+    }
 }
 
 /// A handle on sockets `0`, `1`, … of a directory; those without a server stay closed.

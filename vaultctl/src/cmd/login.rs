@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use vault_sdk::{Error, Kind, SessionLimits, SessionTerms, Token};
+use vault_sdk::{
+    Credentials, Error, Kind, LoggedIn, PasswordLogin, SessionLimits, SessionTerms, Token, Vault,
+};
 
 use super::Outcome;
 use super::paths::parse_folder;
@@ -11,15 +13,20 @@ use crate::contexts::save_token;
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::prompt::read_line;
+use crate::prompt::{Answers, read_line};
 use crate::time::{self, parse_span};
 
-/// Exchange a token for a session and keep it in the context
+/// Log in with a password, or exchange a token for a session; kept in the context
 ///
-/// The token is read from stdin where something is piped in, and asked for otherwise. With --action
-/// and --under the session can do less than its token: for a script, say.
+/// With USER it asks for the password, and for a code or a new password where the vault wants them;
+/// piped in, each answer is a line. Without USER it takes a token, from stdin where something is
+/// piped in. With --action and --under the session can do less: for a script, say.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Who you are
+    #[arg(value_name = "USER")]
+    user: Option<String>,
+
     /// How long the session lasts, 1m to 24h [default: 12h]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     ttl: Option<Duration>,
@@ -69,7 +76,7 @@ impl Limits {
 
 impl Args {
     pub(crate) async fn run(self, ctl: &Ctl) -> Outcome {
-        let target = ctl.target()?;
+        let mut target = ctl.target()?;
         let context = match (&target.context, self.print_token) {
             (Some(context), _) => context.clone(),
             (None, true) => String::new(),
@@ -78,14 +85,20 @@ impl Args {
                     .hint("make one with `vaultctl context add`, or use --print-token"));
             }
         };
-        let vault = target.vault(ctl)?.with_token(&given(ctl)?)?;
         let terms = SessionTerms {
             ttl: self.ttl,
             actions: self.actions,
             under: self.under.unwrap_or_default(),
             limits: self.limits.into_sdk(),
         };
-        let made = vault.auth().login(terms).await.map_err(refused)?;
+        let made = if let Some(user) = self.user {
+            // Of whoever was logged in before.
+            target.token = None;
+            with_password(ctl, &target.vault(ctl)?, user, terms).await?
+        } else {
+            let vault = target.vault(ctl)?.with_token(&given(ctl)?)?;
+            vault.auth().login(terms).await.map_err(refused)?
+        };
         if self.print_token {
             // EXPOSE: stdout, because it was asked for
             ctl.output.line(made.token.expose())?;
@@ -99,6 +112,63 @@ impl Args {
         );
         ctl.output.done(&words, || session_json(&made.session))?;
         Ok(Exit::Ok)
+    }
+}
+
+/// Asks for what the vault wants, one thing after the other.
+async fn with_password(
+    ctl: &Ctl,
+    vault: &Vault,
+    user: String,
+    terms: SessionTerms,
+) -> Result<LoggedIn, Failure> {
+    let answers = Answers::new(ctl.prompt);
+    let mut given = Credentials {
+        user,
+        password: answers.one("Password")?,
+        code: None,
+        new_password: None,
+    };
+    let mut asked = 0;
+    loop {
+        let error = match vault.auth().login_password(&given, terms.clone()).await {
+            Ok(login) => {
+                tell(ctl, &login);
+                return Ok(login.made);
+            }
+            Err(error) => error,
+        };
+        asked += 1;
+        let again = answers.may_ask_again() && asked < MOST_ANSWERS;
+        match error.reason() {
+            "PASSWORD_CHANGE_REQUIRED" if given.new_password.is_none() => {
+                ctl.output
+                    .note("this password must be changed before anything else");
+                given.new_password = Some(answers.new_one("New password")?);
+            }
+            "PASSWORD_REFUSED" if again => {
+                ctl.output.warn(error.message());
+                given.new_password = Some(answers.new_one("New password")?);
+            }
+            "MFA_REQUIRED" if given.code.is_none() => given.code = Some(answers.one("Code")?),
+            "CODE_WRONG" if again => {
+                ctl.output.warn(error.message());
+                given.code = Some(answers.one("Code")?);
+            }
+            _ => return Err(error.into()),
+        }
+    }
+}
+
+/// What whoever is logged in should know.
+fn tell(ctl: &Ctl, login: &PasswordLogin) {
+    if let Some(left) = login.recovery_codes_left {
+        let text = format!("a recovery code was used up; {left} are left");
+        ctl.output.warn(&text);
+    }
+    if let Some(by) = &login.change_password_by {
+        let text = format!("the password must be changed by {}", time::local(Some(by)));
+        ctl.output.note(&text);
     }
 }
 
@@ -129,3 +199,6 @@ fn given(ctl: &Ctl) -> Result<Token, Failure> {
     }
     Ok(Token::new(text.expose()))
 }
+
+/// Of what the vault wants beside a password: refusals of it included.
+const MOST_ANSWERS: usize = 5;

@@ -1,6 +1,6 @@
 //! Where to look whether a command took effect whose outcome is not known.
 
-use super::{Command, backup};
+use super::{Command, backup, password};
 
 /// Where deleted secrets are.
 pub(super) const TRASH: &str = "look before you repeat it: vaultctl trash ls";
@@ -28,6 +28,14 @@ impl Command {
                 "do it again: a session that nobody has the token of ends by itself"
             }
             Self::Session(_) => "look whether it is still there: vaultctl session ls",
+            Self::Passwd(_) => "log in with the new password, and if that fails with the old one",
+            Self::Password(password::Command::Reset(_)) => {
+                "reset it again: what was given out before is void then"
+            }
+            Self::Password(password::Command::Unlock(_)) => "do it again: it does no harm",
+            Self::Password(password::Command::Policy(_)) => {
+                "look what is in force: vaultctl password policy show"
+            }
             Self::Logout(_) | Self::Whoami => "look whether it still opens: vaultctl whoami",
             Self::Init(_) | Self::Unseal(_) | Self::Seal => {
                 "look before you repeat it: vaultctl status"
@@ -99,6 +107,9 @@ mod tests {
             ("backup restore f", "vaultctl status"),
             ("backup create f", "try again"),
             ("login", "ends by itself"),
+            ("passwd", "with the new password"),
+            ("password reset alice", "again"),
+            ("password policy set -", "policy show"),
         ] {
             let look = look(line);
             assert!(look.contains(shown), "{line}: {look}");

@@ -33,6 +33,8 @@ mod look;
 mod ls;
 mod man;
 mod mv;
+mod passwd;
+mod password;
 mod paths;
 mod policy;
 mod rekey;
@@ -85,6 +87,10 @@ pub(crate) enum Command {
     /// Sessions: see them, end them, put their end off
     #[command(subcommand)]
     Session(session::Command),
+    Passwd(passwd::Args),
+    /// Other people's passwords
+    #[command(subcommand)]
+    Password(password::Command),
     /// Show who you are to the vault
     Whoami,
     /// The vaults you work with
@@ -160,6 +166,8 @@ impl Command {
             Self::Logout(args) => args.run(ctl).await,
             Self::Assume(args) => args.run(ctl).await,
             Self::Session(command) => command.run(ctl).await,
+            Self::Passwd(args) => args.run(ctl).await,
+            Self::Password(command) => command.run(ctl).await,
             Self::Whoami => whoami::run(ctl).await,
             Self::Context(command) => command.run(ctl).await,
             Self::Status => status::run(ctl).await,

@@ -13,6 +13,8 @@ mod validate;
 
 use clap::Subcommand;
 
+pub(super) use document::read_text;
+
 use super::Outcome;
 use crate::ctl::Ctl;
 

@@ -108,6 +108,7 @@ impl Error {
 }
 
 /// The kind of each reason.
+#[expect(clippy::too_many_lines, reason = "one table")]
 pub fn kind(reason: Reason) -> Kind {
     match reason {
         Reason::PathInvalid
@@ -128,8 +129,14 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::NameInvalid
         | Reason::PolicyInvalid
         | Reason::PrincipalUnknown
+        | Reason::PasswordRefused
         | Reason::BackupDamaged => Kind::Invalid,
-        Reason::TokenInvalid => Kind::Unauthenticated,
+        Reason::TokenInvalid
+        | Reason::LoginFailed
+        | Reason::MfaRequired
+        | Reason::CodeWrong
+        | Reason::PasswordChangeRequired
+        | Reason::PasswordExpired => Kind::Unauthenticated,
         Reason::PolicyDenied | Reason::BeyondOwnRights => Kind::Forbidden,
         Reason::SecretNotFound
         | Reason::VersionNotFound
@@ -160,7 +167,7 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::CeremonyStale
         | Reason::PolicyAttached
         | Reason::LimitReached => Kind::Precondition,
-        Reason::Overloaded | Reason::DiskFull => Kind::Limited,
+        Reason::Overloaded | Reason::DiskFull | Reason::LoginLocked => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader
         | Reason::AuditUnavailable

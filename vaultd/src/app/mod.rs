@@ -10,7 +10,7 @@
 //! | [`audit`] | the audit log |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
-//! | [`auth`], [`identity`], [`secrets`], [`sharing`], [`backup`], [`policies`], [`trail`] | one file or folder per service |
+//! | [`auth`], [`password`], [`identity`], [`secrets`], [`sharing`], [`backup`], [`policies`], [`trail`] | one file or folder per service |
 //! | [`explain`] | why something is denied, for those who may know |
 //! | [`jobs`] | what runs on the leader by itself |
 //!
@@ -32,6 +32,7 @@ mod jobs;
 mod keyring;
 mod notes;
 mod operate;
+mod password;
 mod pipeline;
 mod policies;
 mod refusal;
@@ -69,6 +70,7 @@ pub use error::{Error, Kind, Result, kind};
 pub use identity::Names;
 pub use keyring::{KeyringState, TermState};
 pub use operate::Operation;
+pub use password::{LoggedIn, OneTimePassword, PasswordLogin, PasswordRules};
 pub use policies::{Attachment, Changed, Pair, Validated};
 pub use rekey::{RekeyPhase, RekeyState};
 pub use replies::Held;
@@ -141,6 +143,7 @@ pub struct App {
     /// Who reads the audit.
     readers: trail::Readers,
     replies: replies::Replies,
+    passwords: password::Passwords,
 }
 
 impl App {
@@ -178,6 +181,7 @@ impl App {
             proving: tokio::sync::Semaphore::new(1),
             analyses: policies::Analyses::default(),
             readers: trail::Readers::default(),
+            passwords: password::Passwords::start()?,
         });
         app.open_at_start().await.map_err(StartError::SetupCode)?;
         jobs::start(&app);

@@ -48,7 +48,7 @@ pub(crate) fn read(file: &str) -> Result<String, Failure> {
 }
 
 /// Text of at most so many bytes.
-pub(super) fn read_text(file: &str, largest: u64, what: &str) -> Result<String, Failure> {
+pub(in crate::cmd) fn read_text(file: &str, largest: u64, what: &str) -> Result<String, Failure> {
     let failed = |error: io::Error| Failure::io(&format!("reading {file}"), &error);
     let mut bytes = Vec::new();
     let limit = largest.saturating_add(1);

@@ -62,6 +62,14 @@ actions! {
     USER_DETACH = "user:DetachPolicy";
     /// Set or lift the most that a user may ever do.
     USER_SET_BOUNDARY = "user:SetBoundary";
+    /// Give a user a one-time password.
+    USER_RESET_PASSWORD = "user:ResetPassword";
+    /// Forget a user's failed logins.
+    USER_UNLOCK = "user:Unlock";
+    /// See what passwords must be like.
+    PASSWORD_DESCRIBE_POLICY = "password:DescribePolicy";
+    /// Say what passwords must be like, and when failed logins lock.
+    PASSWORD_PUT_POLICY = "password:PutPolicy";
     /// Make a service.
     SERVICE_CREATE = "service:Create";
     /// See a service.

@@ -6,6 +6,7 @@
 
 mod attach;
 mod create;
+mod credential;
 mod describe;
 mod member;
 mod policy;
@@ -18,6 +19,7 @@ mod update;
 
 pub use attach::{attach, delete_inline, detach, put_inline, set_boundary};
 pub use create::{New, create};
+pub use credential::{password_policy, put_password_policy, reset_password, unlock};
 pub use describe::{Described, Inline, describe, list};
 pub use member::{add_member, remove_member};
 pub use policy::{

@@ -303,7 +303,7 @@ fn means(wide: &ActionPattern, narrow: &ActionPattern) -> bool {
 fn kind_of(action: Action) -> Option<&'static str> {
     match action.name().split_once(':').map(|(service, _)| service) {
         Some("secret") => Some("secret"),
-        Some("system" | "keyring" | "backup") => Some("system"),
+        Some("system" | "keyring" | "backup" | "password") => Some("system"),
         Some("random" | "auth") => Some("caller"),
         _ => None,
     }

@@ -1,0 +1,102 @@
+//! What administrators do about a user's password: a one-time one in its place, and an end to a lockout.
+
+use super::{
+    Refusal,
+    target::{self, Holder},
+};
+use crate::{
+    access::{
+        Action, Caller, Grant, Proofs, Sort, lockout,
+        password::{Credential, Origin, PasswordHash, Policy, Seen},
+    },
+    name::UserName,
+    record::Tx,
+};
+
+const MINUTE: u64 = 60_000;
+const DAY: u64 = 24 * 60 * MINUTE;
+
+/// Puts a one-time password in place of a user's, ends his sessions, and forgets what was counted against him and
+/// where he was known; returns until when it is good for choosing another. `ttl` is in milliseconds: a minute to a
+/// week, by default a day.
+///
+/// # Errors
+/// When the time is out of bounds, he is the caller, or he may do what the caller may not: his credentials are in
+/// the caller's hands until he uses them.
+pub fn reset_password(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    grant: &Grant,
+    proofs: &mut Proofs,
+    (hash, ttl): (&PasswordHash, Option<u64>),
+) -> Result<u64, Refusal> {
+    let (sort, name, target) = target::granted(tx, grant, Action::USER_RESET_PASSWORD)?;
+    let ttl = ttl.unwrap_or(DAY);
+    if !(MINUTE..=7 * DAY).contains(&ttl) {
+        return Err(Refusal::Invalid(
+            "a one-time password lasts from a minute to a week",
+        ));
+    }
+    if target.id == caller.principal_id() {
+        return Err(Refusal::Invalid(
+            "a reset is for somebody else: change your own password, which takes the present one",
+        ));
+    }
+    target::hand_over(tx, caller, proofs, (sort, &name))?;
+    let id = target.id;
+    let Holder::Principal(mut principal) = target.holder else {
+        return Err(Refusal::Invalid("only a user has a password"));
+    };
+    let until = tx.now().saturating_add(ttl);
+    let policy = Policy::load_for(tx, &principal.groups)?;
+    match Credential::replace(tx, id, hash, Origin::OneTime(until), None, &policy)? {
+        Seen::Replaced => {}
+        Seen::Overtaken => return Err(Refusal::Invalid("another change came first")),
+    }
+    lockout::unlock(tx, &user_name(&name)?, None)?;
+    lockout::forget_places(tx, id);
+    principal.epoch += 1;
+    let holder = Holder::Principal(principal);
+    target::Target { id, holder }.put(tx)?;
+    Ok(until)
+}
+
+/// Forgets what was counted against a user.
+///
+/// # Errors
+/// When he does not exist.
+pub fn unlock(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), Refusal> {
+    let (_, name, target) = target::granted(tx, grant, Action::USER_UNLOCK)?;
+    Ok(lockout::unlock(tx, &user_name(&name)?, Some(target.id))?)
+}
+
+fn user_name(name: &str) -> Result<UserName, Refusal> {
+    let missing = || Refusal::NotFound(Sort::User, name.to_owned());
+    UserName::try_from(name).map_err(|_| missing())
+}
+
+/// Stores the vault's password policy; none: the default.
+///
+/// # Errors
+/// When the grant is for something else.
+pub fn put_password_policy(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    policy: Option<&Policy>,
+) -> Result<(), Refusal> {
+    grant.system(Action::PASSWORD_PUT_POLICY)?;
+    match policy {
+        Some(policy) => policy.store(tx, 0)?,
+        None => Policy::delete(tx, 0),
+    }
+    Ok(())
+}
+
+/// The vault's password policy.
+///
+/// # Errors
+/// When the grant is for something else.
+pub fn password_policy(tx: &mut Tx<'_>, grant: &Grant) -> Result<Policy, Refusal> {
+    grant.system(Action::PASSWORD_DESCRIBE_POLICY)?;
+    Ok(Policy::load(tx)?)
+}

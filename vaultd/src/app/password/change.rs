@@ -1,0 +1,96 @@
+//! A user changes his own password.
+
+use std::sync::Arc;
+
+use vault_core::access::arrival::{begin_change, change_password};
+use vault_core::access::password::Password;
+use vault_core::access::{Caller, TokenHash, authenticate};
+use vault_core::record::Tx;
+
+use super::{Choice, refusal};
+use crate::app::App;
+use crate::app::call::{Answer, Call};
+use crate::app::error::{Error, Result};
+use crate::app::notes::Notes;
+
+impl App {
+    /// Puts a new password in place of the caller's old one, and ends his other sessions.
+    ///
+    /// # Errors
+    /// As of a login with the old one; `PASSWORD_REFUSED`; `POLICY_DENIED` where it is not his to change.
+    pub async fn change_password(
+        &self,
+        call: &Call,
+        (old, new): (Password, Password),
+    ) -> Result<Answer<()>> {
+        let mut entry = self.begin(call);
+        let mut notes = Notes::default();
+        let may = self.may_answer(call, &mut entry).await.map(drop);
+        let result = match may.and_then(|()| self.audit_ready()) {
+            Ok(()) => self.change(call, (old, new), &mut notes).await,
+            Err(error) => Err(error),
+        };
+        self.describe(&mut entry, &notes);
+        let next = "log in with the new one";
+        let finished = self.finish_act(entry, result, "the password was changed", next);
+        finished.await?;
+        Ok(self.answer(()))
+    }
+
+    async fn change(
+        &self,
+        call: &Call,
+        (old, new): (Password, Password),
+        notes: &mut Notes,
+    ) -> Result<()> {
+        let token = call.token.ok_or_else(crate::app::refusal::token)?;
+        // ORDER: who it is, before anything of his is counted or takes a place
+        self.read_counted(call, notes, &mut |_, _| Ok(())).await?;
+        let (place, network) = self.hashing_place(call)?;
+        let as_caller = self.as_caller(call, token);
+        let begun = self
+            .write_inside(move |tx| {
+                let caller = as_caller(tx)?;
+                let begun = begin_change(tx, &caller, network).map_err(refusal::arrival)?;
+                Ok((begun, true))
+            })
+            .await?;
+        let compared = self.compare(&place, begun, Arc::new(old)).await?;
+        let right = compared.ok_or_else(wrong)?;
+        let (right, choice) = self.choose(&place, right, (new, false)).await?;
+        let error = match choice {
+            Choice::Chosen(chosen) => {
+                let as_caller = self.as_caller(call, token);
+                return self
+                    .write_inside(move |tx| {
+                        let caller = as_caller(tx)?;
+                        change_password(tx, &caller, &right.checked, &chosen)
+                            .map_err(refusal::arrival)?;
+                        Ok(((), true))
+                    })
+                    .await;
+            }
+            Choice::Unfit(unfit) => refusal::unfit(&unfit),
+            Choice::Standing(standing) => refusal::standing(standing),
+        };
+        self.excuse(right.checked).await;
+        Err(error)
+    }
+
+    fn as_caller(
+        &self,
+        call: &Call,
+        token: TokenHash,
+    ) -> impl Fn(&mut Tx<'_>) -> Result<Caller> + Send + 'static {
+        let origin = self.calling(call).origin();
+        move |tx| authenticate(tx, &token, &origin).map_err(crate::app::refusal::unauthenticated)
+    }
+}
+
+/// To one who is logged in: no secret that the user exists.
+fn wrong() -> Error {
+    Error::new(
+        vault_proto::v1::Reason::LoginFailed,
+        "the old password is wrong",
+    )
+}

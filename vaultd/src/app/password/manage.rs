@@ -1,0 +1,133 @@
+//! What administrators do: resetting, unlocking, the policy.
+
+use std::sync::Arc;
+
+use vault_core::access::onetime::{self, Purpose};
+use vault_core::access::password::{Password, PasswordHash, Policy};
+use vault_core::access::{Action, Resource};
+use vault_core::crypto::secret::OneTimeCode;
+use vault_core::engine::identity as engine;
+use vault_core::name::UserName;
+
+use crate::app::call::{Answer, Call};
+use crate::app::error::{Error, Result};
+use crate::app::notes::Notes;
+use crate::app::transact::{Terms, Verdict};
+use crate::app::{App, refusal};
+use crate::clock::OsEntropy;
+
+/// A password for one login, at which another must be chosen.
+#[derive(Debug)]
+pub struct OneTimePassword {
+    /// Its text, which is in this reply and nowhere else.
+    pub text: OneTimeCode,
+    /// Milliseconds since the epoch.
+    pub until: u64,
+}
+
+/// The password policy as people write it, and what is unwise in it.
+#[derive(Debug)]
+pub struct PasswordRules {
+    /// JSON.
+    pub document: String,
+    /// For people.
+    pub advice: Vec<String>,
+}
+
+impl App {
+    /// Gives a user a one-time password, made here.
+    ///
+    /// # Errors
+    /// `BEYOND_OWN_RIGHTS` where he may do what the caller may not; as the engine refuses, or as of any write.
+    pub async fn reset_password(
+        &self,
+        call: &Call,
+        user: UserName,
+        ttl: Option<u64>,
+    ) -> Result<Answer<OneTimePassword>> {
+        let (action, user) = (Action::USER_RESET_PASSWORD, Resource::User(user));
+        // ORDER: nothing is hashed for who may not ask for it
+        let mut notes = Notes::default();
+        let asked = self.read_counted(call, &mut notes, &mut |visit, tx| {
+            visit.grant(tx, action, user.clone()).map(drop)
+        });
+        let may = asked.await;
+        let drawn = match may {
+            Ok(()) => self.draw(call).await,
+            Err(error) => Err(error),
+        };
+        let (text, hash) = match drawn {
+            Ok(drawn) => drawn,
+            Err(error) => {
+                let entry = self.begin(call);
+                return self.record(call, entry, &notes, Err(error)).await;
+            }
+        };
+        let answer = self
+            .change_identity(call, action, user, move |tx, caller, grant, proofs| {
+                engine::reset_password(tx, caller, grant, proofs, (&hash, ttl))
+            })
+            .await?;
+        Ok(answer.map(|until| OneTimePassword { text, until }))
+    }
+
+    /// Makes a one-time password.
+    async fn draw(&self, call: &Call) -> Result<(OneTimeCode, PasswordHash)> {
+        let (place, _) = self.hashing_place(call)?;
+        let (text, _) = onetime::make(Purpose::Reset, &mut OsEntropy);
+        // EXPOSE: to be hashed; the text goes into the reply
+        let password = Password::try_from(text.expose()).map_err(Error::internal)?;
+        let hash = self.hash(&place, Arc::new(password)).await?;
+        Ok((text, hash))
+    }
+
+    /// Forgets a user's failed logins.
+    ///
+    /// # Errors
+    /// As the engine refuses, or as of any write.
+    pub async fn unlock_user(&self, call: &Call, user: UserName) -> Result<Answer<()>> {
+        let (action, user) = (Action::USER_UNLOCK, Resource::User(user));
+        self.change_identity(call, action, user, |tx, _, grant, _| {
+            engine::unlock(tx, grant)
+        })
+        .await
+    }
+
+    /// What passwords must be like.
+    ///
+    /// # Errors
+    /// As of any read.
+    pub async fn password_policy(&self, call: &Call) -> Result<Answer<PasswordRules>> {
+        self.read(call, |visit, tx| {
+            let grant = visit.grant(tx, Action::PASSWORD_DESCRIBE_POLICY, Resource::System)?;
+            let policy = engine::password_policy(tx, &grant).map_err(refusal::identity)?;
+            Ok(rules(&policy))
+        })
+        .await
+    }
+
+    /// Says what passwords must be like; none: the default.
+    ///
+    /// # Errors
+    /// As of any write.
+    pub async fn put_password_policy(
+        &self,
+        call: &Call,
+        policy: Option<Policy>,
+    ) -> Result<Answer<PasswordRules>> {
+        self.write(call, Terms::default(), move |visit, tx| {
+            let grant = visit.grant(tx, Action::PASSWORD_PUT_POLICY, Resource::System)?;
+            engine::put_password_policy(tx, &grant, policy.as_ref()).map_err(refusal::identity)?;
+            let rules = rules(&policy.clone().unwrap_or_default());
+            Ok((Verdict::Commit, rules))
+        })
+        .await
+    }
+}
+
+fn rules(policy: &Policy) -> PasswordRules {
+    PasswordRules {
+        document: policy.to_json(),
+        advice: policy.advice().iter().map(ToString::to_string).collect(),
+    }
+}

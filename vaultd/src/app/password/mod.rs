@@ -1,0 +1,213 @@
+//! People and their passwords: logging in, changing, resetting, unlocking, and the policy for all of it.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`login`] | from a user and a password to a session |
+//! | [`change`] | a user's own change |
+//! | [`manage`] | what administrators do |
+//! | [`pool`] | the threads that hash |
+//! | [`sources`] | how often one source may try |
+//! | [`refusal`] | what each refusal is called |
+
+mod change;
+mod login;
+mod manage;
+mod pool;
+mod refusal;
+mod sources;
+
+use std::sync::Arc;
+
+use vault_core::access::arrival::{Begun, Situation};
+use vault_core::access::lockout::Source as Network;
+use vault_core::access::password::{
+    Blocklist, Checked, Chosen, Context, Cost, Credential, Hasher, Password, Standing, Unfit,
+    Verdict, choose,
+};
+use vault_core::record::{IdBlock, Tx};
+
+pub use login::{LoggedIn, PasswordLogin};
+pub use manage::{OneTimePassword, PasswordRules};
+
+use pool::{Place, Pool};
+use sources::Sources;
+
+use super::audit::Source;
+use super::call::Call;
+use super::error::Result;
+use super::{App, StartError};
+use crate::clock::OsEntropy;
+
+/// What checks passwords on this node.
+#[derive(Debug)]
+pub(super) struct Passwords {
+    pool: Pool,
+    sources: Sources,
+    hasher: Arc<Hasher>,
+}
+
+impl Passwords {
+    /// Starts the threads.
+    pub(super) fn start() -> std::result::Result<Self, StartError> {
+        Ok(Self {
+            pool: Pool::start().map_err(StartError::Thread)?,
+            sources: Sources::default(),
+            hasher: Arc::new(Hasher::make(Cost::DEFAULT, &[], &mut OsEntropy)),
+        })
+    }
+}
+
+/// A right password.
+#[derive(Debug)]
+struct Right {
+    checked: Checked,
+    /// The stored credential that it was compared with.
+    credential: Credential,
+    /// Its hash is to be made anew.
+    old: bool,
+}
+
+/// What became of a new password.
+enum Choice {
+    /// The present one need not, or cannot, be changed.
+    Standing(Standing),
+    /// It will do.
+    Chosen(Chosen),
+    /// It will not.
+    Unfit(Unfit),
+}
+
+impl App {
+    /// Lets a call in to where passwords are checked.
+    ///
+    /// # Errors
+    /// `OVERLOADED`, at once.
+    fn hashing_place(&self, call: &Call) -> Result<(Place, Network)> {
+        let network = network(call);
+        let passwords = &self.passwords;
+        if !passwords.sources.admit(&network, self.clock.monotonic()) {
+            return Err(refusal::too_often());
+        }
+        Ok((passwords.pool.place()?, network))
+    }
+
+    /// Compares a password with what an attempt was counted for, or with nothing in the same time; `None` where it
+    /// is wrong.
+    async fn compare(
+        &self,
+        place: &Place,
+        begun: Begun,
+        password: Arc<Password>,
+    ) -> Result<Option<Right>> {
+        let hasher = Arc::clone(&self.passwords.hasher);
+        let Begun {
+            attempt,
+            credential,
+        } = begun;
+        let compared = place.run(move || {
+            let stored = credential.as_ref().map(Credential::hash);
+            let verdict = hasher.verify(attempt, &password, stored);
+            verdict.map(|verdict| (verdict, credential))
+        });
+        let (verdict, credential) = compared.await?.map_err(refusal::no_memory)?;
+        let (checked, old) = match verdict {
+            Verdict::Right(checked) => (checked, false),
+            Verdict::RightButOld(checked) => (checked, true),
+            Verdict::Wrong => return Ok(None),
+        };
+        Ok(credential.map(|credential| Right {
+            checked,
+            credential,
+            old,
+        }))
+    }
+
+    /// Looks at a new password in place of a right one, under what holds for its user now, and hashes it. With
+    /// `due`, only if the old one must be changed.
+    async fn choose(
+        &self,
+        place: &Place,
+        right: Right,
+        (password, due): (Password, bool),
+    ) -> Result<(Right, Choice)> {
+        let user = right.checked.user();
+        let looked = self.look(|tx| {
+            let situation = Situation::of(tx, user)?;
+            Ok(situation.map(|situation| {
+                let standing = right.credential.standing(tx, &situation.policy);
+                (situation, standing)
+            }))
+        })?;
+        let (situation, standing) = looked.ok_or_else(refusal::failed)?;
+        if standing == Standing::Ended || (due && standing == Standing::Good) {
+            return Ok((right, Choice::Standing(standing)));
+        }
+        let hasher = Arc::clone(&self.passwords.hasher);
+        let region = Arc::clone(&self.settings.region);
+        let chosen = place.run(move || {
+            let blocklist = Blocklist::default();
+            let context = Context {
+                factors: situation.factors,
+                words: &[situation.name(), "vault", &region],
+                blocklist: &blocklist,
+            };
+            let (policy, new) = (&situation.policy, (&password, &context));
+            let chosen = choose(&hasher, policy, &right.credential, new, &mut OsEntropy);
+            (right, chosen)
+        });
+        let (right, chosen) = chosen.await?;
+        Ok(match chosen {
+            Ok(chosen) => (right, Choice::Chosen(chosen)),
+            Err(Unfit::NoMemory(error)) => return Err(refusal::no_memory(error)),
+            Err(unfit) => (right, Choice::Unfit(unfit)),
+        })
+    }
+
+    /// Takes back the count of a right password that comes to nothing. Where that fails it stays counted.
+    async fn excuse(&self, checked: Checked) {
+        let excused = self.write_inside(move |tx| {
+            checked.excuse(tx).map_err(super::refusal::record)?;
+            Ok(((), true))
+        });
+        drop(excused.await);
+    }
+
+    /// Writes a part of a request whose audit entry is opened and finished elsewhere; `act` says with its reply
+    /// whether to write.
+    async fn write_inside<R: Send + 'static>(
+        &self,
+        mut act: impl FnMut(&mut Tx<'_>) -> Result<(R, bool)> + Send + 'static,
+    ) -> Result<R> {
+        use super::transact::{Terms, Verdict};
+        let ran = self
+            .proposer
+            .run(Terms::default(), move |tx| match act(tx) {
+                Ok((reply, true)) => (Verdict::Commit, Ok(Ok(reply))),
+                Ok((reply, false)) => (Verdict::Discard, Ok(Ok(reply))),
+                Err(error) => (Verdict::Discard, Ok(Err(error))),
+            });
+        let (result, settled) = ran.await?;
+        self.confirm(settled.verdict, result).await
+    }
+
+    /// Reads from this node's state as it is: what is acted on is read again by the write that acts.
+    fn look<R>(
+        &self,
+        read: impl FnOnce(&mut Tx<'_>) -> std::result::Result<R, vault_core::record::RecordError>,
+    ) -> Result<R> {
+        let keys = self.unsealed()?;
+        let mut ids = IdBlock::default();
+        let mut tx =
+            Tx::new(&self.store, keys.keyring(), self.now(), &mut ids).with_opened(keys.opened());
+        read(&mut tx).map_err(super::refusal::record)
+    }
+}
+
+/// What a login is counted by.
+fn network(call: &Call) -> Network {
+    match call.source {
+        Source::Tcp(address) => Network::of_address(address.ip()),
+        Source::Unix { uid, .. } => Network::of_uid(uid),
+        Source::Inside => Network::of_uid(0),
+    }
+}

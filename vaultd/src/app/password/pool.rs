@@ -1,0 +1,170 @@
+//! Threads that hash passwords: few, of low priority, and with a short queue before them.
+//!
+//! A place is taken before anything is counted or read, so that a flood of logins is turned away at once and costs
+//! nobody his attempts. Whoever has a place may hash as often as a login takes.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use vault_proto::v1::Reason;
+
+use crate::app::error::{Error, Result};
+
+/// Logins that may wait for each thread: a second's worth, or about.
+const WAITING: usize = 6;
+/// Beside what serves requests and what raft runs on.
+const NICENESS: i32 = 10;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads. They end when the last handle is dropped.
+#[derive(Debug)]
+pub(super) struct Pool {
+    jobs: mpsc::Sender<Job>,
+    places: Arc<Semaphore>,
+}
+
+/// A place before, and then on, one of the threads.
+#[derive(Debug)]
+pub(super) struct Place {
+    jobs: mpsc::Sender<Job>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    /// Half as many threads as processors, at least one.
+    pub(super) fn start() -> std::io::Result<Self> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::of(processors.div_ceil(2))
+    }
+
+    fn of(threads: usize) -> std::io::Result<Self> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..threads {
+            let queue = Arc::clone(&queue);
+            std::thread::Builder::new()
+                .name("passwords".into())
+                .spawn(move || work(&queue))?;
+        }
+        Ok(Self {
+            jobs,
+            places: Arc::new(Semaphore::new(threads * (1 + WAITING))),
+        })
+    }
+
+    /// A place, if there is one.
+    ///
+    /// # Errors
+    /// `OVERLOADED`, at once.
+    pub(super) fn place(&self) -> Result<Place> {
+        let permit = Arc::clone(&self.places).try_acquire_owned();
+        let permit = permit.map_err(|_| overloaded())?;
+        Ok(Place {
+            jobs: self.jobs.clone(),
+            _permit: permit,
+        })
+    }
+}
+
+impl Place {
+    /// Runs something slow on one of the threads.
+    ///
+    /// # Errors
+    /// When the threads have ended.
+    pub(super) async fn run<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R> {
+        let (done, result) = oneshot::channel();
+        let job = Box::new(move || {
+            // Nobody waits any more: no hash for nobody.
+            if !done.is_closed() {
+                let _gone = done.send(work());
+            }
+        });
+        self.jobs.send(job).map_err(|_| stopped())?;
+        result.await.map_err(|_| stopped())
+    }
+}
+
+fn work(queue: &Mutex<mpsc::Receiver<Job>>) {
+    // Of this thread only; where it is not to be had, hashing is as urgent as all else.
+    let _refused = rustix::process::setpriority_process(None, NICENESS);
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match job {
+            Ok(job) => job(),
+            Err(mpsc::RecvError) => return,
+        }
+    }
+}
+
+pub(super) fn overloaded() -> Error {
+    Error::new(
+        Reason::Overloaded,
+        "too many passwords wait to be checked on this node; try again in a moment",
+    )
+}
+
+fn stopped() -> Error {
+    Error::internal("the threads that hash passwords have ended")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn beyond_its_queue_everybody_is_turned_away_at_once_and_let_in_when_one_is_done() {
+        let pool = Pool::of(1).unwrap();
+        let mut places: Vec<Place> = (0..=WAITING).map(|_| pool.place().unwrap()).collect();
+        let (go, gate) = mpsc::channel::<()>();
+        let first = places.pop().unwrap();
+        let held = tokio::spawn(async move { first.run(move || gate.recv().is_ok()).await });
+        for _ in 0..100 {
+            let refused = pool.place().unwrap_err();
+            assert_eq!(refused.reason(), Reason::Overloaded);
+        }
+        go.send(()).unwrap();
+        assert!(held.await.unwrap().unwrap());
+        let place = pool.place().unwrap();
+        assert_eq!(place.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_hashed_for_who_has_gone_away() {
+        let pool = Pool::of(1).unwrap();
+        let (go, gate) = mpsc::channel::<()>();
+        let (held, gone, after) = (
+            pool.place().unwrap(),
+            pool.place().unwrap(),
+            pool.place().unwrap(),
+        );
+        let held = tokio::spawn(async move { held.run(move || gate.recv().is_ok()).await });
+        let (ran, saw) = mpsc::channel::<()>();
+        {
+            let mut waiting = std::pin::pin!(gone.run(move || ran.send(())));
+            let polled = futures_poll(waiting.as_mut());
+            assert!(polled, "it waits");
+        }
+        go.send(()).unwrap();
+        held.await.unwrap().unwrap();
+        after.run(|| ()).await.unwrap();
+        assert!(saw.try_recv().is_err(), "it was hashed for nobody");
+    }
+
+    /// Whether a future waits after it was asked once.
+    fn futures_poll<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        future.poll(&mut context).is_pending()
+    }
+
+    #[test]
+    fn the_threads_are_half_the_processors_and_their_end_is_an_error() {
+        let pool = Pool::start().unwrap();
+        let processors = std::thread::available_parallelism().unwrap().get();
+        let threads = processors.div_ceil(2);
+        assert_eq!(pool.places.available_permits(), threads * (1 + WAITING));
+    }
+}

@@ -1,0 +1,77 @@
+//! Parsing of what people log in with. What was sent is wiped once it is read.
+
+use vault_core::access::Login;
+use vault_core::access::arrival::Typed;
+use vault_core::access::password::{Password, Policy};
+use vault_proto::v1::{ChangePasswordRequest, LoginPasswordRequest, PasswordPolicy, Reason};
+use zeroize::Zeroizing;
+
+use super::narrowing;
+use crate::app::{Error, PasswordLogin, PasswordRules, Result};
+use crate::door::grpc::{convert, parse};
+
+pub(super) fn logging_in(request: LoginPasswordRequest) -> Result<PasswordLogin> {
+    let (given, new, code) = (
+        Zeroizing::new(request.password),
+        Zeroizing::new(request.new_password),
+        Zeroizing::new(request.code),
+    );
+    let (actions, under) = narrowing(&request.actions, &request.under)?;
+    Ok(PasswordLogin {
+        user: parse::user_name(&request.user)?,
+        password: password(&given)?,
+        code: Some(&code)
+            .filter(|code| !code.is_empty())
+            .map(|code| Typed::parse(code))
+            .transpose()
+            .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))?,
+        new_password: Some(&new)
+            .filter(|new| !new.is_empty())
+            .map(|new| new_password(new))
+            .transpose()?,
+        login: Login {
+            ttl: convert::milliseconds("ttl", request.ttl)?,
+            actions,
+            under,
+            limits: parse::limits(request.limits)?,
+        },
+    })
+}
+
+pub(super) fn changing(request: ChangePasswordRequest) -> Result<(Password, Password)> {
+    let (old, new) = (
+        Zeroizing::new(request.old_password),
+        Zeroizing::new(request.new_password),
+    );
+    Ok((password(&old)?, new_password(&new)?))
+}
+
+/// What is nobody's password, whatever anybody's is.
+fn password(text: &str) -> Result<Password> {
+    Password::try_from(text).map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))
+}
+
+fn new_password(text: &str) -> Result<Password> {
+    Password::try_from(text).map_err(|error| {
+        let message = format!("the new password is refused: {error}");
+        Error::new(Reason::PasswordRefused, message)
+    })
+}
+
+/// Nothing is the default policy.
+pub(super) fn rules(document: &str) -> Result<Option<Policy>> {
+    if document.is_empty() {
+        return Ok(None);
+    }
+    let policy = Policy::from_json(document);
+    policy
+        .map(Some)
+        .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))
+}
+
+pub(super) fn rules_text(rules: PasswordRules) -> PasswordPolicy {
+    PasswordPolicy {
+        document: rules.document,
+        advice: rules.advice,
+    }
+}
