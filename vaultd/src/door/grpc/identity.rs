@@ -48,7 +48,7 @@ impl Identity for Door {
     async fn create_identity(
         &self,
         request: Request<CreateIdentityRequest>,
-    ) -> std::result::Result<Response<CreateIdentityResponse>, Status> {
+    ) -> Result<Response<CreateIdentityResponse>, Status> {
         let parse = |request: CreateIdentityRequest| {
             let who = parse::who(&request.who)?;
             let shown = parse::who_text(&who);
@@ -70,7 +70,7 @@ impl Identity for Door {
     async fn describe_identity(
         &self,
         request: Request<DescribeIdentityRequest>,
-    ) -> std::result::Result<Response<IdentityDescription>, Status> {
+    ) -> Result<Response<IdentityDescription>, Status> {
         let call = call("/vault.v1.Identity/DescribeIdentity", &request)?;
         let who = match parse::who(&request.into_inner().who) {
             Ok(who) => who,
@@ -87,7 +87,7 @@ impl Identity for Door {
     async fn list_identities(
         &self,
         request: Request<ListIdentitiesRequest>,
-    ) -> std::result::Result<Response<ListIdentitiesResponse>, Status> {
+    ) -> Result<Response<ListIdentitiesResponse>, Status> {
         let call = call("/vault.v1.Identity/ListIdentities", &request)?;
         let request = request.into_inner();
         let parsed = parse::sort(&request.sort)
@@ -107,7 +107,7 @@ impl Identity for Door {
     async fn update_identity(
         &self,
         request: Request<UpdateIdentityRequest>,
-    ) -> std::result::Result<Response<UpdateIdentityResponse>, Status> {
+    ) -> Result<Response<UpdateIdentityResponse>, Status> {
         let parse = |request: UpdateIdentityRequest| {
             Ok((parse::who(&request.who)?, parse::identity_change(request)?))
         };
@@ -124,7 +124,7 @@ impl Identity for Door {
     async fn delete_identity(
         &self,
         request: Request<DeleteIdentityRequest>,
-    ) -> std::result::Result<Response<DeleteIdentityResponse>, Status> {
+    ) -> Result<Response<DeleteIdentityResponse>, Status> {
         let parse = |request: DeleteIdentityRequest| parse::who(&request.who);
         write!(
             self,
@@ -139,7 +139,7 @@ impl Identity for Door {
     async fn attach_policy(
         &self,
         request: Request<AttachPolicyRequest>,
-    ) -> std::result::Result<Response<AttachPolicyResponse>, Status> {
+    ) -> Result<Response<AttachPolicyResponse>, Status> {
         let parse = |request: AttachPolicyRequest| {
             Ok((
                 parse::who(&request.who)?,
@@ -159,7 +159,7 @@ impl Identity for Door {
     async fn detach_policy(
         &self,
         request: Request<DetachPolicyRequest>,
-    ) -> std::result::Result<Response<DetachPolicyResponse>, Status> {
+    ) -> Result<Response<DetachPolicyResponse>, Status> {
         let parse = |request: DetachPolicyRequest| {
             Ok((
                 parse::who(&request.who)?,
@@ -179,7 +179,7 @@ impl Identity for Door {
     async fn put_inline_policy(
         &self,
         request: Request<PutInlinePolicyRequest>,
-    ) -> std::result::Result<Response<PutInlinePolicyResponse>, Status> {
+    ) -> Result<Response<PutInlinePolicyResponse>, Status> {
         let parse = |request: PutInlinePolicyRequest| {
             let name = parse::policy_name(&request.name)?;
             Ok((parse::who(&request.who)?, (name, request.document)))
@@ -199,7 +199,7 @@ impl Identity for Door {
     async fn delete_inline_policy(
         &self,
         request: Request<DeleteInlinePolicyRequest>,
-    ) -> std::result::Result<Response<DeleteInlinePolicyResponse>, Status> {
+    ) -> Result<Response<DeleteInlinePolicyResponse>, Status> {
         let parse = |request: DeleteInlinePolicyRequest| {
             Ok((
                 parse::who(&request.who)?,
@@ -219,7 +219,7 @@ impl Identity for Door {
     async fn set_boundary(
         &self,
         request: Request<SetBoundaryRequest>,
-    ) -> std::result::Result<Response<SetBoundaryResponse>, Status> {
+    ) -> Result<Response<SetBoundaryResponse>, Status> {
         let parse = |request: SetBoundaryRequest| {
             let policy = Some(request.policy.as_str()).filter(|policy| !policy.is_empty());
             let policy = policy.map(parse::policy_name).transpose()?;
@@ -238,7 +238,7 @@ impl Identity for Door {
     async fn add_member(
         &self,
         request: Request<AddMemberRequest>,
-    ) -> std::result::Result<Response<AddMemberResponse>, Status> {
+    ) -> Result<Response<AddMemberResponse>, Status> {
         let parse = |request: AddMemberRequest| {
             Ok((
                 parse::group(&request.group)?,
@@ -258,7 +258,7 @@ impl Identity for Door {
     async fn remove_member(
         &self,
         request: Request<RemoveMemberRequest>,
-    ) -> std::result::Result<Response<RemoveMemberResponse>, Status> {
+    ) -> Result<Response<RemoveMemberResponse>, Status> {
         let parse = |request: RemoveMemberRequest| {
             Ok((
                 parse::group(&request.group)?,
@@ -278,7 +278,7 @@ impl Identity for Door {
     async fn create_policy(
         &self,
         request: Request<CreatePolicyRequest>,
-    ) -> std::result::Result<Response<CreatePolicyResponse>, Status> {
+    ) -> Result<Response<CreatePolicyResponse>, Status> {
         let parse = |request: CreatePolicyRequest| {
             let name = parse::policy_name(&request.name)?;
             let shown = name.as_str().to_owned();
@@ -304,7 +304,7 @@ impl Identity for Door {
     async fn describe_policy(
         &self,
         request: Request<DescribePolicyRequest>,
-    ) -> std::result::Result<Response<PolicyDescription>, Status> {
+    ) -> Result<Response<PolicyDescription>, Status> {
         let call = call("/vault.v1.Identity/DescribePolicy", &request)?;
         let request = request.into_inner();
         let name = match parse::policy_name(&request.name) {
@@ -319,7 +319,7 @@ impl Identity for Door {
     async fn list_policies(
         &self,
         request: Request<ListPoliciesRequest>,
-    ) -> std::result::Result<Response<ListPoliciesResponse>, Status> {
+    ) -> Result<Response<ListPoliciesResponse>, Status> {
         let call = call("/vault.v1.Identity/ListPolicies", &request)?;
         let request = request.into_inner();
         let size = match parse::page_size(request.page_size) {
@@ -338,7 +338,7 @@ impl Identity for Door {
     async fn update_policy(
         &self,
         request: Request<UpdatePolicyRequest>,
-    ) -> std::result::Result<Response<UpdatePolicyResponse>, Status> {
+    ) -> Result<Response<UpdatePolicyResponse>, Status> {
         let parse = |request: UpdatePolicyRequest| {
             let change = match request.change {
                 Some(Wanted::Document(text)) => PolicyChange::Text(text),
@@ -363,7 +363,7 @@ impl Identity for Door {
     async fn delete_policy(
         &self,
         request: Request<DeletePolicyRequest>,
-    ) -> std::result::Result<Response<DeletePolicyResponse>, Status> {
+    ) -> Result<Response<DeletePolicyResponse>, Status> {
         let parse = |request: DeletePolicyRequest| parse::policy_name(&request.name);
         write!(
             self,
