@@ -141,6 +141,7 @@ fn revoke(visit: &mut Visit<'_>, tx: &mut Tx<'_>, accessor: &str) -> Result<()> 
     let missing = || session_refused(SessionRefusal::NotFound);
     let found = access::find_session(tx, accessor).map_err(refusal::record)?;
     let found = found.ok_or_else(missing)?;
+    visit.about(format!("session:{accessor}"));
     let resources = if found.is_own(tx, visit.caller()).map_err(refusal::record)? {
         vec![Resource::Own]
     } else {

@@ -48,10 +48,10 @@ impl App {
         let (action, user) = (Action::USER_RESET_PASSWORD, Resource::User(user));
         // ORDER: nothing is hashed for who may not ask for it
         let mut notes = Notes::default();
-        let asked = self.read_counted(call, &mut notes, &mut |visit, tx| {
+        let mut ask = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
             visit.grant(tx, action, user.clone()).map(drop)
-        });
-        let may = asked.await;
+        };
+        let may = self.read_counted(call, &mut notes, &mut ask).await;
         let drawn = match may {
             Ok(()) => self.draw(call).await,
             Err(error) => Err(error),
