@@ -8,10 +8,12 @@ use vault_core::access::{Action, Resource};
 use vault_core::crypto::secret::OneTimeCode;
 use vault_core::engine::identity as engine;
 use vault_core::name::UserName;
+use vault_core::record::Tx;
 
 use crate::app::call::{Answer, Call};
 use crate::app::error::{Error, Result};
 use crate::app::notes::Notes;
+use crate::app::pipeline::Visit;
 use crate::app::transact::{Terms, Verdict};
 use crate::app::{App, refusal};
 use crate::clock::OsEntropy;
