@@ -151,6 +151,45 @@ impl Identity<'_> {
         let message = v1::SetBoundaryRequest { who, policy };
         self.0.call(Safety::Write, message, send).await.map(drop)
     }
+
+    /// What would be decided of a request of the caller's own.
+    ///
+    /// # Errors
+    /// When there is no such action or resource.
+    pub async fn can(self, action: &str, resource: &str) -> Result<v1::Simulation, Error> {
+        let send = |channel, request| async { client(channel).can(request).await };
+        let (action, resource) = (action.into(), resource.into());
+        let message = v1::CanRequest { action, resource };
+        self.0.call(Safety::Read, message, send).await
+    }
+
+    /// What would be decided of a request of somebody else's, in a session that has just begun.
+    ///
+    /// # Errors
+    /// When there is no such action or resource, nobody of that name, or not granted.
+    pub async fn simulate(
+        self,
+        who: &str,
+        action: &str,
+        resource: &str,
+    ) -> Result<v1::Simulation, Error> {
+        let send = |channel, request| async { client(channel).simulate(request).await };
+        let message = v1::SimulateRequest {
+            who: who.into(),
+            action: action.into(),
+            resource: resource.into(),
+        };
+        self.0.call(Safety::Read, message, send).await
+    }
+
+    /// A page of those who would be allowed it.
+    ///
+    /// # Errors
+    /// When there is no such action or resource, or not granted.
+    pub async fn who_can(self, page: v1::WhoCanRequest) -> Result<v1::WhoCanResponse, Error> {
+        let send = |channel, request| async { client(channel).who_can(request).await };
+        self.0.call(Safety::Read, page, send).await
+    }
 }
 
 pub(crate) fn client(channel: Channel) -> IdentityClient<Channel> {

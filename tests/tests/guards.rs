@@ -77,6 +77,16 @@ fn body(path: &str) -> Vec<u8> {
             let fields = [("group", text("ops")), ("user", text("alice"))];
             message(&format!("{name}Request"), &fields)
         }
+        "Can" | "Simulate" | "WhoCan" => {
+            let mut fields = vec![
+                ("action", text("secret:GetValue")),
+                ("resource", text("secret:a/b")),
+            ];
+            if name == "Simulate" {
+                fields.push(("who", text("user:alice")));
+            }
+            message(&format!("{name}Request"), &fields)
+        }
         "CreatePolicy" | "DescribePolicy" | "DeletePolicy" => {
             message(&format!("{name}Request"), &[("name", text("readers"))])
         }

@@ -147,6 +147,83 @@ fn a_role_and_a_service_have_what_a_group_has_not() {
 }
 
 #[test]
+fn what_somebody_can_do_is_told_with_its_reason_and_changes_with_his_policies_at_once() {
+    let daemon = open();
+    let says = |line: &str, code: i32, answer: &str| {
+        let output = daemon.ctl(&words(line));
+        assert_eq!(
+            (output.code, output.stdout.trim()),
+            (code, answer),
+            "{output}"
+        );
+    };
+    does(&daemon, "user create alice");
+    does(&daemon, "service create ci");
+    does(&daemon, "policy create readers readers.json");
+    let read = "can user:alice secret:GetValue secret:db/a --explain";
+    says(read, 20, "no: no identity policy allows it");
+    does(&daemon, "policy attach readers --user alice");
+    says(
+        read,
+        0,
+        "yes: statement 1 of policy:readers, version 1 allows it",
+    );
+    says("can user:alice secret:GetValue secret:other", 20, "no");
+    says("who-can secret:GetValue secret:db/a", 0, "user:alice");
+    does(&daemon, "policy update readers writers.json");
+    says(read, 20, "no: no identity policy allows it");
+    does(&daemon, "user disable alice");
+    says(
+        "can user:alice secret:PutValue secret:db/a --explain",
+        20,
+        "no: the identity is disabled",
+    );
+    says("who-can secret:PutValue secret:db/a", 0, "");
+    let root = "yes: no policy binds the root identity";
+    says("can secret:Destroy secret:db/ --explain", 0, root);
+    for (line, code, reason) in [
+        (
+            "can user:bob secret:GetValue secret:a",
+            3,
+            "IDENTITY_NOT_FOUND",
+        ),
+        (
+            "can group:ops secret:GetValue secret:a",
+            3,
+            "IDENTITY_NOT_FOUND",
+        ),
+        ("can alice secret:GetValue secret:a", 2, "NAME_INVALID"),
+        ("can secret:Nothing secret:a", 2, "REQUEST_INVALID"),
+        ("can secret:GetValue a", 2, "REQUEST_INVALID"),
+        ("can secret:GetValue secret:a//b", 2, "PATH_INVALID"),
+        ("can secret:GetValue", 2, "USAGE"),
+        ("who-can secret:Nothing secret:a", 2, "REQUEST_INVALID"),
+    ] {
+        refused(&daemon, line, code, reason);
+    }
+}
+
+#[test]
+fn a_session_asks_about_itself_freely_and_about_others_only_with_the_right() {
+    let daemon = open();
+    does(&daemon, "user create alice");
+    let narrow = "login --action secret:GetValue --under db --print-token";
+    let narrowed = daemon.ctl(&words(narrow)).ok();
+    daemon.use_token(narrowed.stdout.trim());
+    let can = json(&daemon, "can secret:GetValue secret:db/a");
+    assert_eq!(can["allowed"], true);
+    let other = daemon.ctl(&words("can secret:GetValue secret:other --explain"));
+    other.fails(20, "");
+    for line in [
+        "can user:alice secret:GetValue secret:db/a",
+        "can user:nobody secret:GetValue secret:db/a",
+        "who-can secret:GetValue secret:db/a",
+    ] {
+        refused(&daemon, line, 4, "POLICY_DENIED");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_an_identity_or_a_policy_is_said_and_changes_nothing() {
     let daemon = open();
     does(&daemon, "user create alice");

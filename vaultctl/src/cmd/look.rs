@@ -58,6 +58,8 @@ impl Command {
             }
             Self::Backup(backup::Command::Create { .. } | backup::Command::Verify { .. })
             | Self::Audit(_)
+            | Self::Can(_)
+            | Self::WhoCan(_)
             | Self::Get(_)
             | Self::Ls(_)
             | Self::Tree(_)

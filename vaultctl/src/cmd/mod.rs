@@ -10,6 +10,7 @@ use crate::failure::Failure;
 mod assume;
 mod audit;
 mod backup;
+mod can;
 mod completion;
 mod context;
 mod cp;
@@ -119,6 +120,8 @@ pub(crate) enum Command {
     /// Programs
     #[command(subcommand)]
     Service(identity::Principals),
+    Can(can::Can),
+    WhoCan(can::WhoCan),
     /// Policies: keep them, attach them; check them, try them, compare them
     #[command(subcommand)]
     Policy(policy::Command),
@@ -181,6 +184,8 @@ impl Command {
             Self::Group(command) => command.run(Sort::Group, ctl).await,
             Self::Role(command) => command.run(Sort::Role, ctl).await,
             Self::Service(command) => command.run(Sort::Service, ctl).await,
+            Self::Can(args) => args.run(ctl).await,
+            Self::WhoCan(args) => args.run(ctl).await,
             Self::Policy(command) => command.run(ctl).await,
             Self::Backup(command) => command.run(ctl).await,
             Self::Audit(command) => command.run(ctl).await,

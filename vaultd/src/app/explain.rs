@@ -1,6 +1,6 @@
 //! Why something is denied: to those who may know.
 //!
-//! What was missing everybody learns of his own requests. Which statement of which policy denied one is told to
+//! What was missing everybody learns of his own requests. Which statement of which policy decided one is told to
 //! whoever may see policies.
 
 use vault_core::access::policy::Layer;
@@ -12,19 +12,32 @@ use super::error::Error;
 
 /// What is hidden looks as if no policy allowed it.
 pub(super) fn hidden(error: Error) -> Error {
-    missing(error, Layer::Identity)
+    error.more(format!(": {}", missing(Layer::Identity)))
 }
 
-fn missing(error: Error, layer: Layer) -> Error {
-    error.more(format!(": no {layer} policy allows it"))
+fn missing(layer: Layer) -> String {
+    format!("no {layer} policy allows it")
 }
 
 /// The denial with what decided it, as far as the caller may know.
 pub(super) fn denial(tx: &mut Tx<'_>, caller: &Caller, denied: &Denied, error: Error) -> Error {
-    match &denied.why {
-        Why::Missing(layer) => missing(error, *layer),
-        Why::Narrowed => error.more(": this session was narrowed to other things"),
-        Why::Below => error.more(": it is not allowed for everything below the folder"),
+    match why(tx, caller, &Err(denied.why.clone())) {
+        Some(text) => error.more(format!(": {text}")),
+        None => error,
+    }
+}
+
+/// What a decision rests on, as far as the caller may know.
+pub(super) fn why(tx: &mut Tx<'_>, caller: &Caller, decided: &Result<Why, Why>) -> Option<String> {
+    let (why, verb) = match decided {
+        Ok(why) => (why, "allows"),
+        Err(why) => (why, "denies"),
+    };
+    let text = match why {
+        Why::Missing(layer) => missing(*layer),
+        Why::Narrowed => "this session was narrowed to other things".to_owned(),
+        Why::Below => "it is not allowed for everything below the folder".to_owned(),
+        Why::Disabled => "the identity is disabled".to_owned(),
         Why::Statement {
             layer,
             policy,
@@ -35,7 +48,7 @@ pub(super) fn denial(tx: &mut Tx<'_>, caller: &Caller, denied: &Denied, error: E
             let policies = Resource::Every(Sort::Policy);
             let may_know = caller.decide(Action::POLICY_DESCRIBE, &policies, &Facts::default());
             if may_know.is_err() {
-                return error.more(": a policy denies it");
+                return Some(format!("a policy {verb} it"));
             }
             let name = identity::policy_called(tx, policy).ok().flatten();
             let policy = name.unwrap_or_else(|| format!("{layer} policy {policy}"));
@@ -43,8 +56,11 @@ pub(super) fn denial(tx: &mut Tx<'_>, caller: &Caller, denied: &Denied, error: E
                 Some(sid) => format!("`{sid}`"),
                 None => (statement + 1).to_string(),
             };
-            error.more(format!(": statement {statement} of {policy} denies it"))
+            format!("statement {statement} of {policy} {verb} it")
         }
-        Why::Root | Why::Own | Why::Hidden => error,
-    }
+        Why::Root if decided.is_ok() => "no policy binds the root identity".to_owned(),
+        Why::Own if decided.is_ok() => "it is the caller's own".to_owned(),
+        Why::Root | Why::Own | Why::Hidden => return None,
+    };
+    Some(text)
 }

@@ -10,7 +10,7 @@
 //! | [`audit`] | the audit log |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
-//! | [`auth`], [`password`], [`identity`], [`secrets`], [`sharing`], [`backup`], [`policies`], [`trail`] | one file or folder per service |
+//! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`backup`], [`policies`], [`trail`] | one file or folder per service |
 //! | [`explain`] | why something is denied, for those who may know |
 //! | [`jobs`] | what runs on the leader by itself |
 //!
@@ -45,6 +45,7 @@ mod secrets;
 mod sessions;
 mod setup;
 mod sharing;
+mod simulate;
 mod status;
 mod trail;
 mod transact;
@@ -80,6 +81,7 @@ pub use secrets::{Destruction, Paged, PutRequest, Target};
 pub use sessions::AssumeRequest;
 pub use setup::{Born, ConfirmInitRequest, InitRequest};
 pub use sharing::{ShareRequest, SharedSource, Unwrapped};
+pub use simulate::{Capable, Simulated};
 pub use status::{Inside, SealStatus, Status};
 pub use trail::{AuditQuery, Ending, Reading};
 

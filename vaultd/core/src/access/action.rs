@@ -134,6 +134,8 @@ actions! {
     POLICY_UPDATE = "policy:Update";
     /// Delete a policy.
     POLICY_DELETE = "policy:Delete";
+    /// See what others may do with a resource, and who may do something with it.
+    POLICY_SIMULATE = "policy:Simulate";
     /// Leave a value for whoever brings the code.
     SHARE = "share:Create";
     /// See whether a value that one left has been handed out.

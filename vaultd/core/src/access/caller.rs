@@ -32,8 +32,8 @@ pub struct Caller {
     pub(super) now: u64,
     /// `vault:PrincipalTag/…`, where a role's session adds to its role's.
     pub(super) tags: Option<Tags>,
-    shown: Box<str>,
-    assumed_by: Option<Box<str>>,
+    pub(super) shown: Box<str>,
+    pub(super) assumed_by: Option<Box<str>>,
 }
 
 /// Why nobody is calling.

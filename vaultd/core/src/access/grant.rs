@@ -89,6 +89,8 @@ pub enum Why {
     Narrowed,
     /// It is allowed to the folder's name, and not shown to be allowed to everything below.
     Below,
+    /// Nobody can call as it.
+    Disabled,
     /// To this caller it looks as if it were not there.
     Hidden,
 }
@@ -265,6 +267,7 @@ impl fmt::Display for Why {
             Self::Missing(layer) => write!(f, "no {layer} policy"),
             Self::Narrowed => f.write_str("narrowed session"),
             Self::Below => f.write_str("not for all below"),
+            Self::Disabled => f.write_str("disabled"),
             Self::Hidden => f.write_str("hidden"),
         }
     }

@@ -5,6 +5,7 @@
 //! cannot be written. Everything read here becomes a check of the transaction: a write is bound to the
 //! rights it was decided under.
 
+mod absent;
 mod action;
 pub mod arrival;
 mod assume;
@@ -28,6 +29,7 @@ mod sessions;
 mod tests;
 pub mod totp;
 
+pub use absent::Absent;
 pub use action::{Action, ActionGlob, ActionGlobError};
 pub use assume::{Assume, AssumeRefusal, assume, trusted};
 pub use caller::{Caller, Origin, Unauthenticated, authenticate};

@@ -7,7 +7,7 @@ use vault_core::engine::identity::PolicyChange;
 use vault_proto::v1::identity_server::Identity;
 use vault_proto::v1::update_policy_request::Change as Wanted;
 use vault_proto::v1::{
-    AddMemberRequest, AddMemberResponse, AttachPolicyRequest, AttachPolicyResponse,
+    AddMemberRequest, AddMemberResponse, AttachPolicyRequest, AttachPolicyResponse, CanRequest,
     CreateIdentityRequest, CreateIdentityResponse, CreatePolicyRequest, CreatePolicyResponse,
     DeleteIdentityRequest, DeleteIdentityResponse, DeleteInlinePolicyRequest,
     DeleteInlinePolicyResponse, DeletePolicyRequest, DeletePolicyResponse, DescribeIdentityRequest,
@@ -15,12 +15,15 @@ use vault_proto::v1::{
     ListIdentitiesRequest, ListIdentitiesResponse, ListPoliciesRequest, ListPoliciesResponse,
     PolicyDescription, PutInlinePolicyRequest, PutInlinePolicyResponse, Reason,
     RemoveMemberRequest, RemoveMemberResponse, SetBoundaryRequest, SetBoundaryResponse,
-    UpdateIdentityRequest, UpdateIdentityResponse, UpdatePolicyRequest, UpdatePolicyResponse,
+    SimulateRequest, Simulation, UpdateIdentityRequest, UpdateIdentityResponse,
+    UpdatePolicyRequest, UpdatePolicyResponse, WhoCanRequest, WhoCanResponse,
 };
 
 use super::metadata::{call, refuse, respond, to_the_end};
-use super::{Door, format, parse};
+use super::{Door, format, parse, simulate};
 use crate::app::Error;
+
+type Reply<T> = Result<Response<T>, Status>;
 
 /// One write method: parse, act to the end, answer.
 macro_rules! write {
@@ -48,7 +51,7 @@ impl Identity for Door {
     async fn create_identity(
         &self,
         request: Request<CreateIdentityRequest>,
-    ) -> Result<Response<CreateIdentityResponse>, Status> {
+    ) -> Reply<CreateIdentityResponse> {
         let parse = |request: CreateIdentityRequest| {
             let who = parse::who(&request.who)?;
             let shown = parse::who_text(&who);
@@ -70,7 +73,7 @@ impl Identity for Door {
     async fn describe_identity(
         &self,
         request: Request<DescribeIdentityRequest>,
-    ) -> Result<Response<IdentityDescription>, Status> {
+    ) -> Reply<IdentityDescription> {
         let call = call("/vault.v1.Identity/DescribeIdentity", &request)?;
         let who = match parse::who(&request.into_inner().who) {
             Ok(who) => who,
@@ -87,7 +90,7 @@ impl Identity for Door {
     async fn list_identities(
         &self,
         request: Request<ListIdentitiesRequest>,
-    ) -> Result<Response<ListIdentitiesResponse>, Status> {
+    ) -> Reply<ListIdentitiesResponse> {
         let call = call("/vault.v1.Identity/ListIdentities", &request)?;
         let request = request.into_inner();
         let parsed = parse::sort(&request.sort)
@@ -107,7 +110,7 @@ impl Identity for Door {
     async fn update_identity(
         &self,
         request: Request<UpdateIdentityRequest>,
-    ) -> Result<Response<UpdateIdentityResponse>, Status> {
+    ) -> Reply<UpdateIdentityResponse> {
         let parse = |request: UpdateIdentityRequest| {
             Ok((parse::who(&request.who)?, parse::identity_change(request)?))
         };
@@ -124,7 +127,7 @@ impl Identity for Door {
     async fn delete_identity(
         &self,
         request: Request<DeleteIdentityRequest>,
-    ) -> Result<Response<DeleteIdentityResponse>, Status> {
+    ) -> Reply<DeleteIdentityResponse> {
         let parse = |request: DeleteIdentityRequest| parse::who(&request.who);
         write!(
             self,
@@ -139,7 +142,7 @@ impl Identity for Door {
     async fn attach_policy(
         &self,
         request: Request<AttachPolicyRequest>,
-    ) -> Result<Response<AttachPolicyResponse>, Status> {
+    ) -> Reply<AttachPolicyResponse> {
         let parse = |request: AttachPolicyRequest| {
             Ok((
                 parse::who(&request.who)?,
@@ -159,7 +162,7 @@ impl Identity for Door {
     async fn detach_policy(
         &self,
         request: Request<DetachPolicyRequest>,
-    ) -> Result<Response<DetachPolicyResponse>, Status> {
+    ) -> Reply<DetachPolicyResponse> {
         let parse = |request: DetachPolicyRequest| {
             Ok((
                 parse::who(&request.who)?,
@@ -179,7 +182,7 @@ impl Identity for Door {
     async fn put_inline_policy(
         &self,
         request: Request<PutInlinePolicyRequest>,
-    ) -> Result<Response<PutInlinePolicyResponse>, Status> {
+    ) -> Reply<PutInlinePolicyResponse> {
         let parse = |request: PutInlinePolicyRequest| {
             let name = parse::policy_name(&request.name)?;
             Ok((parse::who(&request.who)?, (name, request.document)))
@@ -199,7 +202,7 @@ impl Identity for Door {
     async fn delete_inline_policy(
         &self,
         request: Request<DeleteInlinePolicyRequest>,
-    ) -> Result<Response<DeleteInlinePolicyResponse>, Status> {
+    ) -> Reply<DeleteInlinePolicyResponse> {
         let parse = |request: DeleteInlinePolicyRequest| {
             Ok((
                 parse::who(&request.who)?,
@@ -219,7 +222,7 @@ impl Identity for Door {
     async fn set_boundary(
         &self,
         request: Request<SetBoundaryRequest>,
-    ) -> Result<Response<SetBoundaryResponse>, Status> {
+    ) -> Reply<SetBoundaryResponse> {
         let parse = |request: SetBoundaryRequest| {
             let policy = Some(request.policy.as_str()).filter(|policy| !policy.is_empty());
             let policy = policy.map(parse::policy_name).transpose()?;
@@ -235,10 +238,7 @@ impl Identity for Door {
         )
     }
 
-    async fn add_member(
-        &self,
-        request: Request<AddMemberRequest>,
-    ) -> Result<Response<AddMemberResponse>, Status> {
+    async fn add_member(&self, request: Request<AddMemberRequest>) -> Reply<AddMemberResponse> {
         let parse = |request: AddMemberRequest| {
             Ok((
                 parse::group(&request.group)?,
@@ -258,7 +258,7 @@ impl Identity for Door {
     async fn remove_member(
         &self,
         request: Request<RemoveMemberRequest>,
-    ) -> Result<Response<RemoveMemberResponse>, Status> {
+    ) -> Reply<RemoveMemberResponse> {
         let parse = |request: RemoveMemberRequest| {
             Ok((
                 parse::group(&request.group)?,
@@ -278,7 +278,7 @@ impl Identity for Door {
     async fn create_policy(
         &self,
         request: Request<CreatePolicyRequest>,
-    ) -> Result<Response<CreatePolicyResponse>, Status> {
+    ) -> Reply<CreatePolicyResponse> {
         let parse = |request: CreatePolicyRequest| {
             let name = parse::policy_name(&request.name)?;
             let shown = name.as_str().to_owned();
@@ -304,7 +304,7 @@ impl Identity for Door {
     async fn describe_policy(
         &self,
         request: Request<DescribePolicyRequest>,
-    ) -> Result<Response<PolicyDescription>, Status> {
+    ) -> Reply<PolicyDescription> {
         let call = call("/vault.v1.Identity/DescribePolicy", &request)?;
         let request = request.into_inner();
         let name = match parse::policy_name(&request.name) {
@@ -319,7 +319,7 @@ impl Identity for Door {
     async fn list_policies(
         &self,
         request: Request<ListPoliciesRequest>,
-    ) -> Result<Response<ListPoliciesResponse>, Status> {
+    ) -> Reply<ListPoliciesResponse> {
         let call = call("/vault.v1.Identity/ListPolicies", &request)?;
         let request = request.into_inner();
         let size = match parse::page_size(request.page_size) {
@@ -338,7 +338,7 @@ impl Identity for Door {
     async fn update_policy(
         &self,
         request: Request<UpdatePolicyRequest>,
-    ) -> Result<Response<UpdatePolicyResponse>, Status> {
+    ) -> Reply<UpdatePolicyResponse> {
         let parse = |request: UpdatePolicyRequest| {
             let change = match request.change {
                 Some(Wanted::Document(text)) => PolicyChange::Text(text),
@@ -360,10 +360,22 @@ impl Identity for Door {
         )
     }
 
+    async fn can(&self, request: Request<CanRequest>) -> Reply<Simulation> {
+        simulate::can(self, request).await
+    }
+
+    async fn simulate(&self, request: Request<SimulateRequest>) -> Reply<Simulation> {
+        simulate::simulate(self, request).await
+    }
+
+    async fn who_can(&self, request: Request<WhoCanRequest>) -> Reply<WhoCanResponse> {
+        simulate::who_can(self, request).await
+    }
+
     async fn delete_policy(
         &self,
         request: Request<DeletePolicyRequest>,
-    ) -> Result<Response<DeletePolicyResponse>, Status> {
+    ) -> Reply<DeletePolicyResponse> {
         let parse = |request: DeletePolicyRequest| parse::policy_name(&request.name);
         write!(
             self,

@@ -16,6 +16,7 @@ mod policies;
 mod secrets;
 mod sessions;
 mod sharing;
+mod simulate;
 mod status;
 mod system;
 

@@ -18,8 +18,8 @@ use vault_proto::v1::random_policy;
 use crate::app::{Error, Paging, Result, Target};
 
 pub(super) use who::{
-    about, group, identity_change, limits, name, new_identity, page_size, policy_name, sort,
-    user_name, who, who_text,
+    about, group, identity_change, limits, name, new_identity, page_size, policy_name, resource,
+    sort, user_name, who, who_text,
 };
 
 /// Entries of a page when the client names no number, and at most.
@@ -168,7 +168,7 @@ fn bad_name(reason: Reason, what: &str, text: &str, error: &NameError) -> Error 
 }
 
 /// Input as it may be shown: escaped, and cut where it is long.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let escaped: String = text.chars().take(80).flat_map(char::escape_debug).collect();
     if text.chars().nth(80).is_some() {
         format!("{escaped}…")

@@ -169,6 +169,34 @@ pub fn list(
     names(tx, sort, after, limit)
 }
 
+/// Users, services and roles in the order of sort and name: up to `limit` after one.
+///
+/// # Errors
+/// When the store fails.
+pub fn everybody(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    after: Option<(Sort, &str)>,
+    limit: usize,
+) -> Result<(Vec<(Sort, String)>, bool), Refusal> {
+    grant.about(Action::POLICY_SIMULATE)?;
+    let mut found = Vec::new();
+    for sort in [Sort::User, Sort::Service, Sort::Role] {
+        let after = match after {
+            Some((past, _)) if past > sort => continue,
+            Some((here, name)) if here == sort => Some(name),
+            _ => None,
+        };
+        let left = limit.saturating_sub(found.len());
+        let (names, more) = names(tx, sort, after, left)?;
+        found.extend(names.into_iter().map(|name| (sort, name)));
+        if more {
+            return Ok((found, true));
+        }
+    }
+    Ok((found, false))
+}
+
 /// The same, for those who hold a grant of another kind.
 pub(super) fn names(
     tx: &mut Tx<'_>,

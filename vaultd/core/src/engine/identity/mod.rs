@@ -20,7 +20,7 @@ mod update;
 pub use attach::{attach, delete_inline, detach, put_inline, set_boundary};
 pub use create::{New, create};
 pub use credential::{password_policy, put_password_policy, reset_password, unlock};
-pub use describe::{Described, Inline, describe, list};
+pub use describe::{Described, Inline, describe, everybody, list};
 pub use member::{add_member, remove_member};
 pub use policy::{
     Policy, PolicyChange, create_policy, delete_policy, describe_policy, list_policies,

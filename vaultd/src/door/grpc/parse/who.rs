@@ -74,6 +74,31 @@ pub(in crate::door::grpc) fn limits(limits: Option<SessionLimits>) -> Result<Lim
     })
 }
 
+/// What an action is done to, as policies name it; a folder ends in `/`.
+pub(in crate::door::grpc) fn resource(text: &str) -> Result<Resource> {
+    let none = || {
+        Error::new(
+            Reason::RequestInvalid,
+            format!(
+                "`{}` is no resource: write `secret:db/password`, `secret:db/`, `user:alice`, `policy:` or the like",
+                shown(text)
+            ),
+        )
+    };
+    Ok(match text.split_once(':').ok_or_else(none)? {
+        ("secret", path) if path.is_empty() || path.ends_with('/') => {
+            Resource::Folder(super::folder_path(path)?)
+        }
+        ("secret", path) => Resource::Secret(super::secret_path(path)?),
+        ("caller", "self") => Resource::Own,
+        ("system", "vault") => Resource::System,
+        ("policy", "") => Resource::Every(Sort::Policy),
+        ("policy", name) => Resource::Policy(policy_name(name)?),
+        (kind, "") => Resource::Every(sort(kind)?),
+        _ => who(text)?,
+    })
+}
+
 /// What can be created and listed by name.
 pub(in crate::door::grpc) fn sort(text: &str) -> Result<Sort> {
     [Sort::User, Sort::Service, Sort::Role, Sort::Group]

@@ -6,6 +6,7 @@ mod keeping;
 mod limits;
 mod rights;
 mod sessions;
+mod simulated;
 
 use super::*;
 use crate::{

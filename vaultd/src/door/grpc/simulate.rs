@@ -1,0 +1,76 @@
+//! Who may do what: the part of `vault.v1.Identity` that changes nothing and asks the decision itself.
+
+use tonic::{Request, Response, Status};
+use vault_core::access::{Action, Resource, Sort};
+use vault_proto::v1::{
+    CanRequest, Reason, SimulateRequest, Simulation, WhoCanRequest, WhoCanResponse,
+};
+
+use super::metadata::{call, refuse, respond};
+use super::{Door, parse};
+use crate::app::{Error, Result, Simulated};
+
+type Reply<T> = std::result::Result<Response<T>, Status>;
+
+pub(super) async fn can(door: &Door, request: Request<CanRequest>) -> Reply<Simulation> {
+    let call = call("/vault.v1.Identity/Can", &request)?;
+    let asked = request.into_inner();
+    let (action, resource) = match what(&asked.action, &asked.resource) {
+        Ok(parsed) => parsed,
+        Err(error) => return Err(refuse(door, &call, error).await),
+    };
+    let answer = door.app.can(&call, action, resource).await;
+    respond(&call, answer, simulation)
+}
+
+pub(super) async fn simulate(door: &Door, request: Request<SimulateRequest>) -> Reply<Simulation> {
+    let call = call("/vault.v1.Identity/Simulate", &request)?;
+    let asked = request.into_inner();
+    let parsed =
+        parse::who(&asked.who).and_then(|who| Ok((who, what(&asked.action, &asked.resource)?)));
+    let (who, (action, resource)) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return Err(refuse(door, &call, error).await),
+    };
+    let who = who.named().unwrap_or((Sort::User, ""));
+    let answer = door.app.simulate(&call, who, action, resource).await;
+    respond(&call, answer, simulation)
+}
+
+pub(super) async fn who_can(door: &Door, request: Request<WhoCanRequest>) -> Reply<WhoCanResponse> {
+    let call = call("/vault.v1.Identity/WhoCan", &request)?;
+    let asked = request.into_inner();
+    let parsed = what(&asked.action, &asked.resource).and_then(|what| {
+        let after = Some(asked.after.as_str()).filter(|after| !after.is_empty());
+        let after = after.map(parse::who).transpose()?;
+        Ok((what, after, parse::page_size(asked.page_size)?))
+    });
+    let (what, after, size) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return Err(refuse(door, &call, error).await),
+    };
+    let after = after.as_ref().and_then(Resource::named);
+    let answer = door.app.who_can(&call, what, after, size).await;
+    respond(&call, answer, |capable| WhoCanResponse {
+        who: capable.who,
+        next: capable.next.unwrap_or_default(),
+    })
+}
+
+fn what(action: &str, resource: &str) -> Result<(Action, Resource)> {
+    let action = Action::from_name(action).ok_or_else(|| {
+        Error::new(
+            Reason::RequestInvalid,
+            format!("`{}` is no action", parse::shown(action)),
+        )
+    })?;
+    Ok((action, parse::resource(resource)?))
+}
+
+fn simulation(simulated: Simulated) -> Simulation {
+    Simulation {
+        who: simulated.who,
+        allowed: simulated.allowed,
+        why: simulated.why.unwrap_or_default(),
+    }
+}
