@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
@@ -16,6 +16,7 @@ const FILES: [&str; 11] = [
     "vault/v1/policies.proto",
     "vault/v1/audit.proto",
     "vault/v1/sessions.proto",
+    "vault/v1/mfa.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -11,8 +11,8 @@ use tonic::{Response, Status};
 
 use crate::consistency::Seen;
 use crate::{
-    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Policies, Secrets,
-    Sessions, Sharing, System, Token,
+    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Policies,
+    Secrets, Sessions, Sharing, System, Token,
 };
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
@@ -115,6 +115,11 @@ impl Vault {
     /// Policies that are kept in the vault.
     pub fn managed_policies(&self) -> ManagedPolicies<'_> {
         ManagedPolicies(self)
+    }
+
+    /// Second factors.
+    pub fn mfa(&self) -> Mfa<'_> {
+        Mfa(self)
     }
 
     /// Policies as documents.

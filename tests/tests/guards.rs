@@ -94,6 +94,13 @@ fn body(path: &str) -> Vec<u8> {
             let fields = [("name", text("readers")), ("version", Value::U64(1))];
             message("UpdatePolicyRequest", &fields)
         }
+        "StartEnrolment" => message("StartEnrolmentRequest", &[("name", text("phone"))]),
+        "ConfirmEnrolment" | "ElevateSession" => {
+            message(&format!("{name}Request"), &[("code", text("123456"))])
+        }
+        "IssueEnrolmentCode" | "ResetMfa" => {
+            message(&format!("{name}Request"), &[("user", text("alice"))])
+        }
         _ => Vec::new(),
     }
 }

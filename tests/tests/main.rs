@@ -17,6 +17,7 @@ mod layering;
 mod logins;
 mod members;
 mod methods;
+mod mfa;
 mod policies;
 mod readme;
 mod redaction;

@@ -41,6 +41,7 @@ fn of_kind(kind: Kind, reason: &str) -> (&'static str, Exit) {
         (Kind::Unavailable, "TLS_UNTRUSTED") => ("untrusted", Exit::Unavailable),
         (Kind::Invalid, _) => ("invalid", Exit::Usage),
         (Kind::Unauthenticated, _) => ("unauthenticated", Exit::Unauthenticated),
+        (Kind::Forbidden, "SECOND_FACTOR_NEEDED") => ("second_factor", Exit::Unauthenticated),
         (Kind::Forbidden, _) => ("denied", Exit::Denied),
         (Kind::NotFound, _) => ("not_found", Exit::NotFound),
         (Kind::Conflict, _) => ("conflict", Exit::Conflict),
@@ -56,7 +57,7 @@ fn of_kind(kind: Kind, reason: &str) -> (&'static str, Exit) {
 /// The table as people read it, for the manual.
 pub(crate) const TABLE: &str = "\
 0 ok · 1 unexpected or internal · 2 usage or invalid argument · 3 not found · 4 denied · \
-5 not logged in or expired · 6 unreachable, no leader, timeout or outcome unknown · \
+5 not logged in, expired or second factor wanted · 6 unreachable, no leader, timeout or outcome unknown · \
 7 sealed, not initialised or another precondition · 8 version conflict or already exists · \
 9 confirmation needed · 10 rate or quota · 11 partial success · 12 degraded · \
 20 the answer is no";
@@ -74,6 +75,7 @@ mod tests {
             (Kind::Invalid, "SHARE_WRONG", "invalid", 2),
             (Kind::NotFound, "SECRET_NOT_FOUND", "not_found", 3),
             (Kind::Forbidden, "POLICY_DENIED", "denied", 4),
+            (Kind::Forbidden, "SECOND_FACTOR_NEEDED", "second_factor", 5),
             (Kind::Unauthenticated, "TOKEN_INVALID", "unauthenticated", 5),
             (Kind::Unavailable, "NO_LEADER", "unavailable", 6),
             (Kind::Unavailable, "UNREACHABLE", "unavailable", 6),

@@ -29,7 +29,7 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "PASSWORD_CHANGE_REQUIRED" | "MFA_REQUIRED" => {
             "log in on a terminal, where you are asked: vaultctl login USER"
         }
-        "CODE_WRONG" => "is the clock of your device right?",
+        "CODE_WRONG" | "SECOND_FACTOR_WRONG" => "is the clock of your device right?",
         "PASSWORD_EXPIRED" => "ask an administrator: vaultctl password reset USER",
         "PASSWORD_REFUSED" => "see what it must be like: vaultctl password policy show",
         "SEALED" => "whoever holds a share can do that; see how far it is: vaultctl status",
@@ -64,6 +64,14 @@ fn fixed(reason: &str) -> Option<&'static str> {
         }
         "CURRENT_VERSION_PROTECTED" => "move `current` first: vaultctl rollback PATH --to N",
         "NOT_EMPTY" => "the folder holds secrets: add -r to mean all of them",
+        "SECOND_FACTOR_NEEDED" => {
+            "show one: vaultctl session elevate; for a first one, an administrator has a code: vaultctl mfa issue-code YOU"
+        }
+        "NO_SECOND_FACTOR" => "enrol one: vaultctl mfa enrol",
+        "ENROLMENT_NOT_STARTED" => "begin it: vaultctl mfa enrol",
+        "AUTHENTICATOR_EXISTS" => {
+            "choose another name with --name; see which there are: vaultctl mfa ls"
+        }
         "OVERLOADED" => "try again in a moment",
         "DISK_FULL" => "its disk is full: reads and seal still work, writes do not",
         "AUDIT_UNAVAILABLE" => "it cannot write its audit record, and answers nothing until it can",

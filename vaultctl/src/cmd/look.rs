@@ -37,6 +37,7 @@ impl Command {
                 "look what is in force: vaultctl password policy show"
             }
             Self::Logout(_) | Self::Whoami => "look whether it still opens: vaultctl whoami",
+            Self::Mfa(_) => "look before you repeat it: vaultctl mfa ls",
             Self::Init(_) | Self::Unseal(_) | Self::Seal => {
                 "look before you repeat it: vaultctl status"
             }

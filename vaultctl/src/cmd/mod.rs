@@ -33,6 +33,7 @@ mod logout;
 mod look;
 mod ls;
 mod man;
+mod mfa;
 mod mv;
 mod passwd;
 mod password;
@@ -94,6 +95,9 @@ pub(crate) enum Command {
     Password(password::Command),
     /// Show who you are to the vault
     Whoami,
+    /// Second factors: yours, and other users'
+    #[command(subcommand)]
+    Mfa(mfa::Command),
     /// The vaults you work with
     #[command(subcommand)]
     Context(context::Command),
@@ -172,6 +176,7 @@ impl Command {
             Self::Passwd(args) => args.run(ctl).await,
             Self::Password(command) => command.run(ctl).await,
             Self::Whoami => whoami::run(ctl).await,
+            Self::Mfa(command) => command.run(ctl).await,
             Self::Context(command) => command.run(ctl).await,
             Self::Status => status::run(ctl).await,
             Self::Doctor(args) => args.run(ctl).await,

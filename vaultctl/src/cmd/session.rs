@@ -1,9 +1,10 @@
-//! `vaultctl session ls|revoke|renew`
+//! `vaultctl session ls|revoke|renew|elevate`
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::Outcome;
+use super::mfa::typed;
 use super::whoami::session_json;
 use crate::ctl::Ctl;
 use crate::exit::Exit;
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Revoke(Revoke),
     /// Put the end of your session off
     Renew,
+    /// Show a second factor again: with a code, from stdin or asked for
+    Elevate,
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +44,7 @@ impl Command {
             Self::Ls { who } => list(ctl, &who.unwrap_or_default()).await,
             Self::Revoke(args) => args.run(ctl).await,
             Self::Renew => renew(ctl).await,
+            Self::Elevate => elevate(ctl).await,
         }
     }
 }
@@ -112,5 +116,25 @@ async fn renew(ctl: &Ctl) -> Outcome {
     let until = time::local(session.expires_at.as_ref());
     let words = format!("your session goes on until {until}");
     ctl.output.done(&words, || session_json(&session))?;
+    Ok(Exit::Ok)
+}
+
+async fn elevate(ctl: &Ctl) -> Outcome {
+    let vault = ctl.vault()?;
+    let code = typed(ctl, "Code, or recovery code")?;
+    let shown = vault.mfa().elevate(&code).await?;
+    let left = shown.recovery_codes_left;
+    let words = match left {
+        None => "this session has shown a second factor".to_owned(),
+        Some(left) => {
+            format!("this session has shown a second factor; {left} recovery codes left")
+        }
+    };
+    ctl.output.done(&words, || {
+        json!({
+            "shown_at": time::rfc3339(shown.shown_at.as_ref()),
+            "recovery_codes_left": left,
+        })
+    })?;
     Ok(Exit::Ok)
 }

@@ -130,6 +130,9 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::PolicyInvalid
         | Reason::PrincipalUnknown
         | Reason::PasswordRefused
+        | Reason::CodeInvalid
+        | Reason::SecondFactorWrong
+        | Reason::CodeUsed
         | Reason::BackupDamaged => Kind::Invalid,
         Reason::TokenInvalid
         | Reason::LoginFailed
@@ -137,7 +140,10 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::CodeWrong
         | Reason::PasswordChangeRequired
         | Reason::PasswordExpired => Kind::Unauthenticated,
-        Reason::PolicyDenied | Reason::BeyondOwnRights => Kind::Forbidden,
+        Reason::PolicyDenied
+        | Reason::BeyondOwnRights
+        | Reason::SecondFactorNeeded
+        | Reason::OwnSessionNeeded => Kind::Forbidden,
         Reason::SecretNotFound
         | Reason::VersionNotFound
         | Reason::LabelNotFound
@@ -147,12 +153,16 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::IdentityNotFound
         | Reason::PolicyNotFound
         | Reason::WrappedNotFound
-        | Reason::SessionNotFound => Kind::NotFound,
+        | Reason::SessionNotFound
+        | Reason::AuthenticatorNotFound => Kind::NotFound,
         Reason::VersionMismatch
         | Reason::LabelMismatch
         | Reason::Contention
         | Reason::RequestIdReused => Kind::Conflict,
-        Reason::SecretExists | Reason::AlreadyInitialised | Reason::IdentityExists => Kind::Exists,
+        Reason::SecretExists
+        | Reason::AlreadyInitialised
+        | Reason::IdentityExists
+        | Reason::AuthenticatorExists => Kind::Exists,
         Reason::NotInitialised
         | Reason::AlreadyUnsealed
         | Reason::RekeyNotStarted
@@ -166,7 +176,11 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::SetupInProgress
         | Reason::CeremonyStale
         | Reason::PolicyAttached
-        | Reason::LimitReached => Kind::Precondition,
+        | Reason::LimitReached
+        | Reason::LastAuthenticator
+        | Reason::SecondFactorExists
+        | Reason::NoSecondFactor
+        | Reason::EnrolmentNotStarted => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull | Reason::LoginLocked => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader

@@ -1,5 +1,5 @@
-//! What runs on the leader by itself: due deletions, ended sessions, old outcomes, wrapped values, unfinished
-//! re-wraps, keys that are old; and on every node: taking up a keyring that was changed elsewhere.
+//! What runs on the leader by itself: due deletions, ended sessions, old outcomes, wrapped values, one-time codes,
+//! unfinished re-wraps, keys that are old; and on every node: taking up a keyring that was changed elsewhere.
 //!
 //! Each step is a small idempotent transaction through the proposer, which proves leadership by being
 //! committed in its term; a paused leader fires nothing that it cannot commit.
@@ -63,10 +63,11 @@ async fn round(app: &Weak<App>, ran: &mut Duration) -> bool {
             ("sessions", Step::Sessions),
             ("outcomes", Step::Outcomes),
             ("wrapped values", Step::Wrapped),
+            ("one-time codes", Step::OneTimeCodes),
         ] {
             match (app.sweep(step).await, step) {
                 (Ok(()), Step::Deletions(recorded)) => *ran = ran.saturating_sub(recorded),
-                (Ok(()), Step::Sessions | Step::Outcomes | Step::Wrapped) => {}
+                (Ok(()), Step::Sessions | Step::Outcomes | Step::Wrapped | Step::OneTimeCodes) => {}
                 (Err(error), _) => tracing::debug!(
                     what,
                     reason = error.reason().as_str_name(),
@@ -87,6 +88,7 @@ pub(super) enum Step {
     Sessions,
     Outcomes,
     Wrapped,
+    OneTimeCodes,
 }
 
 impl App {
@@ -126,6 +128,7 @@ fn sweep(step: Step, tx: &mut Tx<'_>) -> (Verdict, Result<bool>) {
         Step::Sessions => access::sweep_sessions(tx, STEP),
         Step::Outcomes => secrets::sweep_outcomes(tx, STEP),
         Step::Wrapped => sharing::sweep(tx, STEP),
+        Step::OneTimeCodes => access::onetime::sweep(tx, STEP),
     };
     let swept = swept.map_err(refusal::record);
     let verdict = if swept.is_ok() {

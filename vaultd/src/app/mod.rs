@@ -10,7 +10,7 @@
 //! | [`audit`] | the audit log |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
-//! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`backup`], [`policies`], [`trail`] | one file or folder per service |
+//! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`backup`], [`policies`], [`mfa`], [`trail`] | one file or folder per service |
 //! | [`explain`] | why something is denied, for those who may know |
 //! | [`jobs`] | what runs on the leader by itself |
 //!
@@ -30,6 +30,7 @@ mod freshness;
 mod identity;
 mod jobs;
 mod keyring;
+mod mfa;
 mod notes;
 mod operate;
 mod password;
@@ -70,6 +71,7 @@ pub use cursor::Paging;
 pub use error::{Error, Kind, Result, kind};
 pub use identity::Names;
 pub use keyring::{KeyringState, TermState};
+pub use mfa::{Authenticators, ConfirmedEnrolment, StartEnrolment, Started};
 pub use operate::Operation;
 pub use password::{LoggedIn, OneTimePassword, PasswordLogin, PasswordRules};
 pub use policies::{Attachment, Changed, Pair, Validated};

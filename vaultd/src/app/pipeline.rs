@@ -6,7 +6,9 @@
 //! looked at and finished when the outcome is known ([`notes`](super::notes)); the reply waits until the entry is
 //! with the kernel.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod writes;
+
+use std::sync::Arc;
 
 use vault_core::access::policy::Tags;
 use vault_core::access::{self, Action, Caller, Facts, Grant, Resource};
@@ -17,10 +19,9 @@ use vault_proto::v1::Reason;
 
 use super::audit::Part;
 use super::call::{Answer, Call};
-use super::error::{Error, Kind, Result};
+use super::error::{Error, Result};
 use super::notes::Notes;
 use super::replies::Held;
-use super::transact::{Terms, Verdict};
 use super::{App, explain, refusal};
 
 /// How often a read is run again because an apply came in between.
@@ -108,6 +109,11 @@ impl<'a> Visit<'a> {
         self.notes.about(resource);
     }
 
+    /// What the caller showed of his own, of which no policy decides.
+    pub(super) fn showed(&mut self, what: &'static str) {
+        self.notes.granted = Some(format!("own, {what}"));
+    }
+
     /// The version that was disclosed or made.
     pub(super) fn touched(&mut self, version: u64) {
         self.notes.version = Some(version);
@@ -190,92 +196,6 @@ impl App {
             held,
             ..self.answer(reply)
         })
-    }
-
-    /// Makes a write through the leader's proposer. `act` may run more than once.
-    pub(super) async fn write<R, F>(
-        &self,
-        call: &Call,
-        terms: Terms,
-        mut act: F,
-    ) -> Result<Answer<R>>
-    where
-        R: Send + 'static,
-        F: FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
-    {
-        let calling = self.calling(call);
-        self.write_by_proof(call, terms, move |notes, tx| {
-            calling.visit(tx, notes, &mut act)
-        })
-        .await
-    }
-
-    /// The same for one who proves himself in the request: `act` looks at the proof, and no session is asked for.
-    pub(super) async fn write_by_proof<R, F>(
-        &self,
-        call: &Call,
-        terms: Terms,
-        mut act: F,
-    ) -> Result<Answer<R>>
-    where
-        R: Send + 'static,
-        F: FnMut(&mut Notes, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
-    {
-        let mut entry = self.begin(call);
-        entry.withdrawable();
-        let shared = Arc::new(Mutex::new(Notes::default()));
-        let mut may = self.may_answer(call, &mut entry).await.map(drop);
-        may = may.and_then(|()| self.audit_ready());
-        if may.is_ok() && self.is_to_be_counted(call) {
-            may = self.count(call).await;
-        }
-        let (result, verdict) = match may {
-            Ok(()) => {
-                entry.binding();
-                let notes = Arc::clone(&shared);
-                let ran = self.proposer.run(terms, move |tx| {
-                    let mut fresh = Notes::default();
-                    let acted = act(&mut fresh, tx);
-                    *notes.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
-                    match acted {
-                        Ok((verdict, reply)) => (verdict, Ok(Ok(reply))),
-                        Err(error) => (Verdict::Discard, Ok(Err(error))),
-                    }
-                });
-                match ran.await {
-                    Ok((result, settled)) => {
-                        (self.confirm(settled.verdict, result).await, settled.verdict)
-                    }
-                    Err(error) => (Err(error), Verdict::Discard),
-                }
-            }
-            Err(error) => (Err(error), Verdict::Discard),
-        };
-        let notes = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
-        let unknown = matches!(&result, Err(error) if error.kind() == Kind::Unknown);
-        if verdict == Verdict::Discard && !unknown {
-            entry.withdrawable();
-        }
-        let recorded = self.record(call, entry, &notes, result).await;
-        let reply = match verdict {
-            Verdict::Commit => recorded.map_err(|error| {
-                refusal::unrecorded(
-                    error,
-                    "the write is in force",
-                    "repeat it with the same request id",
-                )
-            }),
-            Verdict::Discard => recorded,
-        }?;
-        Ok(self.answer(reply))
-    }
-
-    /// A refusal counts only from a node that still leads (`store-and-raft` rule 6).
-    pub(super) async fn confirm<R>(&self, verdict: Verdict, result: Result<R>) -> Result<R> {
-        if verdict == Verdict::Discard {
-            self.node.read_index().await.map_err(|_| no_leader())?;
-        }
-        result
     }
 
     pub(super) fn answer<R>(&self, reply: R) -> Answer<R> {

@@ -1,6 +1,9 @@
 //! What refusals of the core and of the audit are called towards callers: one table.
 
-use vault_core::access::{Exceeds, Resource, Sort, Unauthenticated};
+use vault_core::access::onetime::{self, IssueRefusal};
+use vault_core::access::recovery::ReplaceRefusal;
+use vault_core::access::totp::{self, NotAllowed};
+use vault_core::access::{Exceeds, Resource, Sort, Unauthenticated, factor, lockout};
 use vault_core::engine::identity;
 use vault_core::engine::secrets::Refusal;
 use vault_core::record::RecordError;
@@ -67,11 +70,63 @@ pub(super) fn identity(refusal: identity::Refusal) -> Error {
         Refusal::Attached(_) => Reason::PolicyAttached,
         Refusal::TooMany(_) => Reason::LimitReached,
         Refusal::Invalid(_) => Reason::RequestInvalid,
+        Refusal::OneTime(error) => return one_time(error),
         Refusal::Exceeds(Exceeds::Beyond(_)) => Reason::BeyondOwnRights,
         // What was proved before it was decided has changed since.
         Refusal::Exceeds(Exceeds::Unproven) => Reason::Contention,
         Refusal::Exceeds(Exceeds::Record(error)) | Refusal::Record(error) => return record(error),
         Refusal::Grant(_) => return Error::internal(message),
+    };
+    Error::new(reason, message)
+}
+
+fn one_time(refused: IssueRefusal) -> Error {
+    let reason = match refused {
+        IssueRefusal::Record(error) => return record(error),
+        IssueRefusal::Ttl | IssueRefusal::Own => Reason::RequestInvalid,
+        IssueRefusal::HasFactor => Reason::SecondFactorExists,
+    };
+    Error::new(reason, refused.to_string())
+}
+
+/// Of one's own second factors.
+pub(super) fn factor(refused: factor::Refusal) -> Error {
+    use factor::Refusal;
+    use totp::{ConfirmRefusal, EnrolRefusal, RemoveRefusal};
+    let message = refused.to_string();
+    let reason = match refused {
+        Refusal::NotOneself(_) => Reason::OwnSessionNeeded,
+        Refusal::NoFactor => Reason::NoSecondFactor,
+        Refusal::OneTime => Reason::CodeInvalid,
+        Refusal::Uri(_) => Reason::RequestInvalid,
+        Refusal::Last => Reason::LastAuthenticator,
+        Refusal::Locked(lockout::Refusal::Locked { wait }) => {
+            return Error::new(Reason::LoginLocked, message)
+                .fact("wait_seconds", wait.div_ceil(1000));
+        }
+        Refusal::Enrol(EnrolRefusal::NotAllowed(why))
+        | Refusal::Remove(RemoveRefusal::NotAllowed(why))
+        | Refusal::Replace(ReplaceRefusal::NotAllowed(why)) => match why {
+            NotAllowed::NoFactor | NotAllowed::NotFresh => Reason::SecondFactorNeeded,
+            NotAllowed::HasFactor => Reason::SecondFactorExists,
+        },
+        Refusal::Enrol(EnrolRefusal::Code(code)) => match code {
+            onetime::SpendRefusal::Record(error) => return record(error),
+            onetime::SpendRefusal::Purpose(_) | onetime::SpendRefusal::Unknown => {
+                Reason::SecondFactorWrong
+            }
+        },
+        Refusal::Enrol(EnrolRefusal::TooMany) => Reason::LimitReached,
+        Refusal::Enrol(EnrolRefusal::NameTaken) => Reason::AuthenticatorExists,
+        Refusal::Confirm(ConfirmRefusal::NotPending) => Reason::EnrolmentNotStarted,
+        Refusal::Remove(RemoveRefusal::Unknown) => Reason::AuthenticatorNotFound,
+        Refusal::Enrol(EnrolRefusal::Seed) | Refusal::Name(_) => return Error::internal(message),
+        Refusal::Locked(lockout::Refusal::Record(error))
+        | Refusal::Enrol(EnrolRefusal::Record(error))
+        | Refusal::Confirm(ConfirmRefusal::Record(error))
+        | Refusal::Remove(RemoveRefusal::Record(error))
+        | Refusal::Replace(ReplaceRefusal::Record(error))
+        | Refusal::Record(error) => return record(error),
     };
     Error::new(reason, message)
 }

@@ -20,6 +20,7 @@ mod automatic;
 mod backup;
 mod budget;
 mod ceremonies;
+mod mfa;
 mod narrowing;
 mod operations;
 mod readings;

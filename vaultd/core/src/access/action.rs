@@ -70,6 +70,10 @@ actions! {
     PASSWORD_DESCRIBE_POLICY = "password:DescribePolicy";
     /// Say what passwords must be like, and when failed logins lock.
     PASSWORD_PUT_POLICY = "password:PutPolicy";
+    /// Give a user the code that enrols a first authenticator.
+    USER_ISSUE_ENROLMENT_CODE = "user:IssueEnrolmentCode";
+    /// Take all second factors from a user.
+    USER_RESET_MFA = "user:ResetMfa";
     /// Make a service.
     SERVICE_CREATE = "service:Create";
     /// See a service.

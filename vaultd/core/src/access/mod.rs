@@ -11,6 +11,7 @@ pub mod arrival;
 mod assume;
 mod caller;
 mod cover;
+pub mod factor;
 mod grant;
 mod limits;
 pub mod lockout;

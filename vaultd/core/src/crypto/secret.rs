@@ -172,6 +172,8 @@ texts! {
     SetupCode
     /// An authenticator's seed with what an app needs beside it: shown once.
     EnrolmentUri
+    /// An authenticator's seed as it is typed: shown once.
+    SeedText
     /// What gets someone in who has lost his authenticator, as he sees it.
     RecoveryCode
     /// What an administrator hands to someone, for one purpose, as he sees it.
@@ -314,7 +316,7 @@ mod tests {
 
     lacks! {
         RootKey WrappingKey RecordKey IndexKey Kek Dek AuditKey LogSigningKey SealKey TokenSecret
-        UnwrapCode UnwrapKey UnwrapCodeText Passphrase Share TokenText SetupCode EnrolmentUri RecoveryCode OneTimeCode Plaintext Seed
+        UnwrapCode UnwrapKey UnwrapCodeText Passphrase Share TokenText SetupCode EnrolmentUri SeedText RecoveryCode OneTimeCode Plaintext Seed
     }
 
     #[test]

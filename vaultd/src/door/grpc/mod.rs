@@ -11,6 +11,7 @@ mod flow;
 mod format;
 mod identity;
 mod metadata;
+mod mfa;
 mod parse;
 mod policies;
 mod secrets;
@@ -27,6 +28,7 @@ use vault_proto::v1::audit_server::AuditServer;
 use vault_proto::v1::auth_server::AuthServer;
 use vault_proto::v1::backup_server::BackupServer;
 use vault_proto::v1::identity_server::IdentityServer;
+use vault_proto::v1::mfa_server::MfaServer;
 use vault_proto::v1::policies_server::PoliciesServer;
 use vault_proto::v1::secrets_server::SecretsServer;
 use vault_proto::v1::sessions_server::SessionsServer;
@@ -59,6 +61,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
     let auth = AuthServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let identity = IdentityServer::new(door.clone()).max_decoding_message_size(MAX_REQUEST);
     let sessions = SessionsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
+    let mfa = MfaServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let secrets = SecretsServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REPLY);
@@ -77,6 +80,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
     Routes::new(system)
         .add_service(auth)
         .add_service(identity)
+        .add_service(mfa)
         .add_service(secrets)
         .add_service(sharing)
         .add_service(backup)

@@ -27,7 +27,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 2] = [Self::Enrol, Self::Reset];
+    pub(super) const ALL: [Self; 2] = [Self::Enrol, Self::Reset];
 
     /// What its codes begin with, so that people and leak scanners know them.
     pub const fn prefix(self) -> &'static str {

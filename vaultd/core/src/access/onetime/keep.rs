@@ -156,7 +156,7 @@ pub fn spend(
     })
 }
 
-/// Takes a code back; `false` when there was none. To be called when a user is disabled or deleted.
+/// Takes a code back; `false` when there was none.
 ///
 /// # Errors
 /// When the store fails.
@@ -166,6 +166,17 @@ pub fn revoke(tx: &mut Tx<'_>, user: u64, purpose: Purpose) -> Result<bool, Reco
         remove(tx, user, purpose, issued);
     }
     Ok(issued.is_some())
+}
+
+/// Takes back all codes of a user who is disabled or deleted.
+///
+/// # Errors
+/// When the store fails.
+pub fn revoke_all(tx: &mut Tx<'_>, user: u64) -> Result<(), RecordError> {
+    for purpose in Purpose::ALL {
+        revoke(tx, user, purpose)?;
+    }
+    Ok(())
 }
 
 /// When the user's code for a purpose ends, if there is one that has not.

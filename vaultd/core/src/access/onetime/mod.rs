@@ -17,4 +17,6 @@ mod keep;
 mod tests;
 
 pub use code::{OneTimeError, OneTimeHash, Purpose, make};
-pub use keep::{IssueRefusal, SpendRefusal, Spent, issue, outstanding, revoke, spend, sweep};
+pub use keep::{
+    IssueRefusal, SpendRefusal, Spent, issue, outstanding, revoke, revoke_all, spend, sweep,
+};

@@ -103,6 +103,11 @@ impl Fresh {
         }
     }
 
+    /// To show, once they are stored.
+    pub fn into_codes(self) -> Vec<RecoveryCode> {
+        self.codes
+    }
+
     /// To show.
     pub fn codes(&self) -> &[RecoveryCode] {
         &self.codes

@@ -114,7 +114,7 @@ impl Parameters {
 
     /// The code that an authenticator shows at a step.
     #[cfg(test)]
-    pub(super) fn code(self, seed: &Seed, step: u64) -> String {
+    pub(crate) fn code(self, seed: &Seed, step: u64) -> String {
         self.totp(seed).generate(step * STEP_SECONDS).to_string()
     }
 }

@@ -28,5 +28,5 @@ pub use generate::{Algorithm, Parameters, STEP_SECONDS};
 pub use rules::{Demand, FRESH, NotAllowed, Proof, allow, demand};
 pub use stored::{Listed, State};
 pub use track::Window;
-pub use uri::{UriError, enrolment_uri};
+pub use uri::{UriError, enrolment_uri, seed_text};
 pub use verify::{Verdict, verify};

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::{Parameters, STEP_SECONDS};
-use crate::crypto::secret::{EnrolmentUri, Seed};
+use crate::crypto::secret::{EnrolmentUri, Seed, SeedText};
 
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// Longest issuer and account together, in bytes.
@@ -66,6 +66,13 @@ pub fn enrolment_uri(
         parameters.digits.count(),
     );
     Ok(EnrolmentUri::from(uri))
+}
+
+/// The seed alone, to be typed into an app that takes no picture; shown once, too.
+pub fn seed_text(seed: &Seed) -> SeedText {
+    let mut text = String::with_capacity(REST);
+    push_base32(&mut text, seed);
+    SeedText::from(text)
 }
 
 fn push_encoded(out: &mut String, name: &str) {

@@ -8,6 +8,7 @@ mod attach;
 mod create;
 mod credential;
 mod describe;
+mod factors;
 mod member;
 mod policy;
 mod refusal;
@@ -21,6 +22,7 @@ pub use attach::{attach, delete_inline, detach, put_inline, set_boundary};
 pub use create::{New, create};
 pub use credential::{password_policy, put_password_policy, reset_password, unlock};
 pub use describe::{Described, Inline, describe, everybody, list};
+pub use factors::{issue_enrolment_code, reset_factors};
 pub use member::{add_member, remove_member};
 pub use policy::{
     Policy, PolicyChange, create_policy, delete_policy, describe_policy, list_policies,

@@ -1,7 +1,7 @@
 //! Why an operation on identities does not happen.
 
 use crate::{
-    access::{Exceeds, Sort, WrongGrant, policy::PolicyError},
+    access::{Exceeds, Sort, WrongGrant, onetime::IssueRefusal, policy::PolicyError},
     record::RecordError,
 };
 
@@ -38,6 +38,9 @@ pub enum Refusal {
     /// It would hand out more than the caller has, or that is not known yet.
     #[error(transparent)]
     Exceeds(#[from] Exceeds),
+    /// No one-time code is issued.
+    #[error(transparent)]
+    OneTime(#[from] IssueRefusal),
     /// A fault of the program.
     #[error(transparent)]
     Grant(#[from] WrongGrant),

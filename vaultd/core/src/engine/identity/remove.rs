@@ -5,8 +5,10 @@ use super::{
     target::{self, Holder, Target},
 };
 use crate::{
-    access::{Action, Caller, Grant, Group, Principal, Proofs, Sort, lockout, principal::Named},
-    record::{Key, Kind, Tx},
+    access::{
+        Action, Caller, Grant, Group, Principal, Proofs, Sort, factor, lockout, principal::Named,
+    },
+    record::{Key, Kind, RecordError, Tx},
 };
 
 /// Most users of a group that is deleted in one step.
@@ -31,7 +33,7 @@ pub fn delete(
     match &target.holder {
         Holder::Principal(principal) => {
             member::leave_all(tx, target.id, principal);
-            forget(tx, target.id);
+            forget(tx, target.id)?;
             tx.delete(Principal::key(target.id));
         }
         Holder::Group(_) => {
@@ -73,9 +75,8 @@ fn disband(
 }
 
 /// What is kept of somebody beside his record.
-fn forget(tx: &mut Tx<'_>, id: u64) {
+fn forget(tx: &mut Tx<'_>, id: u64) -> Result<(), RecordError> {
     lockout::forget_places(tx, id);
-    for kind in [Kind::Password, Kind::Factors, Kind::Recovery] {
-        tx.delete(Key::new(kind, &[&id.to_be_bytes()]));
-    }
+    tx.delete(Key::new(Kind::Password, &[&id.to_be_bytes()]));
+    factor::forget(tx, id)
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     access::{
-        Action, Caller, Grant, Proofs, Sort,
+        Action, Caller, Grant, Proofs, Sort, onetime,
         policy::{PrincipalKind, Tags},
     },
     name::TagKey,
@@ -97,6 +97,9 @@ pub fn update(
             principal.trust = bound.or_else(|| principal.trust.take());
             if ends {
                 principal.epoch += 1;
+            }
+            if principal.disabled {
+                onetime::revoke_all(tx, target.id)?;
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod asked;
 mod assuming;
+mod factors;
 mod keeping;
 mod limits;
 mod rights;

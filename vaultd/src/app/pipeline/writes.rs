@@ -1,0 +1,141 @@
+//! Writes: evaluated on the leader's proposer, recorded, answered.
+//!
+//! What was refused is discarded, but for what must be remembered of a refusal: that it was tried
+//! ([`App::settle`]).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use vault_core::record::Tx;
+
+use super::{App, Visit, no_leader};
+use crate::app::call::{Answer, Call};
+use crate::app::error::{Kind, Result};
+use crate::app::notes::Notes;
+use crate::app::refusal;
+use crate::app::transact::{Terms, Verdict};
+
+impl App {
+    /// Makes a write through the leader's proposer. `act` may run more than once.
+    pub(in crate::app) async fn write<R, F>(
+        &self,
+        call: &Call,
+        terms: Terms,
+        mut act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
+    {
+        self.settle(call, terms, move |visit, tx| {
+            act(visit, tx).map(|(verdict, reply)| (verdict, Ok(reply)))
+        })
+        .await
+    }
+
+    /// The same for one who proves himself in the request: `act` looks at the proof, and no session is asked for.
+    pub(in crate::app) async fn write_by_proof<R, F>(
+        &self,
+        call: &Call,
+        terms: Terms,
+        mut act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Notes, &mut Tx<'_>) -> Result<(Verdict, R)> + Send + 'static,
+    {
+        self.settle_by_proof(call, terms, move |notes, tx| {
+            act(notes, tx).map(|(verdict, reply)| (verdict, Ok(reply)))
+        })
+        .await
+    }
+
+    /// A write that may be refused and leave something behind: that it was tried.
+    pub(in crate::app) async fn settle<R, F>(
+        &self,
+        call: &Call,
+        terms: Terms,
+        mut act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<(Verdict, Result<R>)> + Send + 'static,
+    {
+        let calling = self.calling(call);
+        self.settle_by_proof(call, terms, move |notes, tx| {
+            calling.visit(tx, notes, &mut act)
+        })
+        .await
+    }
+
+    /// The same for one who proves himself in the request.
+    pub(in crate::app) async fn settle_by_proof<R, F>(
+        &self,
+        call: &Call,
+        terms: Terms,
+        mut act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Notes, &mut Tx<'_>) -> Result<(Verdict, Result<R>)> + Send + 'static,
+    {
+        let mut entry = self.begin(call);
+        entry.withdrawable();
+        let shared = Arc::new(Mutex::new(Notes::default()));
+        let mut may = self.may_answer(call, &mut entry).await.map(drop);
+        may = may.and_then(|()| self.audit_ready());
+        if may.is_ok() && self.is_to_be_counted(call) {
+            may = self.count(call).await;
+        }
+        let (result, verdict) = match may {
+            Ok(()) => {
+                entry.binding();
+                let notes = Arc::clone(&shared);
+                let ran = self.proposer.run(terms, move |tx| {
+                    let mut fresh = Notes::default();
+                    let acted = act(&mut fresh, tx);
+                    *notes.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+                    match acted {
+                        Ok((verdict, reply)) => (verdict, Ok(reply)),
+                        Err(error) => (Verdict::Discard, Ok(Err(error))),
+                    }
+                });
+                match ran.await {
+                    Ok((result, settled)) => {
+                        (self.confirm(settled.verdict, result).await, settled.verdict)
+                    }
+                    Err(error) => (Err(error), Verdict::Discard),
+                }
+            }
+            Err(error) => (Err(error), Verdict::Discard),
+        };
+        let notes = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
+        let unknown = matches!(&result, Err(error) if error.kind() == Kind::Unknown);
+        if verdict == Verdict::Discard && !unknown {
+            entry.withdrawable();
+        }
+        let recorded = self.record(call, entry, &notes, result).await;
+        let reply = match verdict {
+            Verdict::Commit => recorded.map_err(|error| {
+                refusal::unrecorded(
+                    error,
+                    "the write is in force",
+                    "repeat it with the same request id",
+                )
+            }),
+            Verdict::Discard => recorded,
+        }?;
+        Ok(self.answer(reply))
+    }
+
+    /// A refusal counts only from a node that still leads (`store-and-raft` rule 6).
+    pub(in crate::app) async fn confirm<R>(
+        &self,
+        verdict: Verdict,
+        result: Result<R>,
+    ) -> Result<R> {
+        if verdict == Verdict::Discard {
+            self.node.read_index().await.map_err(|_| no_leader())?;
+        }
+        result
+    }
+}
