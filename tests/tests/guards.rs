@@ -64,6 +64,11 @@ fn body(path: &str) -> Vec<u8> {
         "CreateIdentity" | "DescribeIdentity" | "UpdateIdentity" | "DeleteIdentity" => {
             message(&format!("{name}Request"), &[("who", text("user:alice"))])
         }
+        "AssumeRole" => message(
+            "AssumeRoleRequest",
+            &[("role", text("deploy")), ("session_name", text("alice"))],
+        ),
+        "RevokeSessions" => message("RevokeSessionsRequest", &[("who", text("user:alice"))]),
         "ListIdentities" => message("ListIdentitiesRequest", &[("sort", text("user"))]),
         "AttachPolicy" | "DetachPolicy" | "SetBoundary" => {
             let fields = [("who", text("user:alice")), ("policy", text("readers"))];

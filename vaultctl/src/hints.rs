@@ -15,6 +15,7 @@ pub(crate) fn of(error: &Error) -> Vec<String> {
     hints
 }
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn fixed(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "TOKEN_INVALID" => "log in: vaultctl login",

@@ -7,6 +7,7 @@ pub(super) const TRASH: &str = "look before you repeat it: vaultctl trash ls";
 
 impl Command {
     /// Advice for people. `PATH` stands for the path that the command names.
+    #[expect(clippy::too_many_lines, reason = "one table")]
     pub(crate) fn look(&self) -> &'static str {
         match self {
             Self::Set(_)

@@ -388,12 +388,9 @@ async fn a_rekey_counts_only_when_the_new_shares_were_entered_again() {
         .seal(&call("Seal", Some(&world.token)))
         .await
         .unwrap();
-    let old = world
-        .app
-        .unseal(&call("Unseal", None), share(&world.shares[0]))
-        .await
-        .unwrap_err();
-    assert_eq!(old.reason(), Reason::ShareForeign);
+    let old = share(&world.shares[0]);
+    let old = world.app.unseal(&call("Unseal", None), old).await;
+    assert_eq!(old.unwrap_err().reason(), Reason::ShareForeign);
     world.shares = verify.shares;
     unseal(&world).await;
     assert_eq!(value(&world, "a").await.unwrap(), b"kept");

@@ -225,7 +225,7 @@ fn typed(code: String) -> Result<Option<Typed>> {
     if code.is_empty() {
         return Ok(None);
     }
-    let typed = Typed::parse(&code).map_err(|error| bad_code(error))?;
+    let typed = Typed::parse(&code).map_err(bad_code)?;
     Ok(Some(typed))
 }
 
