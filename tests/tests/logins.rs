@@ -251,6 +251,11 @@ async fn a_reset_or_a_change_ends_sessions_and_a_reset_is_not_for_those_who_may_
     reset(&daemon, "alice");
     as_token(&daemon, &first, &["whoami"]).refused(5, "TOKEN_INVALID");
     login(&daemon, "alice", &[SECOND]).refused(5, "LOGIN_FAILED");
+    for who in ["alice", "user:alice", "user:ALICE"] {
+        let search = ["-o", "json", "audit", "search", "--caller", who];
+        let found = daemon.ctl(&search).ok().json();
+        assert_eq!(found[0]["principal"], "user:alice", "{who}: {found}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

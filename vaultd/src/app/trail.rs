@@ -5,6 +5,8 @@
 //! Names are blinded here, under every term of the audit key, and looked for as lines hold them; the keys are not
 //! held while files are read.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -12,20 +14,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
-use vault_core::access::{Action, ActionGlob, Resource};
-use vault_core::name::{
-    FolderPath, GroupName, PolicyName, RoleName, SecretPath, ServiceName, UserName,
-};
+use vault_core::access::{Action, Resource};
 use vault_proto::v1::Reason;
 
 use super::App;
-use super::audit::Status;
 use super::audit::trail::{Check, Filter, LOOK_AGAIN, Search, Step, Tail, Trail, Work};
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
-use super::keyring::Deed;
 use super::notes::{Notes, blinds};
 use super::operate::Unrecorded;
+use words::{OWN, SYSTEM, action, caller, invalid, outcome, resource};
 
 /// Which lines are asked for, in words.
 #[derive(Clone, Debug, Default)]
@@ -294,80 +292,6 @@ impl<W: Work> Reading<W> {
     }
 }
 
-/// A resource by the words of policies and command lines.
-fn resource(text: &str) -> Result<Resource> {
-    let bad = |error: &dyn std::fmt::Display| {
-        let shown: String = text.chars().take(80).flat_map(char::escape_debug).collect();
-        invalid(format!("`{shown}` is no resource: {error}"))
-    };
-    match text {
-        SYSTEM => return Ok(Resource::System),
-        OWN => return Ok(Resource::Own),
-        _ => {}
-    }
-    let named = text.split_once(':').and_then(|(sort, name)| {
-        Some(match sort {
-            "user" => UserName::try_from(name).map(Resource::User),
-            "service" => ServiceName::try_from(name).map(Resource::Service),
-            "role" => RoleName::try_from(name).map(Resource::Role),
-            "group" => GroupName::try_from(name).map(Resource::Group),
-            "policy" => PolicyName::try_from(name).map(Resource::Policy),
-            _ => return None,
-        })
-    });
-    if let Some(named) = named {
-        return named.map_err(|error| bad(&error));
-    }
-    let path = text.strip_prefix("secret:").unwrap_or(text);
-    match path.strip_suffix('/') {
-        Some(folder) => FolderPath::try_from(folder)
-            .map(Resource::Folder)
-            .map_err(|error| bad(&error)),
-        None => SecretPath::try_from(path)
-            .map(Resource::Secret)
-            .map_err(|error| bad(&error)),
-    }
-}
-
-/// A name in its canonical form, and the same text as it is: it may be an accessor.
-fn caller(text: &str) -> Result<[(String, String); 2]> {
-    let bad = |error| {
-        let shown: String = text.chars().take(80).flat_map(char::escape_debug).collect();
-        invalid(format!("`{shown}` is no caller: {error}"))
-    };
-    let name = UserName::try_from(text).map_err(bad)?;
-    Ok([name.as_str(), text].map(|text| (text.to_owned(), text.to_owned())))
-}
-
-/// A pattern for actions, of which there must be one; what the daemon does by itself has actions too.
-fn action(text: &str) -> Result<String> {
-    let known = text == Deed::DESTROY_TERMS.action();
-    if known || ActionGlob::try_from(text).is_ok() {
-        return Ok(text.to_owned());
-    }
-    let shown: String = text.chars().take(80).flat_map(char::escape_debug).collect();
-    Err(invalid(format!(
-        "`{shown}` is no action: write one as `secret:GetValue`, or the beginning of one and `*`"
-    )))
-}
-
-/// The classes that a word means.
-fn outcome(text: &str) -> Result<Vec<&'static str>> {
-    let words = || Status::ALL.into_iter().map(Status::word);
-    if text == FAILED {
-        return Ok(words().filter(|word| *word != Status::Ok.word()).collect());
-    }
-    let Some(word) = words().find(|word| *word == text) else {
-        let all = words().collect::<Vec<_>>().join(", ");
-        return Err(invalid(format!("an outcome is one of {all}, or {FAILED}")));
-    };
-    Ok(vec![word])
-}
-
-fn invalid(message: String) -> Error {
-    Error::new(Reason::RequestInvalid, message)
-}
-
 fn crowded() -> Error {
     let message = "as many as may read the audit do so already; try again when one of them is done";
     Error::new(Reason::Overloaded, message)
@@ -385,8 +309,3 @@ const TAILS: usize = 16;
 const WORDS: usize = 16;
 /// Last lines at most.
 const LAST_MAX: u32 = 1000;
-/// What is no secret, in words.
-const SYSTEM: &str = "system";
-const OWN: &str = "own";
-/// All outcomes but one.
-const FAILED: &str = "failed";
