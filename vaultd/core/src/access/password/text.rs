@@ -71,6 +71,11 @@ impl TryFrom<&str> for Password {
         // UAX 15: NFC grows a UTF-8 text threefold at most; growth would leave copies behind
         let mut text = Zeroizing::new(String::with_capacity(3 * typed.len()));
         text.extend(typed.chars().map(plain_space).nfc());
+        // A form that is not allowed as it is has no stable form: U+0387 becomes U+00B7, which only stands between
+        // two `l` (RFC 5892, A.3).
+        if FreeformClass::default().allows(text.as_str()).is_err() {
+            return Err(PasswordError::Character);
+        }
         let characters = text.chars().count();
         if characters > MAX_CHARACTERS || text.len() > MAX_BYTES {
             return Err(PasswordError::TooLong);

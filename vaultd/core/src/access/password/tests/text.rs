@@ -128,6 +128,14 @@ fn nothing_prints_a_password() {
     }
 }
 
+#[test]
+fn what_becomes_a_character_that_may_not_stand_there_is_refused_like_it() {
+    for typed in ["\u{387}", "a\u{387}b", "\u{b7}"] {
+        assert_eq!(form(typed), Err(PasswordError::Character));
+    }
+    assert_eq!(form("l\u{387}l"), Ok("l\u{b7}l".to_owned()));
+}
+
 proptest! {
     #[test]
     fn the_form_is_its_own_and_the_buffer_never_grew(typed in any::<String>()) {
