@@ -345,9 +345,9 @@ async fn a_flood_of_logins_is_shed_at_once_and_reads_go_on() {
         "{compared} compared, {} shed in {half:?}, reads in {read:?}",
         shed.len()
     );
-    // Less than one comparison behind others would take; how much less is for a benchmark on a quiet machine.
-    assert!(half < Duration::from_secs(1), "shed after {half:?}");
-    assert!(read < Duration::from_secs(1), "reads took {read:?}");
+    // Medians: other tests take their share of the machine.
+    assert!(half < Duration::from_millis(50), "shed after {half:?}");
+    assert!(read < Duration::from_millis(50), "reads took {read:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
