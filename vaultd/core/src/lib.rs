@@ -8,9 +8,8 @@
 //! | 0 | [`name`] | paths, globs, fields, labels, names of users, ids, time: one canonical form each |
 //! | 1 | [`crypto`] | envelope, keyring, seal slots, shares, signatures, secret types |
 //! | 2 | [`record`] | keys, transactions, log batches, views, `Tx`, sealing |
-//! | 3 | [`access`] | sessions, callers, rights, grants; second factors, recovery and one-time codes |
-//! | 3 | [`access`] | sessions, callers, rights, grants, passwords, lockout |
-//! | 4 | [`engine`] | secrets, random values; engines never import one another |
+//! | 3 | [`access`] | sessions, callers, policies, grants; passwords, lockout, second factors, one-time codes |
+//! | 4 | [`engine`] | secrets, identity, sharing, random values; engines never import one another |
 
 pub mod access;
 pub mod crypto;
