@@ -15,7 +15,11 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 use tower::service_fn;
-use vault_proto::v1::{LoginRequest, LoginResponse, PutSecretRequest, PutSecretResponse};
+use vault_proto::v1::{
+    CreateIdentityRequest, CreateIdentityResponse, LoginPasswordRequest, LoginPasswordResponse,
+    LoginRequest, LoginResponse, PutInlinePolicyRequest, PutInlinePolicyResponse, PutSecretRequest,
+    PutSecretResponse, ResetPasswordRequest, ResetPasswordResponse,
+};
 
 use super::Failure;
 
@@ -72,6 +76,65 @@ impl Caller {
             .call("/vault.v1.Auth/Login", LoginRequest::default())
             .await?;
         Ok((self.with_token(&session.token)?, session.token))
+    }
+
+    /// The same connection as a user with a password and one policy, who is made here by this caller.
+    pub(super) async fn user(&self) -> Result<Self, Failure> {
+        self.principal("user:bench", "secret:*", "secret:*").await?;
+        let user = "bench".to_owned();
+        let reset: ResetPasswordResponse = self
+            .call(
+                "/vault.v1.Auth/ResetPassword",
+                ResetPasswordRequest {
+                    user: user.clone(),
+                    ..ResetPasswordRequest::default()
+                },
+            )
+            .await?;
+        let session: LoginPasswordResponse = self
+            .call(
+                "/vault.v1.Auth/LoginPassword",
+                LoginPasswordRequest {
+                    user,
+                    password: reset.one_time_password,
+                    new_password: request_id(),
+                    ..LoginPasswordRequest::default()
+                },
+            )
+            .await?;
+        self.with_token(&session.token)
+    }
+
+    /// Makes a principal with one policy of his own.
+    pub(super) async fn principal(
+        &self,
+        who: &str,
+        action: &str,
+        resource: &str,
+    ) -> Result<(), Status> {
+        let _made: CreateIdentityResponse = self
+            .call(
+                "/vault.v1.Identity/CreateIdentity",
+                CreateIdentityRequest {
+                    who: who.to_owned(),
+                    ..CreateIdentityRequest::default()
+                },
+            )
+            .await?;
+        let document = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"{action}","Resource":"{resource}"}}]}}"#
+        );
+        let _put: PutInlinePolicyResponse = self
+            .call(
+                "/vault.v1.Identity/PutInlinePolicy",
+                PutInlinePolicyRequest {
+                    who: who.to_owned(),
+                    name: "own".to_owned(),
+                    document,
+                },
+            )
+            .await?;
+        Ok(())
     }
 
     /// One call.

@@ -1,6 +1,8 @@
 //! Callers in closed loops, and what rounds of them tell.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -59,6 +61,32 @@ where
         p50: at(0.5),
         p99: at(0.99),
     })
+}
+
+/// One call for each number below `count`, with `callers` at once.
+pub(super) async fn all<F, A>(callers: u32, count: u32, call: F) -> Result<(), Failure>
+where
+    F: Fn(u32) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<(), Status>> + Send,
+{
+    let next = Arc::new(AtomicU32::new(0));
+    let mut tasks = JoinSet::new();
+    for _ in 0..callers {
+        let (call, next) = (call.clone(), Arc::clone(&next));
+        tasks.spawn(async move {
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= count {
+                    return Ok::<_, Status>(());
+                }
+                call(n).await?;
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
+    }
+    Ok(())
 }
 
 /// The middle of what was measured.

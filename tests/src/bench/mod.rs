@@ -3,6 +3,7 @@
 //! | module | what it measures |
 //! |---|---|
 //! | [`reads`] | `GetSecret` against the echo |
+//! | [`crowd`] | the same beside 10,000 users and policies |
 //! | [`writes`] | `PutSecret` against the echo, rows and syncs per put |
 //! | [`policies`] | decisions of the policy engine |
 //! | [`process`] | memory, start and cold reads of a daemon in a process of its own; `vaultctl get` |
@@ -11,6 +12,7 @@
 //! rounds the median counts.
 
 mod client;
+mod crowd;
 mod daemon;
 mod echo;
 mod load;
@@ -49,6 +51,9 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<bool, Failure> {
                 writes::measure(&options, &node, &caller, &mut report).await?;
             }
             node.end().await?;
+        }
+        if options.wants("crowd") {
+            crowd::measure(&options, &mut report).await?;
         }
         if options.wants("writes") {
             writes::measure_slow_syncs(&options, &mut report).await?;

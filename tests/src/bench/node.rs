@@ -154,11 +154,16 @@ impl Serving {
         })
     }
 
-    /// One connection with an ordinary session.
-    pub(super) async fn caller(&self) -> Result<Caller, Failure> {
+    /// One connection with a session of the root identity, which may make principals.
+    pub(super) async fn root(&self) -> Result<Caller, Failure> {
         let caller = Caller::connect(self.address, &self.ca).await?;
         let (caller, _) = caller.with_token(&self.token)?.login().await?;
         Ok(caller)
+    }
+
+    /// One connection with the session of a user whom a policy lets read and write.
+    pub(super) async fn caller(&self) -> Result<Caller, Failure> {
+        self.root().await?.user().await
     }
 
     /// Where its files lie.

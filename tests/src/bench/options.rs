@@ -15,6 +15,8 @@ pub(super) struct Options {
     pub(super) rounds: usize,
     /// Secrets of 1 KiB in the daemon whose memory is measured.
     pub(super) secrets: u32,
+    /// Other users in the vault, each with a policy.
+    pub(super) crowd: u32,
     /// End with 1 if a limit is missed.
     pub(super) assert: bool,
     /// Only this part.
@@ -28,6 +30,7 @@ impl Options {
             warm_up: Duration::from_secs(2),
             rounds: 5,
             secrets: 100_000,
+            crowd: 10_000,
             assert: false,
             only: None,
         };
@@ -40,6 +43,7 @@ impl Options {
                     options.warm_up = Duration::from_millis(250);
                     options.rounds = 3;
                     options.secrets = 5_000;
+                    options.crowd = 500;
                 }
                 "--assert" => options.assert = true,
                 "--seconds" => {
@@ -52,7 +56,7 @@ impl Options {
                 _ => return Err(USAGE.into()),
             }
         }
-        let known = ["reads", "writes", "policies", "process"];
+        let known = ["reads", "crowd", "writes", "policies", "process"];
         if options
             .only
             .as_deref()
@@ -70,4 +74,4 @@ impl Options {
 }
 
 const USAGE: &str = "usage: bench [--quick] [--assert] [--seconds S] [--rounds N] [--secrets N] \
-                     [--only reads|writes|policies|process]";
+                     [--only reads|crowd|writes|policies|process]";

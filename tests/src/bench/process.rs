@@ -9,7 +9,7 @@ use vault_proto::v1::{GetSecretRequest, GetSecretResponse};
 use super::Failure;
 use super::client::Caller;
 use super::daemon::Daemon;
-use super::load::{drive, median};
+use super::load::{all, drive, median};
 use super::options::Options;
 use super::reads::{GET, check};
 use super::report::{Limit, Report};
@@ -91,24 +91,12 @@ fn memory(daemon: &Daemon, report: &mut Report, when: &str, limit: Limit) -> Res
 }
 
 async fn fill(caller: &Caller, secrets: u32) -> Result<(), Failure> {
-    let next = Arc::new(AtomicU32::new(0));
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..64 {
-        let (caller, next) = (caller.clone(), Arc::clone(&next));
-        tasks.spawn(async move {
-            loop {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                if n >= secrets {
-                    return Ok::<_, tonic::Status>(());
-                }
-                caller.put(path(n), n.into()).await?;
-            }
-        });
-    }
-    while let Some(ended) = tasks.join_next().await {
-        ended??;
-    }
-    Ok(())
+    let caller = caller.clone();
+    all(64, secrets, move |n| {
+        let caller = caller.clone();
+        async move { caller.put(path(n), n.into()).await }
+    })
+    .await
 }
 
 async fn first_answer(caller: &Caller) -> Result<(), Failure> {

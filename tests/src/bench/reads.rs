@@ -19,11 +19,17 @@ pub(super) async fn measure(
     caller: &Caller,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    for n in 0..SECRETS {
-        caller.put(path(n), n.into()).await?;
-    }
+    prepare(caller).await?;
     for callers in [1, 16, 64] {
         row(options, caller, callers, report).await?;
+    }
+    Ok(())
+}
+
+/// Writes what is read.
+pub(super) async fn prepare(caller: &Caller) -> Result<(), Failure> {
+    for n in 0..SECRETS {
+        caller.put(path(n), n.into()).await?;
     }
     Ok(())
 }
@@ -80,7 +86,12 @@ async fn row(
     Ok(())
 }
 
-async fn get(caller: &Caller, callers: u32, time: std::time::Duration) -> Result<Round, Failure> {
+/// Reads by so many callers.
+pub(super) async fn get(
+    caller: &Caller,
+    callers: u32,
+    time: std::time::Duration,
+) -> Result<Round, Failure> {
     let caller = caller.clone();
     drive(callers, time, move |n, _| {
         let caller = caller.clone();
