@@ -11,7 +11,11 @@ use vault_core::crypto::entropy::Entropy;
 
 /// The clocks of this machine.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Clock;
+pub struct Clock {
+    /// By how much a test has set the wall clock forward.
+    #[cfg(test)]
+    ahead: Duration,
+}
 
 impl Clock {
     /// Milliseconds since 1970, as this machine believes.
@@ -20,7 +24,15 @@ impl Clock {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
+        #[cfg(test)]
+        let since = since + self.ahead;
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A machine whose wall clock is set forward by so much.
+    #[cfg(test)]
+    pub fn ahead(by: Duration) -> Self {
+        Self { ahead: by }
     }
 
     /// Wall time as a timestamp.
@@ -65,7 +77,7 @@ mod tests {
 
     #[test]
     fn clocks_do_not_go_back_and_boot_time_counts_sleep_too() {
-        let clock = Clock;
+        let clock = Clock::default();
         let (first, second) = (clock.monotonic(), clock.monotonic());
         assert!(second >= first);
         assert!(clock.boottime() >= first);

@@ -108,11 +108,11 @@ fn warn(report: &Report, purpose: Purpose) {
 
 async fn run(mut config: Config, environment: &Environment) -> Result<(), DaemonError> {
     node::prepare(&config.node.data_dir)?;
-    let tls = Arc::new(Identity::load(&config, Clock)?);
+    let tls = Arc::new(Identity::load(&config, Clock::default())?);
     announce(&tls);
     let metrics = Arc::new(Metrics::new()?);
     let (stop, mut stopped) = watch::channel(Phase::Run);
-    signals::listen(stop, Arc::clone(&tls), config.clone(), Clock)?;
+    signals::listen(stop, Arc::clone(&tls), config.clone(), Clock::default())?;
     loop {
         let listeners = Listeners::bind(&config).await?;
         // A port that the kernel chose is kept when the daemon starts again in place.

@@ -130,9 +130,9 @@ async fn run(
     environment: &Environment,
 ) -> Result<(), DaemonError> {
     node::prepare(&config.node.data_dir)?;
-    let tls = Arc::new(Identity::load(&config, Clock)?);
+    let tls = Arc::new(Identity::load(&config, Clock::default())?);
     let (stop, mut stopped) = watch::channel(Phase::Run);
-    signals::listen(stop, Arc::clone(&tls), config.clone(), Clock)?;
+    signals::listen(stop, Arc::clone(&tls), config.clone(), Clock::default())?;
     let listeners = bind(&mut config).await?;
     let assembled = node::assemble(&config, environment, Purpose::Dev).await?;
     let token = open(&assembled.app, &config).await?;

@@ -66,13 +66,18 @@ pub const FAILED_OPENS: Measure = Measure(
     "vault_failed_opens",
     "records that did not open since the node was unsealed: damage or tampering",
 );
+/// Above 300 it is an alarm.
+pub const CLOCK_OFF: Measure = Measure(
+    "vault_clock_off_seconds",
+    "by how much this node's clock differs from the time that the vault goes by",
+);
 const TOTALS: [Total; 4] = [
     REQUESTS,
     CONNECTIONS_REFUSED,
     HANDSHAKES_FAILED,
     ACCEPT_ERRORS,
 ];
-const LEVELS: [Measure; 11] = [
+const LEVELS: [Measure; 12] = [
     CONNECTIONS,
     IN_FLIGHT,
     READY,
@@ -84,6 +89,7 @@ const LEVELS: [Measure; 11] = [
     LOG_BYTES,
     ROWS,
     FAILED_OPENS,
+    CLOCK_OFF,
 ];
 
 /// How long requests took, by method.

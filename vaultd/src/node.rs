@@ -21,7 +21,8 @@ use crate::door::grpc;
 use crate::door::health::Readiness;
 use crate::door::intake::Sessions;
 use crate::metrics::{
-    APPLIED_INDEX, FAILED_OPENS, LEADER, LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics, ROWS,
+    APPLIED_INDEX, CLOCK_OFF, FAILED_OPENS, LEADER, LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics,
+    ROWS,
 };
 use crate::raft::{Node, NodeOptions, Timing};
 use crate::server::{Application, Routes};
@@ -109,6 +110,7 @@ impl Application for Assembled {
         metrics.set(APPLIED_INDEX, self.store.applied().index);
         metrics.set(ROWS, self.store.rows());
         metrics.set(FAILED_OPENS, self.app.failed_opens());
+        metrics.set(CLOCK_OFF, self.app.clock_off().as_secs());
         metrics.set(LOG_SYNCS, log.syncs);
         metrics.set(LOG_BYTES, log.bytes);
         metrics.set(LOG_ENTRIES, log.entries);
@@ -158,7 +160,7 @@ pub(crate) async fn assemble(
     };
     let of = identity.clone();
     let opened = tokio::task::spawn_blocking(move || {
-        let taken = restore::take_up(&dir, &options, &of, Clock)?;
+        let taken = restore::take_up(&dir, &options, &of, Clock::default())?;
         let store = Store::open(&restore::store_dir(&dir), &options)?;
         Ok::<_, NodeError>((taken, store))
     });
@@ -167,7 +169,7 @@ pub(crate) async fn assemble(
     let audit = Audit::open(
         &audit_config(&config.audit),
         NODE,
-        Arc::new(Clock),
+        Arc::new(Clock::default()),
         &fatal(),
     )?;
     if let Some(taken) = taken {
@@ -185,7 +187,14 @@ pub(crate) async fn assemble(
         rotate_after: config.rotate_after,
         reply_bytes: config.limits.reply_bytes,
     };
-    let app = App::start(settings, store.clone(), node.clone(), audit, Clock).await?;
+    let app = App::start(
+        settings,
+        store.clone(),
+        node.clone(),
+        audit,
+        Clock::default(),
+    )
+    .await?;
     if app.is_dev() && purpose != Purpose::Dev {
         app.shut_down().await;
         return Err(NodeError::Dev(config.node.data_dir.clone()));

@@ -115,7 +115,7 @@ impl Serving {
             session_rate: 1 << 30,
             ..AuditConfig::in_directory(config.audit.directory.clone())
         };
-        let audit = Audit::open(&audit, 1, Arc::new(Clock), &fatal())?;
+        let audit = Audit::open(&audit, 1, Arc::new(Clock::default()), &fatal())?;
         let settings = Settings {
             node_id: 1,
             region: config.node.region.as_str().into(),
@@ -128,9 +128,9 @@ impl Serving {
             rotate_after: None,
             reply_bytes: config.limits.reply_bytes,
         };
-        let app = App::start(settings, store.clone(), node, audit, Clock).await?;
+        let app = App::start(settings, store.clone(), node, audit, Clock::default()).await?;
         let token = init(&app).await?;
-        let tls = Arc::new(Identity::load(&config, Clock)?);
+        let tls = Arc::new(Identity::load(&config, Clock::default())?);
         let ca = tls.authority().ok_or("no CA")?.pem.clone();
         let listeners = Listeners::bind(&config).await?;
         let address = listeners.address().ok_or("no address")?;

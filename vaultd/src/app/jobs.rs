@@ -14,7 +14,7 @@ use vault_core::record::Tx;
 use super::error::Result;
 use super::keyring::Deed;
 use super::transact::{Terms, Verdict};
-use super::{App, refusal};
+use super::{App, refusal, time};
 
 /// Between two rounds.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -31,7 +31,11 @@ pub(super) fn start(app: &Arc<App>) {
     tokio::spawn(async move {
         // Led, unsealed, and not yet recorded. Counted in rounds: no clock that is set, and no suspend, has a part in it.
         let mut ran = Duration::ZERO;
+        let mut off = false;
         while round(&weak, &mut ran).await {
+            if let Some(app) = weak.upgrade() {
+                app.watch_clock(&mut off);
+            }
             tokio::time::sleep(PERIOD).await;
             ran += PERIOD;
         }
@@ -92,6 +96,36 @@ pub(super) enum Step {
 }
 
 impl App {
+    /// By how much this node's clock differs from the vault's time.
+    pub fn clock_off(&self) -> Duration {
+        self.time.difference().0
+    }
+
+    /// Tells, once, that the clock is off, and that it is no more.
+    fn watch_clock(&self, off: &mut bool) {
+        let (by, behind) = self.time.difference();
+        if (by > time::TOLERATED) == *off {
+            return;
+        }
+        *off = !*off;
+        let seconds = by.as_secs();
+        if !*off {
+            tracing::info!("the clock agrees with the time that the vault goes by again");
+        } else if behind {
+            tracing::error!(
+                seconds,
+                "the clock is behind the time that the vault goes by: it is wrong, or it was. Set it right; the vault \
+                 runs at half pace until it has caught up, and codes of authenticators may be refused until then"
+            );
+        } else {
+            tracing::error!(
+                seconds,
+                "the clock was set forward by more than the vault follows while it runs: look who set it. If it is \
+                 right, restart this node and it is believed"
+            );
+        }
+    }
+
     /// Records that the node sealed itself, and wipes what was going on.
     pub(super) async fn tell_fall(&self) {
         if self.keys.fell_untold().is_none() {

@@ -3,7 +3,6 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`pipeline`] | the one way through for reads and writes |
-//! | [`notes`] | what the audit says of a request, and that it gets there |
 //! | [`notes`] | what is learnt of a request, for its audit entry |
 //! | [`operate`] | the same for what is granted and neither reads nor writes records |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
@@ -13,6 +12,7 @@
 //! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`backup`], [`policies`], [`mfa`], [`trail`] | one file or folder per service |
 //! | [`explain`] | why something is denied, for those who may know |
 //! | [`jobs`] | what runs on the leader by itself |
+//! | [`time`] | the time that the vault goes by, whatever a clock says |
 //!
 //! Deliberately absent: transport types. A door turns bytes into calls and answers into bytes.
 
@@ -48,6 +48,7 @@ mod setup;
 mod sharing;
 mod simulate;
 mod status;
+mod time;
 mod trail;
 mod transact;
 mod unsealed;
@@ -127,6 +128,7 @@ pub struct App {
     store: Store,
     node: Node,
     clock: Clock,
+    time: Arc<time::VaultTime>,
     audit: Audit,
     keys: Keys,
     proposer: Proposer,
@@ -163,8 +165,10 @@ impl App {
         clock: Clock,
     ) -> std::result::Result<Arc<Self>, StartError> {
         let keys = Keys::default();
-        let proposer = Proposer::start(store.clone(), node.clone(), clock, keys.clone())
-            .map_err(StartError::Thread)?;
+        let time = Arc::new(time::VaultTime::new(clock, store.clone()));
+        let of = (store.clone(), node.clone());
+        let proposer =
+            Proposer::start(of, Arc::clone(&time), keys.clone()).map_err(StartError::Thread)?;
         let freshness = Freshness::start(&node, &store, clock);
         let app = Arc::new(Self {
             replies: replies::Replies::new(settings.reply_bytes),
@@ -172,6 +176,7 @@ impl App {
             store,
             node,
             clock,
+            time,
             audit,
             keys,
             proposer,
@@ -216,7 +221,7 @@ impl App {
 
     /// Leader time as far as this node knows: never behind what the log has seen.
     fn now(&self) -> u64 {
-        self.clock.wall_ms().max(self.store.stamp().leader_time)
+        self.time.now()
     }
 
     /// The keys, or why there are none.

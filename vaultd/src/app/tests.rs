@@ -20,6 +20,7 @@ mod automatic;
 mod backup;
 mod budget;
 mod ceremonies;
+mod clocks;
 mod mfa;
 mod narrowing;
 mod operations;
@@ -51,19 +52,19 @@ async fn open(dir: &Path) -> Arc<App> {
 
 async fn open_on(dir: &Path, options: Options) -> Arc<App> {
     let config = AuditConfig::in_directory(dir.join("audit"));
-    let audit = || Audit::open(&config, 1, Arc::new(Clock), &options.fatal).unwrap();
-    start(dir, &options, audit, None).await
+    let audit = || Audit::open(&config, 1, Arc::new(Clock::default()), &options.fatal).unwrap();
+    start(dir, &options, audit, Default::default()).await
 }
 
 async fn open_with(dir: &Path, audit: impl FnOnce() -> Audit) -> Arc<App> {
-    start(dir, &options(), audit, None).await
+    start(dir, &options(), audit, Default::default()).await
 }
 
 async fn start(
     dir: &Path,
     options: &Options,
     audit: impl FnOnce() -> Audit,
-    rotate_after: Option<Duration>,
+    (rotate_after, clock): (Option<Duration>, Clock),
 ) -> Arc<App> {
     let store = Store::open(&dir.join("store"), options).unwrap();
     let node = Node::start(
@@ -87,7 +88,7 @@ async fn start(
         rotate_after,
         reply_bytes: 33 << 20,
     };
-    App::start(settings, store, node, audit(), Clock)
+    App::start(settings, store, node, audit(), clock)
         .await
         .unwrap()
 }

@@ -218,7 +218,11 @@ impl Thread {
         ));
         let proposing = tokio::spawn(propose::run(raft.clone(), self.asks));
         let reading = tokio::spawn(read::run(raft.clone(), self.waiters));
-        let cutting = tokio::spawn(housekeeping::run(raft.clone(), self.store.clone(), Clock));
+        let cutting = tokio::spawn(housekeeping::run(
+            raft.clone(),
+            self.store.clone(),
+            Clock::default(),
+        ));
         leader::hurry(&raft, self.options.id).await;
         let running = Running {
             raft: raft.clone(),

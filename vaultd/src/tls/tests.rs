@@ -23,7 +23,7 @@ fn config(dir: &Path, more: &str) -> Config {
 }
 
 fn load(dir: &Path) -> Result<Identity, TlsError> {
-    Identity::load(&config(dir, ""), Clock)
+    Identity::load(&config(dir, ""), Clock::default())
 }
 
 fn client(
@@ -206,10 +206,10 @@ fn a_new_name_gets_a_new_certificate_under_the_same_ca() {
         dir.path(),
         "tls.names = [\"Vault.Example\", \"::ffff:0:1\"]",
     );
-    let second = Identity::load(&more, Clock).expect("second");
+    let second = Identity::load(&more, Clock::default()).expect("second");
     let again = std::fs::read(dir.path().join("tls/node.pem")).expect("leaf");
     assert_ne!(leaf, again);
-    let third = Identity::load(&more, Clock).expect("third");
+    let third = Identity::load(&more, Clock::default()).expect("third");
     assert_eq!(
         again,
         std::fs::read(dir.path().join("tls/node.pem")).expect("leaf")
@@ -234,7 +234,7 @@ fn a_key_that_others_can_read_is_refused() {
         } else {
             ""
         };
-        let error = Identity::load(&config(dir.path(), more), Clock);
+        let error = Identity::load(&config(dir.path(), more), Clock::default());
         let error = error.expect_err(name).to_string();
         assert!(error.contains(name) && error.contains("0644"), "{error}");
     }
@@ -288,7 +288,7 @@ fn a_certificate_of_the_operators_must_fit_its_key() {
     let files = |key: &Path| {
         let (chain, key) = (a.path().join("tls/node.pem"), key.join("tls/node.key"));
         let text = format!("tls.certificate = {chain:?}\ntls.key = {key:?}");
-        Identity::load(&config(a.path(), &text), Clock)
+        Identity::load(&config(a.path(), &text), Clock::default())
     };
     assert!(files(a.path()).expect("fits").authority().is_none());
     let error = files(b.path()).expect_err("other key").to_string();
@@ -305,12 +305,12 @@ fn a_reload_that_fails_keeps_the_certificate_in_use() {
     let good = std::fs::read(&path).expect("leaf");
     std::fs::write(&path, "garbage").expect("damage");
     identity
-        .reload(&config(dir.path(), ""), Clock)
+        .reload(&config(dir.path(), ""), Clock::default())
         .expect_err("damaged");
     let mut other = client(&identity, ALL, b"h2");
     handshake(&mut other, &identity).expect("the old one serves");
     std::fs::write(&path, good).expect("repair");
     identity
-        .reload(&config(dir.path(), ""), Clock)
+        .reload(&config(dir.path(), ""), Clock::default())
         .expect("reload");
 }

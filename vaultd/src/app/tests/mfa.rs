@@ -81,7 +81,7 @@ fn shows(secret: &str, ahead: i64) -> String {
     while let Some(byte) = (0..8).try_fold(0_usize, |byte, _| Some((byte << 1) | bits.next()?)) {
         seed.push(u8::try_from(byte).unwrap());
     }
-    let now = i64::try_from(Clock.wall_ms() / 1000).unwrap() + 30 * ahead;
+    let now = i64::try_from(Clock::default().wall_ms() / 1000).unwrap() + 30 * ahead;
     let totp = Builder::new()
         .with_step_duration(30)
         .with_skew(0)

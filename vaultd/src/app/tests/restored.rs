@@ -41,7 +41,7 @@ async fn in_a_restored_vault_the_initial_token_opens_and_no_session_of_before_do
     let backup = backup(&world);
     world.app.shut_down().await;
 
-    let now = Clock.wall_ms() / 1000;
+    let now = Clock::default().wall_ms() / 1000;
     let world = taken_up(other.path(), &backup, now, world).await;
     let mine = call("WhoAmI", Some(&session));
     let ended = who(Arc::clone(&world.app), mine).await.unwrap_err();
@@ -73,7 +73,7 @@ async fn years_ahead(world: &World) {
     let seal = call("Seal", Some(&world.token));
     world.app.seal(&seal).await.unwrap();
     world.app.node.propose(entry, term).await.unwrap();
-    assert!(world.app.store.stamp().leader_time > Clock.wall_ms() + 900 * DAY);
+    assert!(world.app.store.stamp().leader_time > Clock::default().wall_ms() + 900 * DAY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +83,7 @@ async fn what_a_backup_holds_as_deleted_stays_for_a_day_of_running_whatever_the_
         found.unwrap().len()
     };
     // Restored by a clock that was years behind, and by one that is right, where the backup's leader time is ahead.
-    for second in [2, Clock.wall_ms() / 1000] {
+    for second in [2, Clock::default().wall_ms() / 1000] {
         let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let world = born(dir.path()).await;
         unseal(&world).await;

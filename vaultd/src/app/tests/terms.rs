@@ -176,7 +176,7 @@ async fn keys_rotate_by_age_and_the_line_says_that_the_daemon_did_it() {
     ] {
         let dir = tempfile::tempdir().unwrap();
         let (audit, fake) = breakable();
-        let app = start(dir.path(), &options(), || audit, limit).await;
+        let app = start(dir.path(), &options(), || audit, (limit, Clock::default())).await;
         let world = born_in(app).await;
         unseal(&world).await;
         world.app.rotate_by_age().await.unwrap();

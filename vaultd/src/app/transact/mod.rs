@@ -11,8 +11,9 @@
 mod ids;
 mod overlay;
 mod proposer;
+mod signer;
 
-pub(super) use proposer::signer_key;
+pub(super) use signer::signer_key;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -22,8 +23,8 @@ use vault_core::record::{RecordError, Tx};
 use vault_proto::v1::Reason;
 
 use super::error::{Error, Result};
+use super::time::VaultTime;
 use super::unsealed::Unsealed;
-use crate::clock::Clock;
 use crate::raft::Node;
 use crate::store::Store;
 
@@ -98,9 +99,8 @@ pub(super) struct Proposer {
 impl Proposer {
     /// Starts the thread.
     pub(super) fn start(
-        store: Store,
-        node: Node,
-        clock: Clock,
+        (store, node): (Store, Node),
+        time: Arc<VaultTime>,
         keys: super::unsealed::Keys,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -108,7 +108,7 @@ impl Proposer {
         std::thread::Builder::new()
             .name("proposer".into())
             .spawn(move || {
-                runtime.block_on(proposer::Loop::new(store, node, clock, keys).run(queue));
+                runtime.block_on(proposer::Loop::new(store, node, time, keys).run(queue));
             })?;
         Ok(Self {
             jobs,

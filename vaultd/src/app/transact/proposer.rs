@@ -6,18 +6,15 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use tokio::sync::mpsc;
-use vault_core::crypto::keyring::Keyring;
-use vault_core::crypto::ring::Term;
-use vault_core::crypto::sign;
-use vault_core::record::{
-    Batch, IdBlock, Key, Kind, Outcome, RecordError, Revision, Transaction, Tx, View,
-};
+use vault_core::engine::secrets;
+use vault_core::record::{Batch, IdBlock, Outcome, RecordError, Revision, Transaction, Tx};
 
 use super::ids::{ID_BLOCK, IDS_PER_JOB, NextId, ids_key};
 use super::overlay::{InFlight, Overlay};
-use super::{Failure, Job, Settled, Verdict};
+use super::{Failure, Job, Settled, Verdict, signer};
+use crate::app::time::VaultTime;
 use crate::app::unsealed::{Keys, Unsealed};
-use crate::clock::{Clock, OsEntropy};
+use crate::clock::OsEntropy;
 use crate::raft::{Done, Node, ProposeError};
 use crate::store::Store;
 
@@ -51,7 +48,7 @@ struct Settlement {
 pub(super) struct Loop {
     store: Store,
     node: Node,
-    clock: Clock,
+    clock: Arc<VaultTime>,
     keys: Keys,
     in_flight: InFlight,
     gathering: Gathering,
@@ -60,6 +57,8 @@ pub(super) struct Loop {
     term: u64,
     last: Revision,
     time: u64,
+    /// What is deleted is held, where that is called for.
+    held: bool,
     /// A batch with a job that runs alone is on its way.
     lone: bool,
     /// Stamps are in doubt: read them from the store again once nothing is in flight.
@@ -67,7 +66,7 @@ pub(super) struct Loop {
 }
 
 impl Loop {
-    pub(super) fn new(store: Store, node: Node, clock: Clock, keys: Keys) -> Self {
+    pub(super) fn new(store: Store, node: Node, clock: Arc<VaultTime>, keys: Keys) -> Self {
         Self {
             store,
             node,
@@ -80,6 +79,7 @@ impl Loop {
             term: 0,
             last: Revision::ZERO,
             time: 0,
+            held: false,
             lone: false,
             stale: true,
         }
@@ -182,8 +182,15 @@ impl Loop {
         let genesis = job.keys.is_some();
         if genesis {
             self.ids = IdBlock::new(1, 1 + ID_BLOCK);
-        } else if self.ids.left() < IDS_PER_JOB {
-            self.reserve(keys)?;
+        } else {
+            // ORDER: with the first write at a time far beyond the last, nothing is destroyed for a day.
+            if let Some(leapt) = self.clock.leapt_to().filter(|_| !self.held) {
+                self.aside(keys, |tx| secrets::hold_deletions(tx, leapt))?;
+                self.held = true;
+            }
+            if self.ids.left() < IDS_PER_JOB {
+                self.reserve(keys)?;
+            }
         }
         let overlay = Overlay {
             state: &self.store,
@@ -203,24 +210,34 @@ impl Loop {
 
     /// Reserves ids by a transaction of its own.
     fn reserve(&mut self, keys: &Arc<Unsealed>) -> Result<(), RecordError> {
-        let key = ids_key();
+        let next = self.aside(keys, |tx| {
+            let next = tx.get::<NextId>(&ids_key())?.map_or(1, |ids| ids.next);
+            let after = next + ID_BLOCK;
+            tx.put(ids_key(), &NextId { next: after })?;
+            Ok(next)
+        })?;
+        self.ids = IdBlock::new(next, next + ID_BLOCK);
+        Ok(())
+    }
+
+    /// A transaction of its own, beside those of jobs.
+    fn aside<R>(
+        &mut self,
+        keys: &Arc<Unsealed>,
+        write: impl FnOnce(&mut Tx<'_>) -> Result<R, RecordError>,
+    ) -> Result<R, RecordError> {
         let overlay = Overlay {
             state: &self.store,
             in_flight: &self.in_flight,
         };
         let mut none = IdBlock::default();
         let mut tx = Tx::new(&overlay, keys.keyring(), self.time, &mut none);
-        let next = tx.get::<NextId>(&key)?.map_or(1, |ids| ids.next);
-        tx.put(
-            key,
-            &NextId {
-                next: next + ID_BLOCK,
-            },
-        )?;
-        let transaction = tx.into_changes().seal(keys.keyring(), &mut OsEntropy)?;
-        self.stamp(transaction);
-        self.ids = IdBlock::new(next, next + ID_BLOCK);
-        Ok(())
+        let written = write(&mut tx)?;
+        if !tx.is_read_only() {
+            let transaction = tx.into_changes().seal(keys.keyring(), &mut OsEntropy)?;
+            self.stamp(transaction);
+        }
+        Ok(written)
     }
 
     fn stamp(&mut self, transaction: Transaction) -> usize {
@@ -249,12 +266,13 @@ impl Loop {
                 keys.forget();
             }
             self.ids = IdBlock::default();
+            self.held = false;
             self.term = term;
             self.last = stamp.last;
             self.time = self.time.max(stamp.leader_time);
             self.stale = false;
         }
-        self.time = self.time.max(self.clock.wall_ms());
+        self.time = self.time.max(self.clock.now());
         Ok(())
     }
 
@@ -287,7 +305,7 @@ impl Loop {
                 leader_time: self.time,
                 transactions,
             };
-            let entry = batch.encode(|digest| self.sign(keys.keyring(), digest));
+            let entry = batch.encode(|digest| signer::sign(&self.store, keys.keyring(), digest));
             self.node.propose(entry, self.term)
         });
         let last = self.last;
@@ -305,24 +323,6 @@ impl Loop {
                 last,
             }
         })
-    }
-
-    /// Signs with the key whose public half the state names: during a rotation that is the old one until the
-    /// batch that brings the new one is applied.
-    fn sign(&self, keyring: &Keyring, digest: &[u8; 32]) -> [u8; 64] {
-        let ring = keyring.log_signing();
-        if ring.iter().count() == 1 {
-            return sign::sign(ring.active().key(), digest);
-        }
-        let named = self.store.get(&signer_key()).ok().flatten();
-        let key = named
-            .and_then(|record| {
-                ring.iter()
-                    .find(|term| sign::public(term.key()).as_slice() == record.sealed.as_ref())
-                    .map(Term::key)
-            })
-            .unwrap_or_else(|| ring.active().key());
-        sign::sign(key, digest)
     }
 
     fn settle(&mut self, settlement: Settlement) {
@@ -374,11 +374,6 @@ impl Loop {
         self.stale = true;
         self.retries.push_back(job);
     }
-}
-
-/// The clear record that names the key which signs the log.
-pub(in crate::app) fn signer_key() -> Key {
-    Key::new(Kind::Header, &[b"log-signer"])
 }
 
 fn answer(mut job: Job, verdict: Verdict) {

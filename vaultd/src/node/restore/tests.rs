@@ -20,7 +20,7 @@ fn identity() -> NodeOptions {
 }
 
 fn begin(dir: &Path) -> Result<Option<TakenUp>, RestoreError> {
-    take_up(dir, &options().0, &identity(), Clock)
+    take_up(dir, &options().0, &identity(), Clock::default())
 }
 
 /// As a start does.
@@ -30,7 +30,7 @@ async fn take(dir: &Path) -> Result<(), RestoreError> {
     };
     let config = AuditConfig::in_directory(dir.join("audit"));
     let fatal = Fatal::new(|_| std::process::abort());
-    let audit = Audit::open(&config, 1, Arc::new(Clock), &fatal)?;
+    let audit = Audit::open(&config, 1, Arc::new(Clock::default()), &fatal)?;
     taken.finish(&audit).await
 }
 
@@ -92,7 +92,7 @@ fn waiting(backup: &[u8]) -> TempDir {
 fn state(dir: &Path) -> (Option<[u8; 16]>, u64, bool) {
     let store = Store::open(&store_dir(dir), &options().0).expect("store");
     let stamp = store.stamp();
-    let age = (Clock.wall_ms() / 1000).checked_sub(stamp.incarnation);
+    let age = (Clock::default().wall_ms() / 1000).checked_sub(stamp.incarnation);
     let found = (stamp.cluster, store.rows(), age.is_some_and(|age| age < 60));
     store.close();
     found
@@ -268,7 +268,7 @@ async fn a_backup_that_cannot_be_removed_keeps_the_node_from_starting() {
     fs::create_dir_all(dir.path().join(PENDING).join("x")).expect("dir");
     let config = AuditConfig::in_directory(dir.path().join("audit"));
     let fatal = Fatal::new(|_| std::process::abort());
-    let audit = Audit::open(&config, 1, Arc::new(Clock), &fatal).expect("audit");
+    let audit = Audit::open(&config, 1, Arc::new(Clock::default()), &fatal).expect("audit");
     let error = taken.finish(&audit).await.expect_err("not removed");
     assert!(error.to_string().contains(PENDING), "{error}");
 }

@@ -201,7 +201,7 @@ impl Daemon {
             layers.flag(key, value).expect("known key");
         }
         let config = Config::build(&layers).expect("config");
-        let tls = Arc::new(Identity::load(&config, Clock).expect("identity"));
+        let tls = Arc::new(Identity::load(&config, Clock::default()).expect("identity"));
         let (live, token) = made_up_token();
         let (told, broken_off) = mpsc::unbounded_channel();
         let app = Arc::new(App {

@@ -57,5 +57,6 @@ pub use page::{Page, PageRequest, Position};
 pub use put::{Put, PutReply, put};
 pub use refusal::Refusal;
 pub use rename::{Moving, move_folder, move_secret};
+pub use respite::hold_deletions;
 pub use tree::tags_of;
 pub use walk::{Listed, Listing, Sees};

@@ -1,5 +1,5 @@
-//! The respite after a restore: what the backup holds as deleted came back to be looked at, and its time may have run
-//! out long ago. Nothing of it is destroyed before the vault has run for a day in its new life.
+//! The respite of what is deleted, after a restore and after a leap of the clock: the time of what came back may have
+//! run out long ago, or not at all if the clock is wrong. Nothing of it is destroyed before the vault has run for a day.
 //!
 //! A day of running, which the leader counts and records, and not of any clock: a clock that was wrong when the vault
 //! was restored, or a leader time that the backup brings from the future, says nothing of how long anyone could look.
@@ -18,10 +18,30 @@ struct Respite {
     /// Milliseconds.
     #[n(1)]
     had: u64,
+    /// The time that the clock leapt to, where it did, in milliseconds since 1970.
+    #[n(2)]
+    leapt: Option<u64>,
 }
 
 impl Document for Respite {
     const CLASS: Class = Class::Shared;
+}
+
+/// Begins the respite after a leap of the clock to `leapt`, in milliseconds since 1970. The same leap begins one only.
+///
+/// # Errors
+/// When the store fails.
+pub fn hold_deletions(tx: &mut Tx<'_>, leapt: u64) -> Result<(), RecordError> {
+    let found = tx.get::<Respite>(&key())?;
+    if found.is_some_and(|respite| respite.leapt == Some(leapt)) {
+        return Ok(());
+    }
+    let respite = Respite {
+        incarnation: tx.incarnation(),
+        had: 0,
+        leapt: Some(leapt),
+    };
+    tx.put(key(), &respite)
 }
 
 /// Counts milliseconds that the vault has run since this was last called; whether the respite goes on.
@@ -29,15 +49,14 @@ impl Document for Respite {
 /// # Errors
 /// When the store fails.
 pub(super) fn goes_on(tx: &mut Tx<'_>, ran: u64) -> Result<bool, RecordError> {
-    let Some(had) = had(tx)? else {
+    let Some(mut respite) = respite(tx)? else {
         return Ok(false);
     };
-    let had = had.saturating_add(ran);
+    respite.had = respite.had.saturating_add(ran);
     if ran > 0 {
-        let incarnation = tx.incarnation();
-        tx.put(key(), &Respite { incarnation, had })?;
+        tx.put(key(), &respite)?;
     }
-    Ok(had < RESPITE)
+    Ok(respite.had < RESPITE)
 }
 
 /// The time that has come for what is deleted: in the respite for none of it, so that all can be seen and restored.
@@ -45,19 +64,20 @@ pub(super) fn goes_on(tx: &mut Tx<'_>, ran: u64) -> Result<bool, RecordError> {
 /// # Errors
 /// When the store fails.
 pub(super) fn come(tx: &mut Tx<'_>) -> Result<u64, RecordError> {
-    Ok(if had(tx)?.is_some() { 0 } else { tx.now() })
+    Ok(if respite(tx)?.is_some() { 0 } else { tx.now() })
 }
 
 /// What this life has had of its respite, as long as that is not all.
-fn had(tx: &mut Tx<'_>) -> Result<Option<u64>, RecordError> {
+fn respite(tx: &mut Tx<'_>) -> Result<Option<Respite>, RecordError> {
     let incarnation = tx.incarnation();
-    if incarnation <= BIRTH {
-        return Ok(None);
-    }
     let found = tx.get::<Respite>(&key())?;
     let mine = found.filter(|respite| respite.incarnation == incarnation);
-    let had = mine.map_or(0, |respite| respite.had);
-    Ok((had < RESPITE).then_some(had))
+    let restored = (incarnation > BIRTH).then_some(Respite {
+        incarnation,
+        had: 0,
+        leapt: None,
+    });
+    Ok(mine.or(restored).filter(|respite| respite.had < RESPITE))
 }
 
 fn key() -> Key {

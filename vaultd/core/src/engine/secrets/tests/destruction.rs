@@ -127,6 +127,30 @@ fn each_restore_has_a_respite_of_its_own_and_a_vault_that_was_never_restored_has
 }
 
 #[test]
+fn a_leap_of_the_clock_gives_what_is_deleted_a_day_of_running_and_the_same_leap_no_second_one() {
+    let mut world = World::new();
+    world.put("a/b", "1");
+    world.delete("a/b", Some(DAY)).unwrap();
+    world.now += 30 * DAY;
+    let leapt = world.now;
+    world.run(|tx| hold_deletions(tx, leapt)).unwrap();
+    run_for(&mut world, 20 * HOUR);
+    world.run(|tx| hold_deletions(tx, leapt)).unwrap();
+    run_for(&mut world, 3 * HOUR);
+    assert_eq!(world.deleted("a").len(), 1);
+    run_for(&mut world, HOUR);
+    assert_eq!(world.deleted("a").len(), 0);
+
+    world.put("a/b", "1");
+    world.delete("a/b", Some(DAY)).unwrap();
+    world.now += 30 * DAY;
+    let leapt = world.now;
+    world.run(|tx| hold_deletions(tx, leapt)).unwrap();
+    run_for(&mut world, 23 * HOUR);
+    assert_eq!(world.deleted("a").len(), 1, "another leap has another");
+}
+
+#[test]
 fn a_secret_is_destroyed_only_once_deleted_and_under_its_path() {
     let mut world = World::new();
     world.put("s", "1");
