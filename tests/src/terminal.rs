@@ -96,6 +96,14 @@ impl Terminal {
         }
     }
 
+    /// Reads on to the end of the line.
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        let begun = self.read;
+        self.expect("\n");
+        self.seen[begun..self.read].trim().to_owned()
+    }
+
     /// Types a line.
     pub fn type_line(&mut self, text: &str) -> &mut Self {
         writeln!(self.screen, "{text}").expect("typed");

@@ -31,6 +31,7 @@ mod sharing;
 mod source;
 mod strangers;
 mod tidy;
+mod transcript;
 mod unit;
 mod wire;
 
