@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
+    "vault/v1/root.proto",
     "vault/v1/auth.proto",
     "vault/v1/secrets.proto",
     "vault/v1/sharing.proto",

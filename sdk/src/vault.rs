@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 
 use crate::consistency::Seen;
 use crate::{
-    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Policies,
+    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Policies, Root,
     Secrets, Sessions, Sharing, System, Token,
 };
 
@@ -100,6 +100,11 @@ impl Vault {
     /// Values that are handed out once, to whoever brings the code.
     pub fn sharing(&self) -> Sharing<'_> {
         Sharing(self)
+    }
+
+    /// The root identity.
+    pub fn root(&self) -> Root<'_> {
+        Root(self)
     }
 
     /// Snapshots.

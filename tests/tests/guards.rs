@@ -14,6 +14,9 @@ fn body(path: &str) -> Vec<u8> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let secret = ("path", text("a/b"));
     match name {
+        "GenerateRoot" | "CancelGenerateRoot" => {
+            message(&format!("{name}Request"), &[("share", text("x"))])
+        }
         "SubmitRekey" => message("SubmitRekeyRequest", &[("share", text("x"))]),
         "GetSecret" | "PutSecret" | "DescribeSecret" | "UpdateSecret" | "ListVersions"
         | "DeleteSecret" | "RestoreSecret" => message(&format!("{name}Request"), &[secret]),

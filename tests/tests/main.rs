@@ -24,6 +24,7 @@ mod redaction;
 mod replies;
 mod retries;
 mod roles;
+mod root;
 mod rotation;
 mod seals;
 mod sessions;

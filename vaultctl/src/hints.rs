@@ -81,6 +81,12 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "REKEY_IN_PROGRESS" => {
             "go on with --resume ID or --verify ID, or end it: vaultctl rekey --cancel ID"
         }
+        "ROOT_GENERATION_IN_PROGRESS" => {
+            "go on with it: vaultctl root generate --resume ID, or end it: vaultctl root generate --cancel ID"
+        }
+        "ROOT_IS_LAST" => {
+            "make an administrator first, and log in as him; --force leaves the vault to whoever holds its shares"
+        }
         "SHARE_DUPLICATE" => "another one is needed",
         "SHARE_MALFORMED" => {
             "copy the whole line: a share has a checksum that shows a typing error"

@@ -142,7 +142,10 @@ async fn examine(ctl: &Ctl, target: Target, report: &mut Report) -> Result<(), F
         None
     };
     match session {
-        Some(Ok(session)) => known(&session, report),
+        Some(Ok(session)) => {
+            known(&session, report);
+            root(&vault, report).await;
+        }
         Some(Err(error)) if status.state() == SealState::Unsealed => {
             let (_, exit) = of_error(&error);
             report.add(Grade::Bad, "session", error.message());
@@ -167,6 +170,23 @@ fn known(session: &Session, report: &mut Report) {
         "session",
         format!("{}, {until}", session.principal),
     );
+}
+
+/// Whether root still stands beside the administrators. Who may not see it is not told.
+async fn root(vault: &Vault, report: &mut Report) {
+    let Ok(status) = vault.root().status().await else {
+        return;
+    };
+    if status.enabled {
+        let text = "still enabled: once administrators can log in, end it: vaultctl root disable";
+        report.add(Grade::Warning, "root", text);
+    } else {
+        report.add(Grade::Good, "root", "disabled");
+    }
+    if let Some(until) = &status.one_time_until {
+        let text = format!("a one-time root lasts until {}", time::local(Some(until)));
+        report.add(Grade::Warning, "root", text);
+    }
 }
 
 /// Certificates and sessions expire by a clock; more than a few seconds apart is a trap.

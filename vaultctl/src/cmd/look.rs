@@ -46,6 +46,7 @@ impl Command {
                 "keep the old shares and any new ones: either may be in force; one that is under way \
                  is named when you begin another: vaultctl rekey"
             }
+            Self::Root(_) => "look before you repeat it: vaultctl root status",
             Self::Keyring(_) => {
                 "look at the generation before you repeat it: vaultctl keyring status"
             }
@@ -107,6 +108,7 @@ mod tests {
             ("unseal", "vaultctl status"),
             ("init", "vaultctl status"),
             ("rekey", "vaultctl rekey"),
+            ("root disable", "vaultctl root status"),
             ("keyring rotate", "vaultctl keyring status"),
             ("backup restore f", "vaultctl status"),
             ("backup create f", "try again"),

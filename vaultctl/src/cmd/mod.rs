@@ -43,6 +43,7 @@ mod rekey;
 mod restore;
 mod rm;
 mod rollback;
+mod root;
 mod seal;
 mod session;
 mod set;
@@ -109,6 +110,9 @@ pub(crate) enum Command {
     /// Close the vault: wipe its keys from memory
     Seal,
     Rekey(rekey::Args),
+    /// The root identity: its end, and a new one by a quorum of shares
+    #[command(subcommand)]
+    Root(root::Command),
     /// The keys inside the keyring
     #[command(subcommand)]
     Keyring(keyring::Command),
@@ -184,6 +188,7 @@ impl Command {
             Self::Unseal(args) => args.run(ctl).await,
             Self::Seal => seal::run(ctl).await,
             Self::Rekey(args) => args.run(ctl).await,
+            Self::Root(command) => command.run(ctl).await,
             Self::Keyring(command) => command.run(ctl).await,
             Self::User(command) => command.run(Sort::User, ctl).await,
             Self::Group(command) => command.run(Sort::Group, ctl).await,

@@ -122,8 +122,9 @@ fn address(source: Source) -> Option<IpAddr> {
 }
 
 /// What ends a session, or all of them.
-const BRAKES: [&str; 6] = [
+const BRAKES: [&str; 7] = [
     "/vault.v1.Auth/Logout",
+    "/vault.v1.Root/DisableRoot",
     "/vault.v1.System/Seal",
     "/vault.v1.Identity/UpdateIdentity",
     "/vault.v1.Identity/DeleteIdentity",

@@ -1,4 +1,5 @@
-//! Work of key holders that takes several steps: entering shares, a rekey, a birth that waits to be confirmed.
+//! Work of key holders that takes several steps: entering shares, a rekey, a one-time root, a birth that
+//! waits to be confirmed.
 //!
 //! It is in memory only, and there is one of each kind at most. Each has an id, which every later step names,
 //! so that nothing is entered into a ceremony other than the one that its holder was asked for. What nobody
@@ -10,12 +11,14 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
 use vault_core::crypto::entropy::Entropy as _;
-use vault_core::crypto::unseal::Unsealing;
+use vault_core::crypto::secret::Share;
+use vault_core::crypto::unseal::{Step, Unsealing};
 use vault_proto::v1::Reason;
 
 use super::App;
 use super::error::{Error, Result};
 use super::rekey::Rekey;
+use super::sealing::wrong_share;
 use super::setup::Birth;
 use crate::clock::OsEntropy;
 
@@ -89,12 +92,23 @@ impl<T> Held<T> {
     }
 }
 
+impl Held<Unsealing> {
+    /// Enters a share; one that is taken goes on with it.
+    pub(super) fn enter(&mut self, share: &Share, now: Duration) -> Result<Step> {
+        let step = self.work.enter(share).map_err(wrong_share)?;
+        self.touch(now);
+        Ok(step)
+    }
+}
+
 /// All of this node.
 #[derive(Debug, Default)]
 pub(super) struct Ceremonies {
     pub(super) unsealing: Option<Held<Unsealing>>,
     pub(super) rekey: Option<Held<Rekey>>,
     pub(super) birth: Option<Held<Birth>>,
+    /// A one-time root that is being made.
+    pub(super) generation: Option<Held<Unsealing>>,
 }
 
 impl Ceremonies {
@@ -108,6 +122,7 @@ impl Ceremonies {
         end("unseal", &mut self.unsealing, now);
         end("rekey", &mut self.rekey, now);
         end("init", &mut self.birth, now);
+        end("root generate", &mut self.generation, now);
     }
 
     /// Wipes all.

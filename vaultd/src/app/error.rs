@@ -177,6 +177,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::CeremonyStale
         | Reason::PolicyAttached
         | Reason::LimitReached
+        | Reason::RootGenerationInProgress
+        | Reason::RootIsLast
         | Reason::LastAuthenticator
         | Reason::SecondFactorExists
         | Reason::NoSecondFactor

@@ -58,9 +58,11 @@ pub(super) fn why(tx: &mut Tx<'_>, caller: &Caller, decided: &Result<Why, Why>) 
             };
             format!("statement {statement} of {policy} {verb} it")
         }
-        Why::Root if decided.is_ok() => "no policy binds the root identity".to_owned(),
+        Why::Root | Why::OneTimeRoot if decided.is_ok() => {
+            "no policy binds the root identity".to_owned()
+        }
         Why::Own if decided.is_ok() => "it is the caller's own".to_owned(),
-        Why::Root | Why::Own | Why::Hidden => return None,
+        Why::Root | Why::OneTimeRoot | Why::Own | Why::Hidden => return None,
     };
     Some(text)
 }

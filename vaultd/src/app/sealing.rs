@@ -180,9 +180,7 @@ impl App {
         let held = ceremony
             .unsealing
             .get_or_insert_with(|| Held::begin(Unsealing::new(header.clone()), now));
-        let step = held.work.enter(share).map_err(wrong_share)?;
-        held.touch(now);
-        match step {
+        match held.enter(share, now)? {
             Step::More(_) => Ok(None),
             Step::Open(root) => Ok(Some(root)),
         }

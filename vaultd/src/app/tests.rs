@@ -28,6 +28,7 @@ mod readings;
 mod replies;
 mod restored;
 mod rewrap;
+mod root;
 mod sessions;
 mod strangers;
 mod terms;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::record::{RecordError, Tx};
 
-/// A principal as it would be in a session that has just begun, not narrowed and without a second factor. It is no
+/// A principal as it would be in a session that has just begun and is not narrowed. It is no
 /// [`Caller`]: nothing is granted to it.
 #[derive(Debug)]
 pub struct Absent {
@@ -17,7 +17,7 @@ pub struct Absent {
 }
 
 impl Absent {
-    /// The user, service or role of a name. `None` if there is none.
+    /// The user, service or role of a name, without a second factor. `None` if there is none.
     ///
     /// # Errors
     /// When the store fails.
@@ -29,9 +29,19 @@ impl Absent {
         if !matches!(sort, Sort::User | Sort::Service | Sort::Role) {
             return Ok(None);
         }
-        let Some(id) = named(tx, sort, name)? else {
-            return Ok(None);
-        };
+        match named(tx, sort, name)? {
+            Some(id) => Self::elevated(tx, id, origin, Elevation::NONE),
+            None => Ok(None),
+        }
+    }
+
+    /// A principal by its id, in a session that has just shown a second factor.
+    pub(super) fn elevated(
+        tx: &mut Tx<'_>,
+        id: u64,
+        origin: &Arc<Origin>,
+        elevation: Elevation,
+    ) -> Result<Option<Self>, RecordError> {
         let key = Principal::key(id);
         let principal = tx
             .see::<Principal>(&key)?
@@ -51,7 +61,7 @@ impl Absent {
             incarnation: tx.incarnation(),
             epoch: principal.epoch,
             parent: None,
-            elevation: Elevation::NONE,
+            elevation,
             role: None,
             policies: None,
             renewal: None,

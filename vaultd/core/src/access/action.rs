@@ -156,6 +156,10 @@ actions! {
     SEAL = "system:Seal";
     /// Replace the seals.
     REKEY = "system:Rekey";
+    /// See whether the root identity can still call.
+    ROOT_DESCRIBE = "root:Describe";
+    /// End the root identity that `init` made.
+    ROOT_DISABLE = "root:Disable";
     /// Start new terms of keys.
     KEYRING_ROTATE = "keyring:Rotate";
     /// See the terms of keys.

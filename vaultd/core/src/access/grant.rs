@@ -13,6 +13,7 @@ use super::{
         self, Certainty, Compiled, Context, Decision, Layer, Layers, PrincipalKind, Request,
         ResourceLayer, Tags, Who, resource_name,
     },
+    root,
 };
 use crate::name::{FolderPath, SecretPath};
 
@@ -68,6 +69,8 @@ pub struct Denied {
 pub enum Why {
     /// The root identity, which no policy binds.
     Root,
+    /// The one that a quorum of shares made.
+    OneTimeRoot,
     /// What is the caller's own.
     Own,
     /// This statement.
@@ -160,7 +163,10 @@ impl Caller {
         }
         let rights = &*self.rights;
         if rights.kind == PrincipalKind::Root {
-            return Ok(Why::Root);
+            return Ok(match &*rights.name {
+                root::ONE_TIME => Why::OneTimeRoot,
+                _ => Why::Root,
+            });
         }
         let session: Option<Vec<Arc<Compiled>>> = self.session.policies.as_ref().map(|policies| {
             let compiled = policies.iter().map(|policy| Arc::clone(policy.compiled()));
@@ -257,6 +263,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => f.write_str("root"),
+            Self::OneTimeRoot => f.write_str("one-time root"),
             Self::Own => f.write_str("own"),
             Self::Statement {
                 layer,

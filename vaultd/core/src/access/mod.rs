@@ -24,6 +24,7 @@ pub mod policy;
 pub(crate) mod principal;
 pub mod recovery;
 mod resource;
+mod root;
 mod session;
 mod sessions;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub(crate) use login::begin_for_tests;
 pub use login::{Login, LoginRefusal, create_administrator, login, logout, sweep_sessions};
 pub use principal::{Attachments, Group, ManagedPolicy, Principal, Rights, Sort, StoredPolicy};
 pub use resource::Resource;
+pub use root::{RootRefusal, RootState, disable_root, generate_root, root_state};
 pub use session::{Assumed, Session, TokenHash};
 pub use sessions::{
     Found, Listed, SessionRefusal, count_use, find_session, list_sessions, renew, revoke,

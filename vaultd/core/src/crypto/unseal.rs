@@ -81,14 +81,27 @@ impl Unsealing {
         }
     }
 
+    /// Whether a share is of this seal, entered before or not.
+    ///
+    /// # Errors
+    /// What it is instead.
+    pub fn recognise(&self, share: &Share) -> Result<(), ShareError> {
+        self.header.recognise(share).map(drop)
+    }
+
     /// Forgets the shares, on the word of a holder: any share of this seal, entered before or not.
     ///
     /// # Errors
     /// When the share is not of this seal; the progress stays.
     pub fn cancel(&mut self, share: &Share) -> Result<(), ShareError> {
-        self.header.recognise(share)?;
+        self.recognise(share)?;
         self.forget();
         Ok(())
+    }
+
+    /// The seal whose shares it takes.
+    pub fn header(&self) -> &SealHeader {
+        &self.header
     }
 
     /// Forgets the shares because nobody went on in time.

@@ -115,6 +115,8 @@ kinds! {
     Attached = 0x86, Terms;
     /// Guarded: `secret or folder ‖ id` → the policy that is attached to it.
     ResourcePolicy = 0x87, Terms;
+    /// Guarded: whose the one-time root is.
+    OneTimeRoot = 0x8B, Terms;
 }
 
 impl Kind {

@@ -14,6 +14,7 @@ mod metadata;
 mod mfa;
 mod parse;
 mod policies;
+mod root;
 mod secrets;
 mod sessions;
 mod sharing;
@@ -30,6 +31,7 @@ use vault_proto::v1::backup_server::BackupServer;
 use vault_proto::v1::identity_server::IdentityServer;
 use vault_proto::v1::mfa_server::MfaServer;
 use vault_proto::v1::policies_server::PoliciesServer;
+use vault_proto::v1::root_server::RootServer;
 use vault_proto::v1::secrets_server::SecretsServer;
 use vault_proto::v1::sessions_server::SessionsServer;
 use vault_proto::v1::sharing_server::SharingServer;
@@ -58,6 +60,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
         app: Arc::clone(app),
     };
     let system = SystemServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
+    let root = RootServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let auth = AuthServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let identity = IdentityServer::new(door.clone()).max_decoding_message_size(MAX_REQUEST);
     let sessions = SessionsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
@@ -78,6 +81,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .max_decoding_message_size(MAX_SMALL)
         .max_encoding_message_size(MAX_REPLY);
     Routes::new(system)
+        .add_service(root)
         .add_service(auth)
         .add_service(identity)
         .add_service(mfa)

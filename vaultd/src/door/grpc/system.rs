@@ -276,7 +276,7 @@ pub(super) fn format_slots(header: &SealHeader) -> Vec<wire::SealSlot> {
     header.kinds().map(slot).collect()
 }
 
-fn progress(threshold: u32, entered: &[u8]) -> wire::UnsealProgress {
+pub(super) fn progress(threshold: u32, entered: &[u8]) -> wire::UnsealProgress {
     wire::UnsealProgress {
         threshold,
         entered: entered.iter().copied().map(u32::from).collect(),

@@ -1,0 +1,242 @@
+//! The root identity, which no policy binds: ended once others can do its work, and made anew by a quorum of shares.
+//!
+//! There are two at most, each a principal of its own: the one that `init` made, and the one-time root. Disabling
+//! the first is for ever. Making a one-time root ends the one before, with all that was exchanged from it.
+
+use std::sync::Arc;
+
+use minicbor::{Decode, Encode};
+
+use super::{
+    Absent, Action, Facts, Grant, Origin, Principal, Resource, Session, Sort, TokenHash,
+    WrongGrant,
+    login::{begin, end},
+    password::{Credential, Policy, Standing},
+    policy::PrincipalKind,
+    principal::COLLECTION,
+    totp::{self, Elevation, Method},
+};
+use crate::{
+    crypto::envelope::Class,
+    name::{PolicyName, UserName},
+    record::{Document, Key, Kind, RecordError, Tx},
+};
+
+/// What the one-time root is called.
+pub(super) const ONE_TIME: &str = "one-time-root";
+/// How long it lasts, in milliseconds: no renewal moves its end.
+const LIFE: u64 = 60 * 60 * 1000;
+/// Principals that are read at a time.
+const PAGE: usize = 100;
+/// No user and no policy of that name need exist: whoever may do a thing to any may do it to this.
+const ANY: &str = "any-other-name";
+
+/// Whose the one-time root is.
+#[derive(Clone, Copy, Encode, Decode)]
+struct OneTimeRoot {
+    #[n(0)]
+    principal: u64,
+    /// Of the session that was made last.
+    #[n(1)]
+    token: TokenHash,
+}
+
+impl Document for OneTimeRoot {
+    const CLASS: Class = Class::Shared;
+}
+
+/// Who of the two can call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RootState {
+    /// The one that `init` made can.
+    pub enabled: bool,
+    /// When the one-time root ends, if there is one. Milliseconds since the epoch.
+    pub one_time: Option<u64>,
+}
+
+/// Why root is not disabled.
+#[derive(Debug, thiserror::Error)]
+pub enum RootRefusal {
+    /// It would lock everybody out.
+    #[error(
+        "nobody else could go on: no enabled user with a password of his own may do all of `user:*` and `policy:*` on everything"
+    )]
+    Last,
+    /// The grant was for something else: a fault of the program.
+    #[error(transparent)]
+    Grant(#[from] WrongGrant),
+    /// The store failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// Who of the two can call.
+///
+/// # Errors
+/// When the grant is for something else, or the store fails.
+pub fn root_state(tx: &mut Tx<'_>, grant: &Grant) -> Result<RootState, RootRefusal> {
+    grant.system(Action::ROOT_DESCRIBE)?;
+    tx.guard(COLLECTION)?;
+    let (_, first) = first(tx)?;
+    let one_time = match tx.get::<OneTimeRoot>(&key())? {
+        Some(known) => tx.get::<Session>(&known.token.key())?,
+        None => None,
+    };
+    let one_time = one_time.filter(|session| !session.has_ended(tx));
+    Ok(RootState {
+        enabled: !first.disabled,
+        one_time: one_time.and_then(|session| session.expires_at()),
+    })
+}
+
+/// Ends the root identity that `init` made, with its token and all sessions; `false` if it had been. `by_force`: even
+/// if nobody could go on.
+///
+/// # Errors
+/// When it would lock everybody out.
+pub fn disable_root(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    by_force: bool,
+    origin: &Arc<Origin>,
+) -> Result<bool, RootRefusal> {
+    grant.system(Action::ROOT_DISABLE)?;
+    tx.guard(COLLECTION)?;
+    let (id, mut principal) = first(tx)?;
+    if principal.disabled {
+        return Ok(false);
+    }
+    if !by_force && !anybody_else(tx, origin)? {
+        return Err(RootRefusal::Last);
+    }
+    principal.disabled = true;
+    principal.epoch += 1;
+    principal.updated_at = tx.now();
+    tx.put(Principal::key(id), &principal)?;
+    Ok(true)
+}
+
+/// Makes a one-time root under a token, and ends the one before. A quorum of shares allows it, whom the caller
+/// has seen.
+///
+/// # Errors
+/// When the store fails, or no ids are left.
+pub fn generate_root(tx: &mut Tx<'_>, token: &TokenHash) -> Result<Session, RecordError> {
+    tx.guard(COLLECTION)?;
+    let now = tx.now();
+    let known = tx.get::<OneTimeRoot>(&key())?;
+    let (id, mut principal) = if let Some(known) = known {
+        if let Some(session) = tx.get::<Session>(&known.token.key())? {
+            end(tx, &known.token, &session);
+        }
+        let place = Principal::key(known.principal);
+        let there = tx.get::<Principal>(&place)?;
+        (known.principal, there.ok_or(RecordError::Damaged(place))?)
+    } else {
+        let new = Principal {
+            name: ONE_TIME.to_owned(),
+            created_at: now,
+            ..Principal::default()
+        };
+        (tx.next_id()?, new)
+    };
+    // INVARIANT: what was exchanged from the one before ends too
+    principal.epoch += 1;
+    principal.updated_at = now;
+    tx.put(Principal::key(id), &principal)?;
+    let owner = (id, principal.epoch);
+    let session = Session::of(tx, token, owner, Some(now.saturating_add(LIFE)));
+    begin(tx, token, &session)?;
+    let made = OneTimeRoot {
+        principal: id,
+        token: *token,
+    };
+    tx.put(key(), &made)?;
+    Ok(session)
+}
+
+fn key() -> Key {
+    Key::new(Kind::OneTimeRoot, &[])
+}
+
+/// The root identity that `init` made: the first principal that there was, and none is ever deleted before it.
+fn first(tx: &mut Tx<'_>) -> Result<(u64, Principal), RecordError> {
+    let prefix = Key::new(Kind::Principal, &[]);
+    let page = tx.peek::<Principal>(prefix.as_bytes(), None, 1)?;
+    let found = page.into_iter().next();
+    let found = found.filter(|(_, principal)| principal.kind == PrincipalKind::Root);
+    let (key, _) = found.ok_or(RecordError::Damaged(prefix))?;
+    let id = id_of(&key)?;
+    let principal = tx.get::<Principal>(&key)?;
+    Ok((id, principal.ok_or(RecordError::Damaged(key))?))
+}
+
+fn id_of(key: &Key) -> Result<u64, RecordError> {
+    let bytes = key.ids().try_into();
+    bytes
+        .map(u64::from_be_bytes)
+        .map_err(|_| RecordError::Damaged(key.clone()))
+}
+
+/// Whether a person who can log in may do all that it takes to help everybody else. A lock after failed logins ends
+/// by itself and does not count against him.
+fn anybody_else(tx: &mut Tx<'_>, origin: &Arc<Origin>) -> Result<bool, RecordError> {
+    let prefix = Key::new(Kind::Principal, &[]);
+    let mut after = None;
+    loop {
+        let page = tx.peek::<Principal>(prefix.as_bytes(), after.as_ref(), PAGE)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(false);
+        };
+        after = Some(last.clone());
+        for (key, principal) in page {
+            let id = id_of(&key)?;
+            if can_log_in(tx, id, &principal)? && may_help(tx, id, origin)? {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+fn can_log_in(tx: &mut Tx<'_>, id: u64, principal: &Principal) -> Result<bool, RecordError> {
+    if principal.kind != PrincipalKind::User || principal.disabled {
+        return Ok(false);
+    }
+    let Some(credential) = Credential::load(tx, id)? else {
+        return Ok(false);
+    };
+    let policy = Policy::load_for(tx, &principal.groups)?;
+    Ok(credential.standing(tx, &policy) == Standing::Good)
+}
+
+/// With the second factor that he has, from where the question comes.
+fn may_help(tx: &mut Tx<'_>, id: u64, origin: &Arc<Origin>) -> Result<bool, RecordError> {
+    let elevation = if totp::count_active(tx, id)? > 0 {
+        Elevation::shown(tx.now(), Method::Totp)
+    } else {
+        Elevation::NONE
+    };
+    let (Ok(user), Ok(policy)) = (UserName::try_from(ANY), PolicyName::try_from(ANY)) else {
+        return Ok(false);
+    };
+    let (user, policy) = (Resource::User(user), Resource::Policy(policy));
+    let Some(absent) = Absent::elevated(tx, id, origin, elevation)? else {
+        return Ok(false);
+    };
+    let may = |action: &Action| {
+        let (sort, one) = match action.name().split_once(':') {
+            Some(("user", _)) => (Sort::User, &user),
+            Some(("policy", _)) => (Sort::Policy, &policy),
+            _ => return true,
+        };
+        let every = Resource::Every(sort);
+        let resource = if *action == Action::list(sort) {
+            &every
+        } else {
+            one
+        };
+        let decided = absent.decide(*action, resource, &Facts::default());
+        decided.is_ok()
+    };
+    Ok(Action::ALL.iter().all(may))
+}
