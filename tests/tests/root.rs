@@ -1,6 +1,6 @@
 //! The root identity with real binaries: ended once an administrator can go on, and made anew by shares.
 
-use vault_tests::{Daemon, Output};
+use vault_tests::{Daemon, Output, Terminal};
 
 use crate::BINARIES;
 
@@ -85,4 +85,35 @@ fn root_ends_once_an_administrator_has_a_password_of_his_own_and_shares_make_ano
         doctor.stdout.contains("a one-time root lasts until"),
         "{doctor}"
     );
+}
+
+#[test]
+fn holders_at_two_terminals_enter_shares_that_nobody_sees_and_the_last_one_gets_the_token() {
+    let daemon = Daemon::start(BINARIES);
+    let opened = daemon.open();
+    let address = daemon.address();
+    let begin = ["--addr", &address, "root", "generate"];
+    let mut first = Terminal::run(&daemon.place, &begin, &[]);
+    first.expect("Share: ").type_hidden("vault-share-junk");
+    first.expect("Share: ").type_hidden(&opened.shares[0]);
+    first.expect("1 of 3 shares entered").expect("--resume ");
+    first.expect("Share: ").interrupt();
+    let first = first.end();
+    assert!(!first.stdout.contains(&opened.shares[0]), "{first}");
+    let id = first.stdout.split("--resume ").nth(1).unwrap_or_default();
+    let id: String = id.chars().take_while(char::is_ascii_hexdigit).collect();
+    assert_eq!(id.len(), 32, "{first}");
+    let resume = [&begin[..], &["--resume", &id]].concat();
+    let mut second = Terminal::run(&daemon.place, &resume, &[]);
+    second.expect("Share: ").type_hidden(&opened.shares[0]);
+    second.expect("Share: ").type_hidden(&opened.shares[3]);
+    second.expect("2 of 3 shares entered");
+    second.expect("Share: ").type_hidden(&opened.shares[4]);
+    second.expect("shown once");
+    let second = second.end();
+    assert_eq!(second.code, 0, "{second}");
+    let token = second.stdout.split_whitespace();
+    let token = token.filter(|word| word.starts_with("vlt_")).last();
+    let token = token.expect("a token");
+    as_token(&daemon, token, &["root", "status"]).ok();
 }
