@@ -1,7 +1,8 @@
 //! The Identity service behind the door: users, services, roles, groups, and policies.
 //!
 //! What may hand out rights is run twice: once over what is there, to see which proofs it takes, and once in
-//! the transaction, with the proofs. They are made on a thread of their own, because one may take a second.
+//! the transaction, with the proofs. They are made on a thread of their own, one change's at a time, because one may
+//! take a second.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use vault_core::access::{Action, Caller, Grant, Proofs, Resource, Sort};
 use vault_core::engine::identity::{self as engine, Refusal};
 use vault_core::name::{PolicyName, UserName};
 use vault_core::record::Tx;
+use vault_proto::v1::Reason;
 
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
@@ -18,7 +20,7 @@ use super::pipeline::Visit;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 
-/// Rounds of proofs, each of which may ask for the next.
+/// Rounds of proofs, each of which may ask for the next, or leave something to it.
 const ROUNDS: usize = 4;
 
 /// A page of names.
@@ -315,7 +317,8 @@ impl App {
         .await
     }
 
-    /// The proofs that a change takes. What else stands in its way is for the change itself to say.
+    /// The proofs that a change takes. What else stands in its way is for the change itself to say; that they were
+    /// not had in time is recorded here.
     async fn proofs<R, F>(
         &self,
         call: &Call,
@@ -330,23 +333,51 @@ impl App {
         for _ in 0..ROUNDS {
             let mut notes = Notes::default();
             let mut look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
+                proofs.begin();
                 let grant = visit.grant(tx, action, resource.clone())?;
                 act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)
             };
             let tried = self.read_counted(call, &mut notes, &mut look).await;
             drop(tried);
             if !proofs.wants() {
-                break;
+                return Ok(proofs);
             }
-            let _turn = self.proving.acquire().await.map_err(Error::internal)?;
-            let proving = tokio::task::spawn_blocking(move || {
-                proofs.prove();
-                proofs
+            let proving = self.proving.run(move |stop| {
+                let further = proofs.prove(&|| stop.is_set());
+                further.then_some(proofs).ok_or_else(too_long)
             });
-            proofs = proving.await.map_err(Error::internal)?;
+            proofs = match proving.await {
+                Ok(further) => further,
+                Err(error) => return self.unproved(call, action, resource, error).await,
+            };
+        }
+        if proofs.wants() {
+            return self.unproved(call, action, resource, too_long()).await;
         }
         Ok(proofs)
     }
+
+    /// Refuses a change whose proofs were not had in time; that is recorded.
+    async fn unproved<R>(
+        &self,
+        call: &Call,
+        action: Action,
+        resource: &Resource,
+        error: Error,
+    ) -> Result<R> {
+        let mut notes = Notes::default();
+        notes.about(resource.to_string());
+        notes.action = Some(action.name());
+        let entry = self.begin(call);
+        self.record(call, entry, &notes, Err(error)).await
+    }
+}
+
+fn too_long() -> Error {
+    Error::new(
+        Reason::LimitReached,
+        "it takes too long to prove that this hands out no more than the caller has; take smaller steps, or simpler policies",
+    )
 }
 
 fn sort(who: &Resource) -> Sort {

@@ -145,8 +145,9 @@ pub struct App {
     /// The one init or restore that may make a vault of this node.
     birth: Arc<tokio::sync::Semaphore>,
     hashing: sealing::Hashing,
-    /// Proofs that rights lie within rights: slow, and so one at a time.
-    proving: tokio::sync::Semaphore,
+    /// Proofs that rights lie within rights, for changes.
+    proving: policies::Analyses,
+    /// What callers ask of policies.
     analyses: policies::Analyses,
     /// Who reads the audit.
     readers: trail::Readers,
@@ -189,7 +190,7 @@ impl App {
             backups: Arc::new(tokio::sync::Semaphore::new(backup::STREAMS)),
             birth: Arc::new(tokio::sync::Semaphore::new(1)),
             hashing: sealing::Hashing::default(),
-            proving: tokio::sync::Semaphore::new(1),
+            proving: policies::Analyses::default(),
             analyses: policies::Analyses::default(),
             readers: trail::Readers::default(),
             passwords: password::Passwords::start()?,

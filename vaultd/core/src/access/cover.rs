@@ -2,7 +2,7 @@
 //!
 //! A proof may take a second, so none is made where a request is decided. What is asked for and not known is
 //! noted; [`Proofs::prove`] is run apart, and then the request once more. A proof names both sides by what they
-//! say, so it holds whatever else has changed since.
+//! say, so it holds whatever else has changed since: what one evaluation wanted stands in no other's way.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::record::{RecordError, Tx};
 #[derive(Debug, Default)]
 pub struct Proofs {
     known: BTreeMap<Name, Option<Box<str>>>,
-    wanted: Vec<Wanted>,
+    wanted: BTreeMap<Name, Wanted>,
 }
 
 /// Digests of what must lie within what.
@@ -49,29 +49,25 @@ impl Proofs {
         !self.wanted.is_empty()
     }
 
-    /// Proves what was wanted; whether there was anything. Slow: not for a thread that others wait for.
-    pub fn prove(&mut self) -> bool {
-        let wanted = std::mem::take(&mut self.wanted);
-        let any = !wanted.is_empty();
-        for Wanted { within, what } in wanted {
-            let beyond = match check_no_new_access(&within, &what, &|| false) {
-                NewAccess::None => None,
-                NewAccess::Found(example) => {
-                    Some(format!("{} on {}", example.action, example.resource))
-                }
-                NewAccess::CannotProve(example) => Some(format!(
-                    "perhaps {} on {}, which depends on conditions",
-                    example.action, example.resource
-                )),
-                NewAccess::Unbound => Some(
-                    "one of the policies names principals that nobody has looked up".to_owned(),
-                ),
-                NewAccess::TooLarge => Some("the policies are too large to be compared".to_owned()),
-            };
-            self.known
-                .insert(name(&within, &what), beyond.map(Into::into));
+    /// Forgets what was wanted before: for an evaluation that begins.
+    pub fn begin(&mut self) {
+        self.wanted.clear();
+    }
+
+    /// Proves what was wanted, until it is stopped; whether it came any further. What is left is wanted still. Slow:
+    /// not for a thread that others wait for.
+    pub fn prove(&mut self, stopped: &dyn Fn() -> bool) -> bool {
+        let mut further = false;
+        while let Some((name, Wanted { within, what })) = self.wanted.pop_first() {
+            let proof = check_no_new_access(&within, &what, stopped);
+            if stopped() {
+                self.wanted.insert(name, Wanted { within, what });
+                break;
+            }
+            self.known.insert(name, beyond(proof).map(Into::into));
+            further = true;
         }
-        any
+        further
     }
 
     /// Whether the documents lie within everything that limits the caller.
@@ -85,19 +81,26 @@ impl Proofs {
         documents: &[Arc<Document>],
     ) -> Result<(), Exceeds> {
         let limits = limits(tx, caller)?;
+        let limits: Vec<_> = limits.iter().map(|limit| (digest(limit), limit)).collect();
+        let mut proved = true;
         for what in documents {
-            for within in &limits {
-                match self.known.get(&name(within, what)) {
+            let named = digest(what);
+            for (limit, within) in &limits {
+                let name = (*limit, named);
+                match self.known.get(&name) {
                     Some(None) => {}
                     Some(Some(beyond)) => return Err(Exceeds::Beyond(beyond.clone())),
-                    None => self.wanted.push(Wanted {
-                        within: Arc::clone(within),
-                        what: Arc::clone(what),
-                    }),
+                    None => {
+                        proved = false;
+                        self.wanted.entry(name).or_insert_with(|| Wanted {
+                            within: Arc::clone(within),
+                            what: Arc::clone(what),
+                        });
+                    }
                 }
             }
         }
-        if self.wanted.is_empty() {
+        if proved {
             Ok(())
         } else {
             Err(Exceeds::Unproven)
@@ -150,8 +153,23 @@ fn narrowed_to(actions: &[ActionGlob]) -> Document {
         .map_or_else(|_| Document::joined(&[]), |(document, _)| document)
 }
 
-fn name(within: &Document, what: &Document) -> Name {
-    // as it was understood, not as it is written: the same text may mean two things in two versions
-    let digest = |document: &Document| *blake3::hash(format!("{document:?}").as_bytes()).as_bytes();
-    (digest(within), digest(what))
+/// As it was understood, not as it is written: the same text may mean two things in two versions.
+fn digest(document: &Document) -> [u8; 32] {
+    *blake3::hash(format!("{document:?}").as_bytes()).as_bytes()
+}
+
+/// What would be handed out beyond what the caller has.
+fn beyond(proof: NewAccess) -> Option<String> {
+    match proof {
+        NewAccess::None => None,
+        NewAccess::Found(example) => Some(format!("{} on {}", example.action, example.resource)),
+        NewAccess::CannotProve(example) => Some(format!(
+            "perhaps {} on {}, which depends on conditions",
+            example.action, example.resource
+        )),
+        NewAccess::Unbound => {
+            Some("one of the policies names principals that nobody has looked up".to_owned())
+        }
+        NewAccess::TooLarge => Some("the policies are too large to be compared".to_owned()),
+    }
 }

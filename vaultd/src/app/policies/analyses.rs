@@ -1,7 +1,7 @@
 //! What takes a processor for a while: one at a time, off the async threads, for seconds at most.
 //!
 //! Any authenticated caller may ask for it, so all of it together never takes more than one thread, however
-//! many ask. Who waits too long for his turn is refused; what runs too long, or for nobody any more, is told
+//! many ask; what a change takes has a thread of its own, so that nobody keeps others from changing things by asking. Who waits too long for his turn is refused; what runs too long, or for nobody any more, is told
 //! to stop and looks at that between its steps.
 
 use std::sync::Arc;
@@ -38,10 +38,10 @@ impl Default for Analyses {
 
 /// Whether to go on.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stop(Arc<AtomicBool>);
+pub(in crate::app) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    pub(super) fn is_set(&self) -> bool {
+    pub(in crate::app) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -60,7 +60,7 @@ impl Analyses {
     ///
     /// # Errors
     /// `OVERLOADED` when its turn does not come; what `work` says otherwise.
-    pub(super) async fn run<R: Send + 'static>(
+    pub(in crate::app) async fn run<R: Send + 'static>(
         &self,
         work: impl FnOnce(&Stop) -> Result<R> + Send + 'static,
     ) -> Result<R> {
