@@ -59,8 +59,10 @@ impl App {
                 .is_some_and(|caller| caller.session().uses().is_some())
     }
 
-    /// Counts the call as one use of its session: durably, before it does anything.
+    /// Counts the call as one use of its session: durably, before it does anything, and not while nothing that it
+    /// does could be recorded.
     pub(super) async fn count(&self, call: &Call) -> Result<()> {
+        self.audit_ready()?;
         let token = call.token.ok_or_else(refusal::token)?;
         let origin = self.calling(call).origin();
         let count = move |tx: &mut Tx<'_>| match access::count_use(tx, &token, &origin) {

@@ -168,6 +168,45 @@ async fn a_write_that_was_applied_and_not_recorded_is_not_called_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_use_of_a_token_is_counted_while_nothing_can_be_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut world, fake) = watched(dir.path()).await;
+    let write = call("PutSecret", Some(&world.token));
+    world
+        .app
+        .put_secret(&write, put("a/b", b"x"))
+        .await
+        .unwrap();
+    let limits = vault_core::access::Limits {
+        uses: Some(1),
+        ..Default::default()
+    };
+    let login = LoginRequest {
+        limits,
+        ..LoginRequest::default()
+    };
+    let asked = call("Login", Some(&world.token));
+    let once = world.app.login(&asked, login).await.unwrap().reply.0;
+    fake.set(Mood::Full);
+    let who = call("WhoAmI", Some(&world.token));
+    let found = world.app.who_am_i(&who).await;
+    assert_eq!(found.unwrap_err().reason(), Reason::AuditUnavailable);
+    world.token = once;
+    let refused = value(&world, "a/b").await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::AuditUnavailable);
+    let (reset, user) = (call("ResetPassword", Some(&world.token)), "alice");
+    let user = vault_core::name::UserName::try_from(user).unwrap();
+    let refused = world.app.reset_password(&reset, user, None).await;
+    assert_eq!(refused.unwrap_err().reason(), Reason::AuditUnavailable);
+    fake.set(Mood::Well);
+    while world.app.audit.ready().is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(value(&world, "a/b").await.unwrap(), b"x");
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_birth_that_could_not_be_recorded_is_not_called_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (audit, fake) = breakable();
