@@ -365,6 +365,24 @@ async fn what_is_no_login_is_refused_with_its_reason() {
     ] {
         login(&daemon, user, &lines).refused(code, reason);
     }
+    for _ in 0..8 {
+        let address = daemon.address();
+        let args = [
+            "--addr",
+            &address,
+            "login",
+            "bob",
+            "--ttl",
+            "48h",
+            "--print-token",
+        ];
+        let args = [&["-o", "json"], args.as_slice()].concat();
+        daemon
+            .place
+            .ctl_with(&args, b"x")
+            .refused(2, "REQUEST_INVALID");
+    }
+    login(&daemon, "bob", &["x"]).refused(5, "LOGIN_FAILED");
     ctl(&["passwd"], "one\n").refused(2, "USAGE");
     ctl(&["passwd"], "one\ntwo\n").refused(4, "POLICY_DENIED");
     for verb in ["reset", "unlock"] {

@@ -8,7 +8,9 @@
 //! ```
 //! Unknown, disabled and without a password are one path and one answer. What a right password wants beside itself
 //! is told to whoever has it: a new password first, then a code, so that no code is used up for nothing. A code that
-//! is wrong stays counted; a right password that only lacks something does not.
+//! is wrong stays counted, and so is a disabled user's password; a right password that only lacks something does not,
+//! nor one that comes to nothing for a reason that is no guess ([`Refusal::is_no_guess`]). What a session shall be
+//! like is looked at before anything is counted ([`Login::check`]).
 
 mod typed;
 
@@ -200,6 +202,20 @@ pub enum Refusal {
     Record(#[from] RecordError),
 }
 
+impl Refusal {
+    /// Whether nothing was found out by it but what whoever has the right password may know: then its attempt is to
+    /// be taken back ([`Checked::excuse`]). `code` says whether a code was brought, too.
+    pub fn is_no_guess(&self, code: bool) -> bool {
+        match self {
+            Self::Ended | Self::Overtaken | Self::NotDue | Self::Login(_) => true,
+            Self::Denied(_) => !code,
+            Self::Nobody | Self::NoUser | Self::NotSelf | Self::Lockout(_) | Self::Record(_) => {
+                false
+            }
+        }
+    }
+}
+
 impl From<SucceedRefusal> for Refusal {
     fn from(refusal: SucceedRefusal) -> Self {
         match refusal {
@@ -212,7 +228,7 @@ impl From<SucceedRefusal> for Refusal {
 /// Makes the session of a right password, if nothing is lacking and nothing has changed since it was compared.
 ///
 /// # Errors
-/// When it comes to nothing; the attempt stays counted.
+/// When it comes to nothing; the attempt stays counted, unless it [is no guess](Refusal::is_no_guess).
 pub fn arrive(
     tx: &mut Tx<'_>,
     checked: &Checked,
@@ -332,7 +348,7 @@ pub fn begin_change(tx: &mut Tx<'_>, caller: &Caller, source: Source) -> Result<
 /// Puts a new password in place of the caller's, and ends his sessions but the one that he calls with.
 ///
 /// # Errors
-/// When it comes to nothing; the attempt stays counted.
+/// When it comes to nothing; the attempt stays counted, unless it [is no guess](Refusal::is_no_guess).
 pub fn change_password(
     tx: &mut Tx<'_>,
     caller: &Caller,

@@ -36,6 +36,15 @@ pub struct Login {
 }
 
 impl Login {
+    /// Whether it can be asked for at all: to be looked at before a password is compared.
+    ///
+    /// # Errors
+    /// When its times or uses are out of bounds.
+    pub fn check(&self) -> Result<(), LoginRefusal> {
+        let ttl = self.ttl()?;
+        check_limits(ttl, &self.limits)
+    }
+
     /// How long the session lasts.
     pub(super) fn ttl(&self) -> Result<u64, LoginRefusal> {
         let ttl = self.ttl.unwrap_or(DEFAULT);
@@ -133,14 +142,8 @@ pub(super) fn held_in(
     (ttl, until): (u64, u64),
     limits: &Limits,
 ) -> Result<Session, LoginRefusal> {
-    if limits.uses == Some(0) {
-        return Err(LoginRefusal::Uses);
-    }
-    let renewal = match limits.idle {
-        Some(idle) if !(SHORTEST..=ttl).contains(&idle) => return Err(LoginRefusal::Idle),
-        Some(idle) => Some(Renewal { idle, until }),
-        None => None,
-    };
+    check_limits(ttl, limits)?;
+    let renewal = limits.idle.map(|idle| Renewal { idle, until });
     let expires_at = renewal.map_or(until, |how| how.from(session.created_at));
     Ok(Session {
         expires_at: Some(expires_at),
@@ -149,6 +152,16 @@ pub(super) fn held_in(
         places: limits.places.clone(),
         ..session
     })
+}
+
+fn check_limits(ttl: u64, limits: &Limits) -> Result<(), LoginRefusal> {
+    if limits.uses == Some(0) {
+        return Err(LoginRefusal::Uses);
+    }
+    match limits.idle {
+        Some(idle) if !(SHORTEST..=ttl).contains(&idle) => Err(LoginRefusal::Idle),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// How many sessions stand behind the caller's.

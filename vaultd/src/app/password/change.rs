@@ -58,22 +58,28 @@ impl App {
         let compared = self.compare(&place, begun, Arc::new(old)).await?;
         let right = compared.ok_or_else(wrong)?;
         let (right, choice) = self.choose(&place, right, (new, false)).await?;
+        let checked = Arc::new(right.checked);
         let error = match choice {
             Choice::Chosen(chosen) => {
                 let as_caller = self.as_caller(call, token);
-                return self
-                    .write_inside(move |tx| {
-                        let caller = as_caller(tx)?;
-                        change_password(tx, &caller, &right.checked, &chosen)
-                            .map_err(refusal::arrival)?;
-                        Ok(((), true))
-                    })
-                    .await;
+                let checked = Arc::clone(&checked);
+                let changed = self.write_inside(move |tx| {
+                    let caller = as_caller(tx)?;
+                    match change_password(tx, &caller, &checked, &chosen) {
+                        Ok(()) => Ok((Ok(()), true)),
+                        Err(refusal) => Ok((Err(refusal), false)),
+                    }
+                });
+                match changed.await? {
+                    Ok(()) => return Ok(()),
+                    Err(refused) if refused.is_no_guess(false) => refusal::arrival(refused),
+                    Err(refused) => return Err(refusal::arrival(refused)),
+                }
             }
             Choice::Unfit(unfit) => refusal::unfit(&unfit),
             Choice::Standing(standing) => refusal::standing(standing),
         };
-        self.excuse(right.checked).await;
+        self.excuse(checked).await;
         Err(error)
     }
 

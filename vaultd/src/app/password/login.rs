@@ -78,6 +78,8 @@ impl App {
         request: PasswordLogin,
         notes: &mut Notes,
     ) -> Result<LoggedIn> {
+        let fits = request.login.check().map_err(Refusal::Login);
+        fits.map_err(refusal::arrival)?;
         let (place, network) = self.hashing_place(call)?;
         let name = request.user.clone();
         let begun = self
@@ -105,12 +107,13 @@ impl App {
                 Choice::Standing(standing) => Some(refusal::standing(standing)),
             };
             if let Some(error) = error {
-                self.excuse(right.checked).await;
+                self.excuse(Arc::new(right.checked)).await;
                 return Err(error);
             }
         }
         let upgraded = if right.old && chosen.is_none() {
-            Some(self.hash(&place, password).await?)
+            // what does not succeed now is done at a login to come
+            self.hash(&place, password).await.ok()
         } else {
             None
         };
@@ -133,6 +136,8 @@ impl App {
     ) -> Result<LoggedIn> {
         let secret = TokenSecret::make(&mut OsEntropy);
         let (hash, origin) = (TokenHash::of(&secret), self.calling(call).origin());
+        let (checked, coded) = (Arc::new(right.checked), shown.code.is_some());
+        let arriving = Arc::clone(&checked);
         let outcome = self
             .write_inside(move |tx| {
                 let brought = Brought {
@@ -142,7 +147,7 @@ impl App {
                     chosen: shown.chosen.as_ref(),
                     upgraded: shown.upgraded.as_ref(),
                 };
-                match arrive(tx, &right.checked, &origin, &brought) {
+                match arrive(tx, &arriving, &origin, &brought) {
                     Ok(outcome) => Ok((Ok(outcome), true)),
                     Err(refusal) => Ok((Err(refusal), false)),
                 }
@@ -154,6 +159,9 @@ impl App {
             Err(error) => {
                 if let Refusal::Denied(denied) = &error {
                     notes.denied = Some(denied.why.to_string());
+                }
+                if error.is_no_guess(coded) {
+                    self.excuse(checked).await;
                 }
                 return Err(refusal::arrival(error));
             }

@@ -24,7 +24,7 @@ use vault_core::access::password::{
     Blocklist, Checked, Chosen, Context, Cost, Credential, Hasher, Password, Standing, Unfit,
     Verdict, choose,
 };
-use vault_core::record::{IdBlock, Tx};
+use vault_core::record::{IdBlock, RecordError, Tx};
 
 pub use login::{LoggedIn, PasswordLogin};
 pub use manage::{OneTimePassword, PasswordRules};
@@ -109,7 +109,14 @@ impl App {
             let verdict = hasher.verify(attempt, &password, stored);
             verdict.map(|verdict| (verdict, credential))
         });
-        let (verdict, credential) = compared.await?.map_err(refusal::no_memory)?;
+        let (verdict, credential) = match compared.await? {
+            Ok(compared) => compared,
+            Err(uncompared) => {
+                let error = refusal::no_memory(uncompared.why());
+                self.take_back(move |tx| uncompared.take_back(tx)).await;
+                return Err(error);
+            }
+        };
         let (checked, old) = match verdict {
             Verdict::Right(checked) => (checked, false),
             Verdict::RightButOld(checked) => (checked, true),
@@ -158,18 +165,25 @@ impl App {
         let (right, chosen) = chosen.await?;
         Ok(match chosen {
             Ok(chosen) => (right, Choice::Chosen(chosen)),
-            Err(Unfit::NoMemory(error)) => return Err(refusal::no_memory(error)),
             Err(unfit) => (right, Choice::Unfit(unfit)),
         })
     }
 
-    /// Takes back the count of a right password that comes to nothing. Where that fails it stays counted.
-    async fn excuse(&self, checked: Checked) {
-        let excused = self.write_inside(move |tx| {
-            checked.excuse(tx).map_err(super::refusal::record)?;
+    /// Takes back the count of a right password that comes to nothing.
+    async fn excuse(&self, checked: Arc<Checked>) {
+        self.take_back(move |tx| checked.excuse(tx)).await;
+    }
+
+    /// Takes back the count of an attempt. Where that fails it stays counted.
+    async fn take_back(
+        &self,
+        take: impl Fn(&mut Tx<'_>) -> std::result::Result<(), RecordError> + Send + 'static,
+    ) {
+        let taken = self.write_inside(move |tx| {
+            take(tx).map_err(super::refusal::record)?;
             Ok(((), true))
         });
-        drop(excused.await);
+        drop(taken.await);
     }
 
     /// Writes a part of a request whose audit entry is opened and finished elsewhere; `act` says with its reply
@@ -193,7 +207,7 @@ impl App {
     /// Reads from this node's state as it is: what is acted on is read again by the write that acts.
     fn look<R>(
         &self,
-        read: impl FnOnce(&mut Tx<'_>) -> std::result::Result<R, vault_core::record::RecordError>,
+        read: impl FnOnce(&mut Tx<'_>) -> std::result::Result<R, RecordError>,
     ) -> Result<R> {
         let keys = self.unsealed()?;
         let mut ids = IdBlock::default();

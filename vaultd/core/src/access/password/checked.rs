@@ -3,7 +3,7 @@
 //! Made by [`super::Hasher::verify`] alone. Hashing takes longer than a reset does, so the transaction that makes
 //! the session looks again: a login that began with a password that was replaced since comes to nothing.
 
-use super::{Credential, PasswordHash};
+use super::{Credential, NoMemory, PasswordHash};
 use crate::access::lockout::{self, Attempt};
 use crate::record::{RecordError, Tx};
 
@@ -14,6 +14,34 @@ pub struct Checked {
     attempt: Attempt,
     user: u64,
     seen: PasswordHash,
+}
+
+/// An attempt whose password was compared with nothing: what it would have come to is known to nobody.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Uncompared {
+    #[source]
+    error: NoMemory,
+    attempt: Attempt,
+}
+
+impl Uncompared {
+    pub(super) fn new(attempt: Attempt, error: NoMemory) -> Self {
+        Self { error, attempt }
+    }
+
+    /// Why.
+    pub fn why(&self) -> NoMemory {
+        self.error
+    }
+
+    /// Takes back the count of this attempt and of no other.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn take_back(&self, tx: &mut Tx<'_>) -> Result<(), RecordError> {
+        lockout::take_back(tx, &self.attempt)
+    }
 }
 
 /// Why a right password makes no session.

@@ -12,7 +12,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use super::{Checked, Password};
+use super::{Checked, Password, Uncompared};
 use crate::access::lockout::Attempt;
 use crate::crypto::{entropy::Entropy, stretch};
 
@@ -251,16 +251,19 @@ impl Hasher {
     /// proof that it was counted first, and is used up: each comparison takes one of its own.
     ///
     /// # Errors
-    /// [`NoMemory`]; the attempt stays counted.
+    /// [`Uncompared`], with the attempt.
     pub fn verify(
         &self,
         attempt: Attempt,
         password: &Password,
         stored: Option<&PasswordHash>,
-    ) -> Result<Verdict, NoMemory> {
+    ) -> Result<Verdict, Uncompared> {
         let mut right = Choice::from(0);
         for (hash, real) in self.plan(stored) {
-            right |= hash.opens(password)? & real;
+            match hash.opens(password) {
+                Ok(opens) => right |= opens & real,
+                Err(error) => return Err(Uncompared::new(attempt, error)),
+            }
         }
         Ok(match (stored, attempt.user()) {
             (Some(stored), Some(user)) if bool::from(right) => {

@@ -27,7 +27,7 @@ mod text;
 
 pub use blocklist::{Blocklist, TooManyWords};
 pub use check::{Context, Factors, Weakness, check};
-pub use checked::{Checked, SucceedRefusal};
+pub use checked::{Checked, SucceedRefusal, Uncompared};
 pub use choice::{Chosen, Unfit, choose};
 pub use credential::{Credential, Origin, Seen, Standing};
 pub use hash::{Cost, CostError, Hasher, NoMemory, PasswordHash, Verdict};

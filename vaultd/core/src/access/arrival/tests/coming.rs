@@ -183,6 +183,44 @@ fn a_policy_that_denies_logging_in_lets_nobody_in() {
         Came::Refused("denied")
     );
     assert!(vault.opens(&token).is_none());
+    for _ in 0..20 {
+        assert_eq!(vault.tried(FIRST), Came::Refused("denied"));
+    }
+    let device = enrolled(&mut vault.world, ALICE, "phone");
+    let mut guesses = 0;
+    for step in 0..50 {
+        let code = typed(&device.shows(&vault.world, 1000 * (step % 2)));
+        let token = vault.token();
+        guesses += usize::from(vault.log_in(FIRST, (Some(&code), None), &token) != Came::Locked);
+    }
+    assert_eq!(guesses, 5, "a code that was brought beside it is a guess");
+}
+
+#[test]
+fn what_a_session_cannot_be_like_is_known_before_anything_is_counted() {
+    let with = |ttl, idle, uses| {
+        let limits = Limits {
+            idle,
+            uses,
+            ..Limits::default()
+        };
+        let login = Login {
+            ttl,
+            limits,
+            ..Login::default()
+        };
+        login.check().is_ok()
+    };
+    assert!(with(None, None, None) && with(Some(MINUTE), Some(MINUTE), Some(1)));
+    for (ttl, idle, uses) in [
+        (Some(48 * 60 * MINUTE), None, None),
+        (Some(MINUTE - 1), None, None),
+        (None, Some(MINUTE - 1), None),
+        (Some(MINUTE), Some(2 * MINUTE), None),
+        (None, None, Some(0)),
+    ] {
+        assert!(!with(ttl, idle, uses), "{ttl:?} {idle:?} {uses:?}");
+    }
 }
 
 #[test]

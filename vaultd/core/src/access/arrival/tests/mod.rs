@@ -6,7 +6,7 @@ mod coming;
 use super::*;
 use crate::{
     access::{
-        ActionGlob, StoredPolicy,
+        ActionGlob, Limits, StoredPolicy,
         model::World,
         password::{Blocklist, Context, Cost, Hasher, Password, Unfit, Verdict, choose},
         policy::Kind as PolicyKind,
@@ -164,7 +164,13 @@ impl Vault {
             chosen: chosen.as_ref(),
             upgraded: None,
         };
-        match self.arrive(&checked, &brought) {
+        let came = self.arrive(&checked, &brought);
+        if let Err(refusal) = &came
+            && refusal.is_no_guess(code.is_some())
+        {
+            self.world.write(|tx| checked.excuse(tx)).unwrap();
+        }
+        match came {
             Ok(Outcome::In(_)) => Came::In,
             Ok(Outcome::Wants(wants)) => Came::Wants(wants),
             Err(Refusal::Nobody) => Came::Refused("nobody"),

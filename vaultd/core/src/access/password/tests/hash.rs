@@ -1,6 +1,7 @@
 //! Hashes open for their password and nothing else, in the same time for everybody.
 
 use super::*;
+use crate::access::{lockout, password::Policy};
 use crate::crypto::entropy::Seeded;
 
 fn password(text: &str) -> Password {
@@ -8,7 +9,7 @@ fn password(text: &str) -> Password {
 }
 
 fn attempt() -> Attempt {
-    crate::access::lockout::counted_for_tests(Some(7))
+    lockout::counted_for_tests(Some(7))
 }
 
 /// What comparing comes to, in a word.
@@ -88,7 +89,7 @@ fn an_attempt_for_a_name_that_nobody_has_is_wrong_whatever_it_is_compared_with()
     let mut entropy = Seeded::new(9);
     let hasher = Hasher::make(Cost::CHEAP, &[], &mut entropy);
     let stored = hasher.hash(&password("somebody's"), &mut entropy).unwrap();
-    let nobodys = crate::access::lockout::counted_for_tests(None);
+    let nobodys = lockout::counted_for_tests(None);
     let verdict = hasher.verify(nobodys, &password("somebody's"), Some(&stored));
     assert!(matches!(verdict, Ok(Verdict::Wrong)));
 }
@@ -222,4 +223,21 @@ fn the_default_cost_opens_what_it_made() {
     let verdict = compared(&hasher, "as the product does", Some(&stored));
     assert_eq!(verdict, "right");
     assert_eq!(Cost::new(64 << 10, 3, 1), Ok(Cost::DEFAULT));
+}
+
+#[test]
+fn an_attempt_that_memory_did_not_last_for_is_taken_back() {
+    let mut world = crate::access::tests::World::new();
+    let mut entropy = Seeded::new(3);
+    // Argon2 takes 8 KiB at least
+    let hasher = Hasher::make(Cost::CHEAP, &[cost(1)], &mut entropy);
+    let name = crate::name::UserName::try_from("alice").unwrap();
+    let (from, limits) = (lockout::Source::of_uid(0), Policy::default().limits());
+    for _ in 0..20 {
+        let begun = world.run(|tx| lockout::begin(tx, &name, Some(7), from, &limits));
+        let uncompared = hasher.verify(begun.unwrap(), &password("hers"), None);
+        let uncompared = uncompared.unwrap_err();
+        assert_eq!(uncompared.why(), NoMemory);
+        world.run(|tx| uncompared.take_back(tx)).unwrap();
+    }
 }
