@@ -2,9 +2,8 @@
 //!
 //! Whoever may not end a session learns nothing of it: to him it is not there.
 
-use vault_core::access::policy::ResourceLayer;
 use vault_core::access::{
-    self, Action, Assume, AssumeRefusal, Facts, Listed, Resource, SessionRefusal, TokenHash,
+    self, Action, Assume, AssumeRefusal, Facts, Listed, Resource, SessionRefusal, TokenHash, Trust,
 };
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
@@ -115,13 +114,11 @@ fn assume(
     hash: &TokenHash,
 ) -> Result<Oneself> {
     let AssumeRequest { role, terms } = request;
-    let trust = access::trusted(tx, role).map_err(refusal::record)?;
+    let trust = Trust::of(tx, role).map_err(refusal::record)?;
     let name = terms.session_name(visit.caller());
     let facts = Facts {
-        policies: ResourceLayer::Trust(&trust),
         request_tags: &terms.tags,
-        role_session_name: Some(&name),
-        ..Facts::default()
+        ..trust.facts(&name)
     };
     let mut grant = |action| visit.grant_about(tx, action, Resource::Role(role.clone()), &facts);
     let assuming = grant(Action::ROLE_ASSUME)?;

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use vault_core::access::policy::Tags;
-use vault_core::access::{Absent, Action, Caller, Facts, Origin, Resource, Sort, Why};
+use vault_core::access::{
+    Absent, Action, Assume, Caller, Facts, Origin, Resource, Sort, Trust, Why,
+};
 use vault_core::engine::{self, identity};
 use vault_core::record::Tx;
 
@@ -47,7 +49,9 @@ impl App {
         self.read(call, |visit, tx| {
             let caller = visit.caller();
             let tags = tags_of(tx, &resource, caller.asks_resource_tags())?;
-            let decided = caller.decide(action, &resource, &about(&tags));
+            let trust = trust_of(tx, action, &resource)?;
+            let session = Assume::default().session_name(caller);
+            let decided = caller.decide(action, &resource, &about(&tags, trust.as_ref(), &session));
             let who = caller.principal().to_owned();
             Ok(simulated(tx, caller, who, &decided))
         })
@@ -73,7 +77,8 @@ impl App {
                 refusal::identity(identity::Refusal::NotFound(sort, name.to_owned()))
             })?;
             let tags = tags_of(tx, &resource, absent.asks_resource_tags())?;
-            let decided = absent.decide(action, &resource, &about(&tags));
+            let (trust, session) = (trust_of(tx, action, &resource)?, absent.session_name());
+            let decided = absent.decide(action, &resource, &about(&tags, trust.as_ref(), &session));
             let who = format!("{sort}:{name}");
             Ok(simulated(tx, visit.caller(), who, &decided))
         })
@@ -97,10 +102,14 @@ impl App {
             let (all, more) =
                 identity::everybody(tx, &grant, after, limit).map_err(refusal::identity)?;
             let tags = tags_of(tx, &resource, true)?;
+            let trust = trust_of(tx, action, &resource)?;
             let mut who = Vec::new();
             for (sort, name) in &all {
                 let absent = Absent::of(tx, (*sort, name), &origin).map_err(refusal::record)?;
-                let may = absent.map(|one| one.decide(action, &resource, &about(&tags)));
+                let may = absent.map(|one| {
+                    let session = one.session_name();
+                    one.decide(action, &resource, &about(&tags, trust.as_ref(), &session))
+                });
                 if may.is_some_and(|decided| decided.is_ok()) {
                     who.push(format!("{sort}:{name}"));
                 }
@@ -134,10 +143,18 @@ fn tags_of(tx: &mut Tx<'_>, resource: &Resource, asked: bool) -> Result<Tags> {
     Ok(Tags::new())
 }
 
-fn about(tags: &Tags) -> Facts<'_> {
+/// Of a role that is to be assumed, whom it trusts.
+fn trust_of(tx: &mut Tx<'_>, action: Action, resource: &Resource) -> Result<Option<Trust>> {
+    if let (Resource::Role(role), true) = (resource, Trust::decides(action)) {
+        return Trust::of(tx, role).map(Some).map_err(refusal::record);
+    }
+    Ok(None)
+}
+
+fn about<'a>(tags: &'a Tags, trust: Option<&'a Trust>, session: &'a str) -> Facts<'a> {
     Facts {
         resource_tags: tags,
-        ..Facts::default()
+        ..trust.map_or_else(Facts::default, |trust| trust.facts(session))
     }
 }
 

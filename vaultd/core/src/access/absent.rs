@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Action, Caller, Facts, Origin, Principal, Resource, Rights, Session, Sort, TokenHash, Why,
+    Action, Assume, Caller, Facts, Origin, Principal, Resource, Rights, Session, Sort, TokenHash, Why,
     principal::named, totp::Elevation,
 };
 use crate::record::{RecordError, Tx};
@@ -97,6 +97,11 @@ impl Absent {
             return Err(Why::Disabled);
         }
         self.caller.decide(action, resource, facts)
+    }
+
+    /// What a session of a role would be called that he assumed.
+    pub fn session_name(&self) -> String {
+        Assume::default().session_name(&self.caller)
     }
 
     /// Whether his rights depend on the tags of what he asks for.

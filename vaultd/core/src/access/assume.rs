@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use super::{
-    Action, Assumed, Caller, Grant, Limits, LoginRefusal, Principal, Session, Sort, StoredPolicy,
+    Action, Assumed, Caller, Facts, Grant, Limits, LoginRefusal, Principal, Session, Sort, StoredPolicy,
     TokenHash,
     login::{begin, exchanged},
-    policy::{Compiled, Kind, PolicyError, Tags},
+    policy::{Compiled, Kind, PolicyError, ResourceLayer, Tags},
     principal::named,
 };
 use crate::{
@@ -90,17 +90,35 @@ pub enum AssumeRefusal {
     Record(#[from] RecordError),
 }
 
-/// The trust policy of a role, as facts for a decision about it. A role that is not there trusts nobody.
-///
-/// # Errors
-/// When the store fails.
-pub fn trusted(tx: &mut Tx<'_>, role: &RoleName) -> Result<Vec<Arc<Compiled>>, RecordError> {
-    let role = role_called(tx, role.as_str())?;
-    let trust = role.as_ref().and_then(|(_, role)| role.trust.as_ref());
-    Ok(trust
-        .map(|policy| Arc::clone(policy.compiled()))
-        .into_iter()
-        .collect())
+/// What a role itself has to say of who assumes it: one view for whoever does and for whoever asks whether he could.
+#[derive(Debug)]
+pub struct Trust(Vec<Arc<Compiled>>);
+
+impl Trust {
+    /// The role's trust policy; nobody is trusted by a role that is not there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn of(tx: &mut Tx<'_>, role: &RoleName) -> Result<Self, RecordError> {
+        let role = role_called(tx, role.as_str())?;
+        let trust = role.as_ref().and_then(|(_, role)| role.trust.as_ref());
+        let compiled = trust.map(|policy| Arc::clone(policy.compiled()));
+        Ok(Self(compiled.into_iter().collect()))
+    }
+
+    /// Whether it has a say.
+    pub fn decides(action: Action) -> bool {
+        action == Action::ROLE_ASSUME || action == Action::ROLE_TAG_SESSION
+    }
+
+    /// What is known of a request for a session that will be called that.
+    pub fn facts<'a>(&'a self, session_name: &'a str) -> Facts<'a> {
+        Facts {
+            policies: ResourceLayer::Trust(&self.0),
+            role_session_name: Some(session_name),
+            ..Facts::default()
+        }
+    }
 }
 
 fn role_called(tx: &mut Tx<'_>, name: &str) -> Result<Option<(u64, Arc<Principal>)>, RecordError> {

@@ -33,7 +33,7 @@ pub mod totp;
 
 pub use absent::Absent;
 pub use action::{Action, ActionGlob, ActionGlobError};
-pub use assume::{Assume, AssumeRefusal, assume, trusted};
+pub use assume::{Assume, AssumeRefusal, Trust, assume};
 pub use caller::{Caller, Origin, Unauthenticated, authenticate};
 pub use cover::{Exceeds, Proofs};
 pub use grant::{Denied, Facts, Grant, Why, WrongGrant, authorise, authorise_about};

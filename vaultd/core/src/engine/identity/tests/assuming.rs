@@ -3,8 +3,7 @@
 use super::*;
 use crate::{
     access::{
-        Assume, AssumeRefusal, LoginRefusal,
-        policy::{ResourceLayer, Tags},
+        Assume, AssumeRefusal, LoginRefusal, Trust, policy::Tags,
     },
     name::{TagKey, TagValue},
 };
@@ -72,13 +71,11 @@ impl World {
         self.store.write(|tx| {
             let caller =
                 access::authenticate(tx, from, &Origin::local()).map_err(|_| Not::Caller)?;
-            let trust = access::trusted(tx, &wanted).unwrap();
+            let trust = Trust::of(tx, &wanted).unwrap();
             let shown = terms.session_name(&caller);
             let facts = Facts {
-                policies: ResourceLayer::Trust(&trust),
                 request_tags: &terms.tags,
-                role_session_name: Some(&shown),
-                ..Facts::default()
+                ..trust.facts(&shown)
             };
             let grant = |action| {
                 access::authorise_about(&caller, action, role(name), &facts)
