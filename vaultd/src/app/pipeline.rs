@@ -99,6 +99,26 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// Asks for a grant about one of several: what is granted was not denied, whatever was denied before it.
+    pub(super) fn grant_one_of(
+        &mut self,
+        tx: &mut Tx<'_>,
+        action: Action,
+        resources: Vec<Resource>,
+    ) -> Result<Option<Grant>> {
+        for resource in resources {
+            match self.grant(tx, action, resource) {
+                Ok(grant) => {
+                    self.notes.denied = None;
+                    return Ok(Some(grant));
+                }
+                Err(error) if error.reason() == Reason::PolicyDenied => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether the caller may look into a folder.
     pub(super) fn may_list(&self, folder: &FolderPath) -> bool {
         self.caller.may_list(folder, &Facts::default())

@@ -144,13 +144,10 @@ fn revoke(visit: &mut Visit<'_>, tx: &mut Tx<'_>, accessor: &str) -> Result<()> 
     } else {
         found.resources(tx).map_err(refusal::record)?
     };
-    for resource in resources {
-        if let Ok(grant) = visit.grant(tx, Action::SESSION_REVOKE, resource) {
-            return access::revoke(tx, visit.caller(), &grant, &found).map_err(session_refused);
-        }
-    }
     // R-AZ-6: what may not be ended looks as what is not there
-    Err(missing())
+    let grant = visit.grant_one_of(tx, Action::SESSION_REVOKE, resources)?;
+    let grant = grant.ok_or_else(missing)?;
+    access::revoke(tx, visit.caller(), &grant, &found).map_err(session_refused)
 }
 
 fn oneself(listed: Listed) -> Oneself {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Action, Assume, Caller, Facts, Origin, Principal, Resource, Rights, Session, Sort, TokenHash, Why,
-    principal::named, totp::Elevation,
+    Action, Assume, Caller, Facts, Origin, Principal, Resource, Rights, Session, Sort, TokenHash,
+    Why, principal::named, totp::Elevation,
 };
 use crate::record::{RecordError, Tx};
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::{
-    Action, Assumed, Caller, Facts, Grant, Limits, LoginRefusal, Principal, Session, Sort, StoredPolicy,
-    TokenHash,
+    Action, Assumed, Caller, Facts, Grant, Limits, LoginRefusal, Principal, Session, Sort,
+    StoredPolicy, TokenHash,
     login::{begin, exchanged},
     policy::{Compiled, Kind, PolicyError, ResourceLayer, Tags},
     principal::named,

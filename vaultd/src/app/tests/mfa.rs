@@ -63,7 +63,7 @@ async fn session(world: &World, principal: u64) -> TokenText {
 }
 
 /// A user, and a session of his.
-async fn user(world: &World) -> (u64, TokenText) {
+pub(super) async fn user(world: &World) -> (u64, TokenText) {
     let admin = call("CreateIdentity", Some(&world.token));
     let made = world.app.create_identity(&admin, alice(), New::default());
     let id = made.await.unwrap().reply;

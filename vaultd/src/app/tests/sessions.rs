@@ -1,7 +1,7 @@
 //! Sessions through the pipeline: roles, revocation, counted uses, places.
 
 use vault_core::access::policy::Tags;
-use vault_core::access::{Action, Assume, Limits, Places, Resource, Sort};
+use vault_core::access::{Assume, Limits, Places, Resource};
 use vault_core::engine::identity::New;
 use vault_core::name::{PolicyName, RoleName, UserName};
 
@@ -20,12 +20,12 @@ async fn opened(dir: &Path) -> World {
     world
 }
 
-fn role(name: &str) -> Resource {
+pub(super) fn role(name: &str) -> Resource {
     Resource::Role(RoleName::try_from(name).unwrap())
 }
 
 /// A role that `who` may assume, and that may do that to everything.
-async fn make_role(world: &World, name: &str, who: &str, action: &str) {
+pub(super) async fn make_role(world: &World, name: &str, who: &str, action: &str) {
     let trust = format!(
         r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": {who}, "Action": "role:Assume"}}}}"#
     );
@@ -51,7 +51,7 @@ async fn make_role(world: &World, name: &str, who: &str, action: &str) {
         .unwrap();
 }
 
-async fn assume(
+pub(super) async fn assume(
     world: &World,
     token: &TokenText,
     name: &str,
@@ -252,35 +252,6 @@ async fn a_role_is_assumed_by_whom_it_trusts_and_its_revocation_binds_the_next_r
     assume(&world, &world.token, "first", Assume::default())
         .await
         .unwrap();
-    world.app.shut_down().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_can_assume_a_role_is_whom_it_trusts() {
-    let dir = tempfile::tempdir().unwrap();
-    let world = opened(dir.path()).await;
-    make_role(&world, "first", r#""*""#, r#""secret:*""#).await;
-    make_role(&world, "other", r#""*""#, r#""role:Assume""#).await;
-    make_role(&world, "second", r#"{"Vault": "role:first"}"#, r#""*""#).await;
-    let (first, _) = assume(&world, &world.token, "first", Assume::default())
-        .await
-        .unwrap();
-    let action = Action::ROLE_ASSUME;
-    let can = call("Can", Some(&first));
-    for (name, good) in [("second", true), ("other", true), ("none", false)] {
-        let answer = world.app.can(&can, action, role(name)).await.unwrap();
-        assert_eq!(answer.reply.allowed, good, "{name}");
-    }
-    let asked = call("Simulate", Some(&world.token));
-    for (name, good) in [("first", true), ("other", false)] {
-        let who = (Sort::Role, name);
-        let answer = world.app.simulate(&asked, who, action, role("second"));
-        assert_eq!(answer.await.unwrap().reply.allowed, good, "{name}");
-    }
-    let asked = call("WhoCan", Some(&world.token));
-    let about = (action, role("second"));
-    let answer = world.app.who_can(&asked, about, None, 100).await.unwrap();
-    assert_eq!(answer.reply.who, ["role:first"]);
     world.app.shut_down().await;
 }
 

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::{
-    access::{
-        Assume, AssumeRefusal, LoginRefusal, Trust, policy::Tags,
-    },
+    access::{Assume, AssumeRefusal, LoginRefusal, Trust, policy::Tags},
     name::{TagKey, TagValue},
 };
 

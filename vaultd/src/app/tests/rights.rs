@@ -1,0 +1,67 @@
+//! Whoever has one right of several, through the pipeline: what is told of him, and what is recorded.
+
+use vault_core::access::{Action, Assume, Sort};
+use vault_core::name::PolicyName;
+
+use super::mfa::user;
+use super::operations::watched;
+use super::sessions::{assume, make_role, role};
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_can_assume_a_role_is_whom_it_trusts() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = born(dir.path()).await;
+    unseal(&world).await;
+    make_role(&world, "first", r#""*""#, r#""secret:*""#).await;
+    make_role(&world, "other", r#""*""#, r#""role:Assume""#).await;
+    make_role(&world, "second", r#"{"Vault": "role:first"}"#, r#""*""#).await;
+    let (first, _) = assume(&world, &world.token, "first", Assume::default())
+        .await
+        .unwrap();
+    let action = Action::ROLE_ASSUME;
+    let can = call("Can", Some(&first));
+    for (name, good) in [("second", true), ("other", true), ("none", false)] {
+        let answer = world.app.can(&can, action, role(name)).await.unwrap();
+        assert_eq!(answer.reply.allowed, good, "{name}");
+    }
+    let asked = call("Simulate", Some(&world.token));
+    for (name, good) in [("first", true), ("other", false)] {
+        let who = (Sort::Role, name);
+        let answer = world.app.simulate(&asked, who, action, role("second"));
+        assert_eq!(answer.await.unwrap().reply.allowed, good, "{name}");
+    }
+    let asked = call("WhoCan", Some(&world.token));
+    let about = (action, role("second"));
+    let answer = world.app.who_can(&asked, about, None, 100).await.unwrap();
+    assert_eq!(answer.reply.who, ["role:first"]);
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_revoked_by_one_of_two_rights_is_not_recorded_as_denied() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = watched(dir.path()).await;
+    let (_, alice) = user(&world).await;
+    make_role(&world, "reader", r#""*""#, r#""secret:*""#).await;
+    make_role(&world, "ender", r#""*""#, r#""secret:List""#).await;
+    for whose in ["user:alice", "role:reader"] {
+        let document = format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": "session:Revoke", "Resource": "{whose}"}}}}"#
+        );
+        let policy = (PolicyName::try_from("end").unwrap(), document);
+        let attach = call("PutInlinePolicy", Some(&world.token));
+        let put = world.app.put_inline_policy(&attach, role("ender"), policy);
+        put.await.unwrap();
+        let made = assume(&world, &alice, "reader", Assume::default()).await;
+        let ender = assume(&world, &world.token, "ender", Assume::default()).await;
+        let revoke = call("RevokeSession", Some(&ender.unwrap().0));
+        let accessor = made.unwrap().1.session.accessor().to_owned();
+        let revoked = world.app.revoke_session(&revoke, accessor).await;
+        revoked.unwrap();
+        let line = fake.lines().pop().unwrap();
+        assert_eq!(line["method"], "/vault.v1.Sessions/RevokeSession");
+        assert_eq!(line["decision"], "allowed", "{whose}");
+    }
+    world.app.shut_down().await;
+}
