@@ -17,10 +17,9 @@ mod typed;
 use std::sync::Arc;
 
 use super::{
-    Action, Caller, Denied, Login, LoginRefusal, Origin, Principal, Resource, Session, Sort,
-    TokenHash, Unauthenticated, authenticate, authorise,
+    Caller, Denied, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
     lockout::{self, Attempt, NOBODY, Source},
-    login::{begin, held_in},
+    login::enter,
     password::{
         Checked, Chosen, Credential, Factors, Origin as Chooser, PasswordHash, Policy, Seen,
         Standing, SucceedRefusal,
@@ -216,6 +215,17 @@ impl Refusal {
     }
 }
 
+impl From<EntryRefusal> for Refusal {
+    fn from(refusal: EntryRefusal) -> Self {
+        match refusal {
+            EntryRefusal::Nobody => Self::Nobody,
+            EntryRefusal::Denied(denied) => Self::Denied(denied),
+            EntryRefusal::Login(LoginRefusal::Record(error)) => Self::Record(error),
+            EntryRefusal::Login(refusal) => Self::Login(refusal),
+        }
+    }
+}
+
 impl From<SucceedRefusal> for Refusal {
     fn from(refusal: SucceedRefusal) -> Self {
         match refusal {
@@ -238,8 +248,8 @@ pub fn arrive(
     let user = checked.user();
     let situation = Situation::of(tx, user)?.ok_or(Refusal::Nobody)?;
     let (policy, factors) = (&situation.policy, situation.factors);
-    let ttl = brought.login.ttl()?;
-    let end = tx.now().saturating_add(ttl);
+    // ORDER: before the password is used up for a session that cannot be
+    brought.login.ttl()?;
     let credential = checked.credential(tx)?;
     match (credential.standing(tx, policy), brought.chosen) {
         (Standing::Ended, _) => return Err(Refusal::Ended),
@@ -272,15 +282,9 @@ pub fn arrive(
     let (elevation, codes_left) = factor;
     let whole = Session {
         elevation,
-        ..Session::of(tx, brought.token, (user, epoch), Some(end))
+        ..Session::of(tx, brought.token, (user, epoch), None)
     };
-    let caller = open(tx, origin, brought.token, &whole)?;
-    let session = Session {
-        actions: (!brought.login.actions.is_empty()).then(|| brought.login.actions.clone()),
-        under: brought.login.under.clone(),
-        ..held_in(whole, (ttl, end), &brought.login.limits)?
-    };
-    begin(tx, brought.token, &session)?;
+    let (caller, session) = enter(tx, origin, brought.token, whole, brought.login)?;
     Ok(Outcome::In(Box::new(Arrival {
         caller,
         method: elevation.method(),
@@ -308,24 +312,6 @@ fn second_factor(
         Shown::By(method, at, left) => Ok((Elevation::shown(at, method), left)),
         Shown::Not(wants) => Err(wants),
     })
-}
-
-/// Stores a session and calls with it: decided as of the whole session, for one that is narrowed to something else
-/// was logged in all the same.
-fn open(
-    tx: &mut Tx<'_>,
-    origin: &Arc<Origin>,
-    token: &TokenHash,
-    whole: &Session,
-) -> Result<Caller, Refusal> {
-    tx.put(token.key(), whole)?;
-    let caller = authenticate(tx, token, origin).map_err(|error| match error {
-        Unauthenticated::Token => Refusal::Nobody,
-        Unauthenticated::Record(error) => Refusal::Record(error),
-    })?;
-    authorise(&caller, Action::LOGIN, Resource::Own)
-        .map_err(|denied| Refusal::Denied(Box::new(denied)))?;
-    Ok(caller)
 }
 
 /// Counts an attempt to change the caller's password. Apply it before the old one is compared.

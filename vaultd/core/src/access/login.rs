@@ -3,9 +3,11 @@
 //! A session never exceeds the one it was exchanged from: it has the actions that both name, the folder
 //! that lies in both, ends no later, and ends when that one is ended. It is used from where both may be.
 
+use std::sync::Arc;
+
 use super::{
-    Action, ActionGlob, Caller, Grant, Limits, Principal, Resource, Session, TokenHash,
-    caller::MAX_DEPTH, session::Renewal,
+    Action, ActionGlob, Caller, Denied, Grant, Limits, Origin, Principal, Resource, Session,
+    TokenHash, Unauthenticated, authenticate, authorise, caller::MAX_DEPTH, session::Renewal,
 };
 use crate::{
     crypto::envelope::Class,
@@ -85,6 +87,58 @@ pub enum LoginRefusal {
     Record(#[from] RecordError),
 }
 
+/// Why a proof comes to no session.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryRefusal {
+    /// Who is proved is gone or disabled.
+    #[error("there is nobody to log in")]
+    Nobody,
+    /// A policy keeps him from logging in so.
+    #[error(transparent)]
+    Denied(Box<Denied>),
+    /// What the session shall be like.
+    #[error(transparent)]
+    Login(#[from] LoginRefusal),
+}
+
+impl From<RecordError> for EntryRefusal {
+    fn from(error: RecordError) -> Self {
+        Self::Login(error.into())
+    }
+}
+
+/// Makes the session of somebody who has proved himself: `whole` is all that he may have, and the session what is
+/// asked for of it. Decided as of the whole, for one that is narrowed to something else was logged in all the same.
+pub(super) fn enter(
+    tx: &mut Tx<'_>,
+    origin: &Arc<Origin>,
+    token: &TokenHash,
+    whole: Session,
+    login: &Login,
+) -> Result<(Caller, Session), EntryRefusal> {
+    let ttl = login.ttl()?;
+    let end = tx.now().saturating_add(ttl);
+    let whole = Session {
+        expires_at: Some(whole.expires_at.map_or(end, |last| last.min(end))),
+        ..whole
+    };
+    tx.put(token.key(), &whole)?;
+    let caller = authenticate(tx, token, origin).map_err(|error| match error {
+        Unauthenticated::Token => EntryRefusal::Nobody,
+        Unauthenticated::Record(error) => error.into(),
+    })?;
+    authorise(&caller, Action::LOGIN, Resource::Own)
+        .map_err(|denied| EntryRefusal::Denied(Box::new(denied)))?;
+    let until = whole.expires_at.unwrap_or(end);
+    let session = Session {
+        actions: (!login.actions.is_empty()).then(|| login.actions.clone()),
+        under: login.under.clone(),
+        ..held_in(whole, (ttl, until), &login.limits)?
+    };
+    begin(tx, token, &session)?;
+    Ok((caller, session))
+}
+
 /// Exchanges the caller's session for a new one under a token of its own.
 ///
 /// # Errors
@@ -137,7 +191,7 @@ pub(super) fn exchanged(
 }
 
 /// A session that begins now, held in as it is asked for.
-pub(super) fn held_in(
+fn held_in(
     session: Session,
     (ttl, until): (u64, u64),
     limits: &Limits,

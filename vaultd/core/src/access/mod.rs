@@ -22,6 +22,7 @@ pub mod onetime;
 pub mod password;
 pub mod policy;
 pub(crate) mod principal;
+pub mod program;
 pub mod recovery;
 mod resource;
 mod root;
@@ -40,7 +41,9 @@ pub use grant::{Denied, Facts, Grant, Why, WrongGrant, authorise, authorise_abou
 pub use limits::{Limits, Places, PlacesError};
 #[cfg(test)]
 pub(crate) use login::begin_for_tests;
-pub use login::{Login, LoginRefusal, create_administrator, login, logout, sweep_sessions};
+pub use login::{
+    EntryRefusal, Login, LoginRefusal, create_administrator, login, logout, sweep_sessions,
+};
 pub use principal::{Attachments, Group, ManagedPolicy, Principal, Rights, Sort, StoredPolicy};
 pub use resource::Resource;
 pub use root::{RootRefusal, RootState, disable_root, generate_root, root_state};

@@ -190,7 +190,7 @@ impl Vault {
     fn opens(&mut self, token: &TokenHash) -> Option<Caller> {
         let known = self
             .world
-            .evaluate(|tx| authenticate(tx, token, &Origin::local()));
+            .evaluate(|tx| crate::access::authenticate(tx, token, &Origin::local()));
         known.0.ok()
     }
 }

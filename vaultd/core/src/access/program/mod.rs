@@ -1,0 +1,99 @@
+//! Logging in as a service: whatever proves that a program is one comes to a session in the same way.
+//!
+//! ```text
+//! prove     what was brought → Proven, or Refusal::Wrong      one answer, and the same reads, for whatever is wrong
+//! enter     Proven → a session                                in the same transaction, decided as any login is
+//! ```
+//! A [`Proven`] is made by the modules of this one and by nobody else. It names a service by its id, so nothing that
+//! proved a service of before proves the one that has its name now.
+
+use std::sync::Arc;
+
+use super::{
+    Caller, Denied, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
+    lockout::NOBODY, login, policy::PrincipalKind, principal::named,
+};
+use crate::{
+    name::ServiceName,
+    record::{RecordError, Tx},
+};
+
+/// A service that a program has proved to be.
+#[derive(Debug)]
+#[must_use]
+pub struct Proven {
+    service: u64,
+    by: String,
+}
+
+impl Proven {
+    /// By what it was proved, for the audit: words and accessors, never a name or a secret.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+}
+
+/// A program that is logged in.
+#[derive(Debug)]
+pub struct Entered {
+    /// Who.
+    pub caller: Caller,
+    /// The session, as narrowed.
+    pub session: Session,
+}
+
+/// Why a program is not logged in.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such service, it is disabled, or what was brought does not prove it, or not any more, or not from
+    /// there: one answer for all.
+    #[error("the service, or what was brought to prove it, is wrong")]
+    Wrong,
+    /// It is proved, and a policy keeps it from logging in so.
+    #[error(transparent)]
+    Denied(Box<Denied>),
+    /// It is proved, and the session cannot be like that.
+    #[error(transparent)]
+    Login(LoginRefusal),
+    /// The store failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl From<EntryRefusal> for Refusal {
+    fn from(refusal: EntryRefusal) -> Self {
+        match refusal {
+            EntryRefusal::Nobody => Self::Wrong,
+            EntryRefusal::Denied(denied) => Self::Denied(denied),
+            EntryRefusal::Login(LoginRefusal::Record(error)) => Self::Record(error),
+            EntryRefusal::Login(refusal) => Self::Login(refusal),
+        }
+    }
+}
+
+/// The service of a name, or [`NOBODY`]: what is looked up of it is looked up either way.
+#[expect(dead_code, reason = "the proofs come next")]
+fn called(tx: &mut Tx<'_>, name: &ServiceName) -> Result<u64, RecordError> {
+    let service = named(tx, Sort::Service, name.as_str())?;
+    Ok(service.unwrap_or(NOBODY))
+}
+
+/// Makes the session of a service that was proved in this transaction.
+///
+/// # Errors
+/// When it is gone or disabled, a policy keeps it from logging in, or the session cannot be like that.
+pub fn enter(
+    tx: &mut Tx<'_>,
+    proven: &Proven,
+    origin: &Arc<Origin>,
+    token: &TokenHash,
+    login: &Login,
+) -> Result<Entered, Refusal> {
+    let id = proven.service;
+    let principal = tx.see::<Principal>(&Principal::key(id))?;
+    let service = principal.filter(|principal| principal.kind == PrincipalKind::Service);
+    let service = service.ok_or(Refusal::Wrong)?;
+    let whole = Session::of(tx, token, (id, service.epoch), None);
+    let (caller, session) = login::enter(tx, origin, token, whole, login)?;
+    Ok(Entered { caller, session })
+}

@@ -1,0 +1,82 @@
+//! Programs: from a proof that one is a service to a session.
+
+use vault_core::access::program::{self, Proven, Refusal};
+use vault_core::access::{Login, LoginRefusal, Resource, TokenHash};
+use vault_core::crypto::secret::{TokenSecret, TokenText};
+use vault_core::crypto::token;
+use vault_core::name::ServiceName;
+use vault_core::record::Tx;
+use vault_proto::v1::Reason;
+
+use super::auth::{Oneself, refused};
+use super::call::{Answer, Call};
+use super::error::{Error, Result};
+use super::notes::Notes;
+use super::transact::{Terms, Verdict};
+use super::{App, refusal};
+use crate::clock::OsEntropy;
+
+/// Which service a program says that it is, and what its session shall be able to do.
+#[derive(Clone, Debug)]
+pub struct ProgramLogin {
+    /// Its name.
+    pub service: ServiceName,
+    /// Of all that the service may do.
+    pub login: Login,
+}
+
+impl App {
+    /// The one way in for programs: `prove` looks at what was brought, in the transaction that makes the session, and
+    /// notes for the audit what that was.
+    #[expect(dead_code, reason = "the proofs come next")]
+    pub(super) async fn login_program<F>(
+        &self,
+        call: &Call,
+        request: ProgramLogin,
+        mut prove: F,
+    ) -> Result<Answer<(TokenText, Oneself)>>
+    where
+        F: FnMut(&mut Notes, &mut Tx<'_>) -> std::result::Result<Proven, Refusal> + Send + 'static,
+    {
+        let secret = TokenSecret::make(&mut OsEntropy);
+        let (hash, origin) = (TokenHash::of(&secret), self.calling(call).origin());
+        let answer = self
+            .write_by_proof(call, Terms::default(), move |notes, tx| {
+                notes.about(Resource::Service(request.service.clone()).to_string());
+                let proven = prove(notes, tx).map_err(not_in)?;
+                let entered = program::enter(tx, &proven, &origin, &hash, &request.login);
+                let entered = entered.map_err(|refusal| {
+                    if let Refusal::Denied(denied) = &refusal {
+                        notes.denied = Some(denied.why.to_string());
+                    }
+                    not_in(refusal)
+                })?;
+                notes.by(&entered.caller);
+                notes.granted = Some(proven.by().to_owned());
+                Ok((
+                    Verdict::Commit,
+                    Oneself::of(&entered.caller, entered.session),
+                ))
+            })
+            .await?;
+        Ok(answer.map(|session| (token::to_text(&secret), session)))
+    }
+}
+
+/// One answer for whatever is wrong with a proof.
+fn not_in(refusal: Refusal) -> Error {
+    let message = refusal.to_string();
+    match refusal {
+        Refusal::Wrong => Error::new(Reason::LoginFailed, message),
+        Refusal::Denied(_) => Error::new(
+            Reason::PolicyDenied,
+            format!(
+                "a policy keeps this service from logging in here, now or like this: {message}"
+            ),
+        ),
+        Refusal::Login(LoginRefusal::Record(error)) | Refusal::Record(error) => {
+            refusal::record(error)
+        }
+        Refusal::Login(error) => refused(error),
+    }
+}
