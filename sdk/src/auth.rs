@@ -78,6 +78,8 @@ pub struct PasswordLogin {
     pub recovery_codes_left: Option<u32>,
     /// When the password must be changed.
     pub change_password_by: Option<prost_types::Timestamp>,
+    /// By when a second factor must be enrolled.
+    pub enrol_by: Option<prost_types::Timestamp>,
 }
 
 /// A password for one login, at which another is chosen.
@@ -149,6 +151,7 @@ impl Auth<'_> {
             },
             recovery_codes_left: reply.recovery_codes_left,
             change_password_by: reply.change_password_by,
+            enrol_by: reply.enrol_by,
         })
     }
 

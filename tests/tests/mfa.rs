@@ -62,3 +62,34 @@ fn an_administrator_issues_codes_and_resets_for_others_and_has_no_second_factor_
     let line = line.expect("the audit log");
     assert!(line.contains("user:ResetMfa") && !line.contains(&code));
 }
+
+#[test]
+fn a_demand_for_second_factors_is_told_at_login_and_takes_a_days_notice() {
+    let daemon = Daemon::start(BINARIES);
+    daemon.open();
+    daemon.ctl(&["user", "create", "alice"]).ok();
+    let put = |text: &str| {
+        daemon.ctl_with(
+            &["-o", "json", "password", "policy", "set", "-"],
+            text.as_bytes(),
+        )
+    };
+    for wrong in ["2020-01-01", "tomorrow", "99999999999999"] {
+        let document = format!(r#"{{"MfaRequiredFrom": "{wrong}"}}"#);
+        put(&document).refused(2, "REQUEST_INVALID");
+    }
+    let set = put(r#"{"MfaRequiredFrom": "2099-01-01", "MfaDriftSteps": 0}"#).ok();
+    assert_eq!(set.json()["policy"]["MfaRequiredFrom"], "2099-01-01");
+    let drawn = daemon
+        .ctl(&["-o", "json", "password", "reset", "alice"])
+        .ok();
+    let drawn = drawn.json()["one_time_password"].clone();
+    let lines = format!("{}\nvermilion teapot gargles\n", drawn.as_str().unwrap());
+    let address = daemon.address();
+    let args = ["--addr", &address, "login", "alice", "--print-token"];
+    let told = daemon.place.ctl_with(&args, lines.as_bytes()).ok();
+    assert!(
+        told.stderr.contains("second factor must be enrolled by"),
+        "{told}"
+    );
+}

@@ -170,6 +170,17 @@ fn tell(ctl: &Ctl, login: &PasswordLogin) {
         let text = format!("the password must be changed by {}", time::local(Some(by)));
         ctl.output.note(&text);
     }
+    if let Some(by) = &login.enrol_by {
+        let text = format!(
+            "a second factor must be enrolled by {}, when this session ends at the latest: ask an administrator for a \
+             code, then `vaultctl mfa enrol`",
+            time::local(Some(by))
+        );
+        ctl.output.warn(&text);
+    }
+    if login.made.session.only_enrols {
+        ctl.output.warn(ENROL_FIRST);
+    }
 }
 
 /// To log in is no advice for whoever is at it.
@@ -199,6 +210,10 @@ fn given(ctl: &Ctl) -> Result<Token, Failure> {
     }
     Ok(Token::new(text.expose()))
 }
+
+/// Of a session that is good for nothing else.
+const ENROL_FIRST: &str = "a second factor is demanded and there is none: until `vaultctl mfa enrol`, with a code that an \
+                           administrator issues, this session can do nothing else";
 
 /// Of what the vault wants beside a password: refusals of it included.
 const MOST_ANSWERS: usize = 5;

@@ -38,6 +38,9 @@ pub(crate) async fn run(ctl: &Ctl) -> Outcome {
         None => "no".to_owned(),
     };
     parts.push(("mfa", mfa));
+    if session.only_enrols {
+        parts.push(("good for", "enrolling a second factor only".to_owned()));
+    }
     if let Some(left) = session.uses_left {
         parts.push(("uses left", left.to_string()));
     }
@@ -71,6 +74,7 @@ pub(crate) fn session_json(session: &Session) -> Value {
         "expires_at": time(session.expires_at.as_ref()),
         "ends_at": time(session.ends_at.as_ref()),
         "assumed_by": session.assumed_by,
+        "only_enrols": session.only_enrols,
         "mfa_at": time(session.mfa_at.as_ref()),
         "uses_left": session.uses_left,
         "places": session.places,

@@ -37,6 +37,9 @@ pub(super) fn why(tx: &mut Tx<'_>, caller: &Caller, decided: &Result<Why, Why>) 
         Why::Missing(layer) => missing(*layer),
         Why::Narrowed => "this session was narrowed to other things".to_owned(),
         Why::Below => "it is not allowed for everything below the folder".to_owned(),
+        Why::Enrolling => "a second factor is demanded of this user, who has none: `vaultctl mfa enrol`, with a code that \
+             an administrator issues (`vaultctl mfa issue-code`)"
+            .to_owned(),
         Why::Disabled => "the identity is disabled".to_owned(),
         Why::Statement {
             layer,

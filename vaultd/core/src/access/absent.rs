@@ -67,6 +67,7 @@ impl Absent {
             renewal: None,
             uses: None,
             places: None,
+            enrols: false,
         };
         Ok(Some(Self {
             caller: Caller {

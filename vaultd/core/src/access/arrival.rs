@@ -21,12 +21,11 @@ use super::{
     lockout::{self, Attempt, NOBODY, Source},
     login::enter,
     password::{
-        Checked, Chosen, Credential, Factors, Origin as Chooser, PasswordHash, Policy, Seen,
-        Standing, SucceedRefusal,
+        Checked, Chosen, Credential, Factors, PasswordHash, Policy, Seen, Standing, SucceedRefusal,
     },
     policy::PrincipalKind,
     principal::named,
-    totp::{self, Elevation, Method},
+    totp::{self, Demand, Elevation, Method},
 };
 use crate::{
     name::UserName,
@@ -101,6 +100,17 @@ impl Situation {
         }))
     }
 
+    /// What the demand for a second factor makes of his login.
+    fn demand(&self, now: u64) -> Demand {
+        let has = self.factors == Factors::WithMfa;
+        totp::demand(has, self.policy.mfa_required_from(), now)
+    }
+
+    /// What his right password is good for now.
+    pub fn standing(&self, tx: &Tx<'_>, credential: &Credential) -> Standing {
+        credential.standing(tx, &self.policy, self.factors)
+    }
+
     /// His name, in its canonical form.
     pub fn name(&self) -> &str {
         &self.principal.name
@@ -148,6 +158,8 @@ pub struct Arrival {
     pub codes_left: Option<usize>,
     /// When his password must be changed, in milliseconds since the epoch.
     pub change_by: Option<u64>,
+    /// What the demand for a second factor makes of it.
+    pub demand: Demand,
     /// The session, as narrowed.
     pub session: Session,
 }
@@ -250,8 +262,9 @@ pub fn arrive(
     let (policy, factors) = (&situation.policy, situation.factors);
     // ORDER: before the password is used up for a session that cannot be
     brought.login.ttl()?;
+    let demand = situation.demand(tx.now());
     let credential = checked.credential(tx)?;
-    match (credential.standing(tx, policy), brought.chosen) {
+    match (situation.standing(tx, &credential), brought.chosen) {
         (Standing::Ended, _) => return Err(Refusal::Ended),
         (Standing::Good, Some(_)) => return Err(Refusal::NotDue),
         (Standing::MustChange, None) => {
@@ -263,7 +276,7 @@ pub fn arrive(
         }
         (Standing::Good, None) | (Standing::MustChange, Some(_)) => {}
     }
-    let factor = match second_factor(tx, checked, factors, brought.code)? {
+    let factor = match second_factor(tx, checked, &situation, brought.code)? {
         Ok(factor) => factor,
         Err(wants) => return Ok(Outcome::Wants(wants)),
     };
@@ -280,9 +293,15 @@ pub fn arrive(
         (None, None) => (situation.principal.epoch, credential.changed_at()),
     };
     let (elevation, codes_left) = factor;
+    let last = match demand {
+        // ORDER: no session outlives the time that its user has for a second factor
+        Demand::Notice { by } => Some(by),
+        Demand::Met | Demand::EnrolOnly => None,
+    };
     let whole = Session {
         elevation,
-        ..Session::of(tx, brought.token, (user, epoch), None)
+        enrols: demand == Demand::EnrolOnly,
+        ..Session::of(tx, brought.token, (user, epoch), last)
     };
     let (caller, session) = enter(tx, origin, brought.token, whole, brought.login)?;
     Ok(Outcome::In(Box::new(Arrival {
@@ -290,6 +309,7 @@ pub fn arrive(
         method: elevation.method(),
         codes_left,
         change_by: policy.change_by(changed_at),
+        demand,
         session,
     })))
 }
@@ -298,20 +318,22 @@ pub fn arrive(
 fn second_factor(
     tx: &mut Tx<'_>,
     checked: &Checked,
-    factors: Factors,
+    situation: &Situation,
     code: Option<&Typed>,
 ) -> Result<Result<(Elevation, Option<usize>), Wants>, RecordError> {
-    if factors == Factors::Alone {
+    if situation.factors == Factors::Alone {
         return Ok(Ok((Elevation::NONE, None)));
     }
     let Some(code) = code else {
         checked.excuse(tx)?;
         return Ok(Err(Wants::Code));
     };
-    Ok(match code.show(tx, checked.user())? {
-        Shown::By(method, at, left) => Ok((Elevation::shown(at, method), left)),
-        Shown::Not(wants) => Err(wants),
-    })
+    Ok(
+        match code.show(tx, checked.user(), situation.policy.window())? {
+            Shown::By(method, at, left) => Ok((Elevation::shown(at, method), left)),
+            Shown::Not(wants) => Err(wants),
+        },
+    )
 }
 
 /// Counts an attempt to change the caller's password. Apply it before the old one is compared.
@@ -347,7 +369,7 @@ pub fn change_password(
         return Err(Refusal::Overtaken);
     }
     let credential = checked.succeed(tx)?;
-    if credential.standing(tx, &situation.policy) == Standing::Ended {
+    if situation.standing(tx, &credential) == Standing::Ended {
         return Err(Refusal::Ended);
     }
     let epoch = replace(tx, checked, &situation, chosen)?;
@@ -367,7 +389,7 @@ fn replace(
 ) -> Result<u64, Refusal> {
     let (user, seen) = (checked.user(), Some(checked.hash()));
     let policy = &situation.policy;
-    match Credential::replace(tx, user, chosen.hash(), Chooser::Owner, seen, policy)? {
+    match Credential::replace(tx, user, chosen.hash(), chosen.origin(), seen, policy)? {
         Seen::Replaced => {}
         Seen::Overtaken => return Err(Refusal::Overtaken),
     }

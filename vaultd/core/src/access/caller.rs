@@ -2,7 +2,11 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
-use super::{Principal, Rights, Session, TokenHash, policy::Tags, principal::COLLECTION};
+use super::{
+    Principal, Rights, Session, TokenHash,
+    policy::{PrincipalKind, Tags},
+    principal::COLLECTION,
+};
 use crate::record::{RecordError, Tx};
 
 /// How many sessions may have been exchanged one from the other.
@@ -152,6 +156,11 @@ impl Caller {
         let session = self.session.policies.iter().flatten();
         let mut session = session.map(|policy| policy.compiled().asks_resource_tags());
         self.rights.asks_resource_tags || session.any(|asks| asks)
+    }
+
+    /// A user whose session has shown no second factor.
+    pub fn is_user_without_factor(&self) -> bool {
+        self.rights.kind == PrincipalKind::User && !self.session.elevation.present()
     }
 
     /// The session that he calls with.

@@ -200,9 +200,9 @@ pub fn elevate(
     if matches!(typed, Typed::OneTime(_)) {
         return Err(Refusal::OneTime);
     }
-    let attempt = count(tx, caller, source)?;
+    let (attempt, window) = count(tx, caller, source)?;
     let (method, left) = match typed {
-        Typed::Code(code) => match totp::verify(tx, user, code, Window::OneStep)? {
+        Typed::Code(code) => match totp::verify(tx, user, code, window)? {
             totp::Verdict::Accepted { .. } => (Method::Totp, None),
             totp::Verdict::Used => return Ok(Judged::Used),
             totp::Verdict::Wrong => return Ok(Judged::Wrong),
@@ -261,8 +261,8 @@ pub fn confirm(
     entropy: &mut dyn Entropy,
 ) -> Result<Judged<(Listed, Option<Fresh>)>, Refusal> {
     let user = changer(caller)?;
-    let attempt = count(tx, caller, source)?;
-    let listed = match totp::confirm(tx, user, code, Window::OneStep)? {
+    let (attempt, window) = count(tx, caller, source)?;
+    let listed = match totp::confirm(tx, user, code, window)? {
         Confirmed::Active(listed) => listed,
         Confirmed::Wrong => return Ok(Judged::Wrong),
     };
@@ -365,11 +365,13 @@ fn changer(caller: &Caller) -> Result<u64, NotOneself> {
     Ok(user)
 }
 
-fn count(tx: &mut Tx<'_>, caller: &Caller, source: Source) -> Result<Attempt, Refusal> {
+/// Counts an attempt; which codes are right then.
+fn count(tx: &mut Tx<'_>, caller: &Caller, source: Source) -> Result<(Attempt, Window), Refusal> {
     let name = UserName::try_from(&*caller.rights.name)?;
-    let limits = Policy::load(tx)?.limits();
+    let policy = Policy::load(tx)?;
     let user = Some(caller.principal_id());
-    Ok(lockout::begin(tx, &name, user, source, &limits)?)
+    let attempt = lockout::begin(tx, &name, user, source, &policy.limits())?;
+    Ok((attempt, policy.window()))
 }
 
 fn note(tx: &mut Tx<'_>, caller: &Caller, method: Method) -> Result<Elevation, RecordError> {

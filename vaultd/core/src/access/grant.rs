@@ -92,6 +92,8 @@ pub enum Why {
     Narrowed,
     /// It is allowed to the folder's name, and not shown to be allowed to everything below.
     Below,
+    /// The session is for enrolling a second factor.
+    Enrolling,
     /// Nobody can call as it.
     Disabled,
     /// To this caller it looks as if it were not there.
@@ -158,6 +160,9 @@ impl Caller {
         resource: &Resource,
         facts: &Facts<'_>,
     ) -> Result<Why, Why> {
+        if self.session.only_enrols() {
+            return Err(Why::Enrolling);
+        }
         if !self.is_within(action, resource) {
             return Err(Why::Narrowed);
         }
@@ -274,6 +279,7 @@ impl fmt::Display for Why {
             Self::Missing(layer) => write!(f, "no {layer} policy"),
             Self::Narrowed => f.write_str("narrowed session"),
             Self::Below => f.write_str("not for all below"),
+            Self::Enrolling => f.write_str("no second factor"),
             Self::Disabled => f.write_str("disabled"),
             Self::Hidden => f.write_str("hidden"),
         }

@@ -118,8 +118,10 @@ pub(super) fn enter(
 ) -> Result<(Caller, Session), EntryRefusal> {
     let ttl = login.ttl()?;
     let end = tx.now().saturating_add(ttl);
+    let enrols = whole.enrols;
     let whole = Session {
         expires_at: Some(whole.expires_at.map_or(end, |last| last.min(end))),
+        enrols: false,
         ..whole
     };
     tx.put(token.key(), &whole)?;
@@ -133,6 +135,7 @@ pub(super) fn enter(
     let session = Session {
         actions: (!login.actions.is_empty()).then(|| login.actions.clone()),
         under: login.under.clone(),
+        enrols,
         ..held_in(whole, (ttl, until), &login.limits)?
     };
     begin(tx, token, &session)?;

@@ -123,6 +123,10 @@ pub struct Session {
     /// From where it can be used. `None`: from everywhere.
     #[n(14)]
     pub(super) places: Option<Places>,
+    /// Good for enrolling a second factor only, until one was shown.
+    #[n(15)]
+    #[cbor(default)]
+    pub(super) enrols: bool,
 }
 
 /// How a session is renewed. Milliseconds.
@@ -193,6 +197,7 @@ impl Session {
             renewal: None,
             uses: None,
             places: None,
+            enrols: false,
         }
     }
 
@@ -244,6 +249,11 @@ impl Session {
     /// Whether policies of its own limit it.
     pub fn has_policies(&self) -> bool {
         self.policies.is_some()
+    }
+
+    /// Whether it is good for enrolling a second factor, and for nothing else until that is done.
+    pub fn only_enrols(&self) -> bool {
+        self.enrols && !self.elevation.present()
     }
 
     /// In whose lists it stands: its principal's and its role's.

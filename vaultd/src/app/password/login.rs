@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vault_core::access::arrival::{Brought, Outcome, Refusal, Typed, arrive, begin_login};
 use vault_core::access::password::{Chosen, Password, PasswordHash};
-use vault_core::access::totp::Method;
+use vault_core::access::totp::{Demand, Method};
 use vault_core::access::{Login, Resource, TokenHash};
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
@@ -43,6 +43,8 @@ pub struct LoggedIn {
     pub codes_left: Option<usize>,
     /// When the password must be changed, in milliseconds since the epoch.
     pub change_by: Option<u64>,
+    /// What the demand for a second factor makes of it.
+    pub demand: Demand,
 }
 
 /// What is known of somebody whose password was right.
@@ -167,12 +169,16 @@ impl App {
             }
         };
         notes.by(&arrival.caller);
-        notes.granted = Some(by(arrival.method).to_owned());
+        notes.granted = Some(match arrival.demand {
+            Demand::Met | Demand::Notice { .. } => by(arrival.method).to_owned(),
+            Demand::EnrolOnly => "password, to enrol a second factor only".to_owned(),
+        });
         Ok(LoggedIn {
             token: token::to_text(&secret),
             oneself: Oneself::of(&arrival.caller, arrival.session),
             codes_left: arrival.codes_left,
             change_by: arrival.change_by,
+            demand: arrival.demand,
         })
     }
 

@@ -119,7 +119,8 @@ impl App {
     ) -> Result<Answer<PasswordRules>> {
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, Action::PASSWORD_PUT_POLICY, Resource::System)?;
-            engine::put_password_policy(tx, &grant, policy.as_ref()).map_err(refusal::identity)?;
+            engine::put_password_policy(tx, visit.caller(), &grant, policy.as_ref())
+                .map_err(refusal::identity)?;
             let rules = rules(&policy.clone().unwrap_or_default());
             Ok((Verdict::Commit, rules))
         })

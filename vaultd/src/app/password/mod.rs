@@ -141,7 +141,7 @@ impl App {
         let looked = self.look(|tx| {
             let situation = Situation::of(tx, user)?;
             Ok(situation.map(|situation| {
-                let standing = right.credential.standing(tx, &situation.policy);
+                let standing = situation.standing(tx, &right.credential);
                 (situation, standing)
             }))
         })?;

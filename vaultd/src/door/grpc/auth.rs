@@ -108,6 +108,7 @@ impl Auth for Door {
                     .codes_left
                     .map(|left| u32::try_from(left).unwrap_or(u32::MAX)),
                 change_password_by: logged_in.change_by.map(convert::timestamp),
+                enrol_by: password::enrol_by(logged_in.demand).map(convert::timestamp),
             }
         )
     }

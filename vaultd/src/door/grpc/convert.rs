@@ -66,5 +66,6 @@ pub(super) fn session(oneself: &Oneself) -> v1::Session {
             .unwrap_or_default(),
         mfa_at: session.elevation().mfa_at().map(timestamp),
         has_policies: session.has_policies(),
+        only_enrols: session.only_enrols(),
     }
 }

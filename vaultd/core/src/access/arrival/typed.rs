@@ -59,11 +59,16 @@ impl Typed {
     }
 
     /// Checks it and uses it up.
-    pub(super) fn show(&self, tx: &mut Tx<'_>, user: u64) -> Result<Shown, RecordError> {
+    pub(super) fn show(
+        &self,
+        tx: &mut Tx<'_>,
+        user: u64,
+        window: Window,
+    ) -> Result<Shown, RecordError> {
         let now = tx.now();
         let wants = |used| Shown::Not(Wants::RightCode { used });
         Ok(match self {
-            Self::Code(code) => match totp::verify(tx, user, code, Window::default())? {
+            Self::Code(code) => match totp::verify(tx, user, code, window)? {
                 totp::Verdict::Accepted { .. } => Shown::By(Method::Totp, now, None),
                 totp::Verdict::Used => wants(true),
                 totp::Verdict::Wrong => wants(false),

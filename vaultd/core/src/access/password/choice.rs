@@ -1,7 +1,8 @@
 //! A new password that its owner chose: looked at, compared with those of before, hashed.
 
 use super::{
-    Context, Credential, Factors, Hasher, NoMemory, Password, PasswordHash, Policy, Weakness, check,
+    Context, Credential, Factors, Hasher, NoMemory, Origin, Password, PasswordHash, Policy,
+    Weakness, check,
 };
 use crate::crypto::entropy::Entropy;
 
@@ -10,6 +11,8 @@ use crate::crypto::entropy::Entropy;
 pub struct Chosen {
     hash: PasswordHash,
     factors: Factors,
+    /// It would do without a second factor, too.
+    alone: bool,
 }
 
 /// Why a new password will not do.
@@ -43,13 +46,31 @@ pub fn choose(
     }
     let hash = hasher.hash(password, entropy)?;
     let factors = context.factors;
-    Ok(Chosen { hash, factors })
+    let bare = Context {
+        factors: Factors::Alone,
+        ..*context
+    };
+    let alone = factors == Factors::Alone || check(policy, password, &bare).is_ok();
+    Ok(Chosen {
+        hash,
+        factors,
+        alone,
+    })
 }
 
 impl Chosen {
     /// What is stored of it.
     pub fn hash(&self) -> &PasswordHash {
         &self.hash
+    }
+
+    /// How it came about.
+    pub fn origin(&self) -> Origin {
+        if self.alone {
+            Origin::Owner
+        } else {
+            Origin::OwnerBeside
+        }
     }
 
     /// Beside what it was found good enough.

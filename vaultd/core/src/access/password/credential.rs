@@ -8,7 +8,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{NoMemory, Password, PasswordHash, Policy};
+use super::{Factors, NoMemory, Password, PasswordHash, Policy};
 use crate::crypto::envelope::Class;
 use crate::record::{Document, Key, Kind, RecordError, Tx};
 
@@ -31,6 +31,10 @@ pub struct Credential {
     /// To be changed at the next login, whatever its age.
     #[n(4)]
     must_change: bool,
+    /// Good enough beside a second factor, and not alone.
+    #[n(5)]
+    #[cbor(default)]
+    leans: bool,
 }
 
 /// What a one-time password is good for, until it is spent.
@@ -58,6 +62,8 @@ impl Document for Credential {
 pub enum Origin {
     /// Its owner.
     Owner,
+    /// Its owner, and it would not do without a second factor.
+    OwnerBeside,
     /// Drawn by the vault for one login before a time (milliseconds since the epoch).
     OneTime(u64),
 }
@@ -107,8 +113,10 @@ impl Credential {
         self.changed_at
     }
 
-    /// What the right password is good for now, under a policy.
-    pub fn standing(&self, tx: &Tx<'_>, policy: &Policy) -> Standing {
+    /// What the right password is good for now, under a policy and beside these factors: one that leaned on a second
+    /// factor is changed once that is gone (R-PW-1).
+    pub fn standing(&self, tx: &Tx<'_>, policy: &Policy, factors: Factors) -> Standing {
+        let alone = self.leans && factors == Factors::Alone;
         let age = tx.now().saturating_sub(self.changed_at);
         let old = policy
             .max_age_days()
@@ -117,7 +125,7 @@ impl Credential {
             Some(one_time) if one_time.is_open(tx) => Standing::MustChange,
             Some(_) => Standing::Ended,
             None if old && policy.hard_expiry() => Standing::Ended,
-            None if old || self.must_change => Standing::MustChange,
+            None if old || alone || self.must_change => Standing::MustChange,
             None => Standing::Good,
         }
     }
@@ -175,13 +183,14 @@ impl Credential {
             previous,
             changed_at: tx.now(),
             one_time: match origin {
-                Origin::Owner => None,
+                Origin::Owner | Origin::OwnerBeside => None,
                 Origin::OneTime(until) => Some(OneTime {
                     until,
                     incarnation: tx.incarnation(),
                 }),
             },
             must_change: false,
+            leans: origin == Origin::OwnerBeside,
         };
         tx.put(Self::key(user), &credential)?;
         Ok(Seen::Replaced)

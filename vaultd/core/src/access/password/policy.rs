@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
 
-use crate::access::lockout::Limits;
+use crate::access::{lockout::Limits, totp::Window};
 use crate::crypto::envelope::Class;
 use crate::record::{Document, Key, Kind, RecordError, Tx};
 
 pub(super) use fields::FLOOR_WITH_MFA;
-use fields::Fields;
+use fields::{Fields, moment};
 
 /// Most bytes of a document in JSON.
 const MAX_JSON: usize = 256 << 10;
@@ -50,6 +50,9 @@ pub enum PolicyError {
         /// What the document says.
         found: u32,
     },
+    /// `MfaRequiredFrom`.
+    #[error("`MfaRequiredFrom` is a moment, as 2027-01-31 or 2027-01-31T12:00:00Z, or empty")]
+    Moment,
     /// An entry of `BlockedPasswords`.
     #[error(
         "`BlockedPasswords` has at most 1000 entries of 1 to 128 characters; longer lists belong into a file"
@@ -158,7 +161,7 @@ impl Policy {
         tx.delete(Self::key(group));
     }
 
-    /// What satisfies both. Lockout stays this one's: it is the vault's, for everybody.
+    /// What satisfies both. Lockout and drift stay this one's: they are the vault's, for everybody.
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
         let (a, b) = (&self.0, &other.0);
@@ -174,7 +177,13 @@ impl Policy {
             (0, age) | (age, 0) => age,
             (a, b) => a.min(b),
         };
+        let from = match (self.mfa_required_from(), other.mfa_required_from()) {
+            (Some(a), Some(b)) if b < a => other,
+            (None, Some(_)) => other,
+            (_, _) => self,
+        };
         Self(Fields {
+            mfa_required_from: from.0.mfa_required_from.clone(),
             minimum_password_length: a.minimum_password_length.max(b.minimum_password_length),
             minimum_length_with_mfa: a.minimum_length_with_mfa.max(b.minimum_length_with_mfa),
             minimum_strength: a.minimum_strength.max(b.minimum_strength),
@@ -297,6 +306,19 @@ impl Policy {
             first: u64::from(it.lockout_delay_seconds) * 1000,
             longest: u64::from(it.lockout_delay_maximum_seconds) * 1000,
             forget: u64::from(it.lockout_forget_seconds) * 1000,
+        }
+    }
+
+    /// From when on who has no second factor does nothing but enrol one, in milliseconds since the epoch.
+    pub fn mfa_required_from(&self) -> Option<u64> {
+        moment(&self.0.mfa_required_from)
+    }
+
+    /// Which codes of authenticators count.
+    pub fn window(&self) -> Window {
+        match self.0.mfa_drift_steps {
+            0 => Window::Exact,
+            _ => Window::OneStep,
         }
     }
 

@@ -48,5 +48,6 @@ pub use error::PolicyError;
 pub use evaluate::{Certainty, Deciding, Decision, Layer, Layers, ResourceLayer, evaluate};
 pub use request::{Context, Request, Tags, Who};
 pub use resource::resource_name;
+pub(super) use value::date;
 pub(super) use value::{Net, NetError};
 pub use warning::{Code, Warning};

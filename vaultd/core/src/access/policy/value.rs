@@ -45,7 +45,7 @@ fn integer(text: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<i64> 
 
 /// A moment in milliseconds since 1970: `2026-11-24`, `2026-11-24T12:30:00Z`, with a fraction of at most
 /// three digits and with `+02:00`, or whole seconds since 1970.
-pub(super) fn date(text: &str) -> Option<i64> {
+pub(in crate::access) fn date(text: &str) -> Option<i64> {
     if let Some(seconds) = integer(text, 1..=12) {
         return seconds.checked_mul(SECOND);
     }

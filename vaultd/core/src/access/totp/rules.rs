@@ -65,11 +65,11 @@ pub fn allow(
     }
 }
 
-/// What a login of someone of whom a policy demands a second factor comes to.
+/// What the demand for a second factor makes of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
-    /// He has one, and shows it.
-    Show,
+    /// Nothing: there is no demand, or he has one and shows it.
+    Met,
     /// He has none, and gets in with a notice that he needs one by then.
     Notice {
         /// Milliseconds since the epoch.
@@ -81,13 +81,11 @@ pub enum Demand {
 
 /// From `deadline` on, nobody of whom a policy demands a second factor does without. Turning a policy on sets
 /// one that gives everyone time, so that nobody is locked out by it.
-pub fn demand(active: usize, deadline: u64, now: u64) -> Demand {
-    if active > 0 {
-        Demand::Show
-    } else if now < deadline {
-        Demand::Notice { by: deadline }
-    } else {
-        Demand::EnrolOnly
+pub fn demand(has_factor: bool, deadline: Option<u64>, now: u64) -> Demand {
+    match deadline {
+        Some(by) if !has_factor && now < by => Demand::Notice { by },
+        Some(_) if !has_factor => Demand::EnrolOnly,
+        Some(_) | None => Demand::Met,
     }
 }
 
@@ -130,9 +128,11 @@ mod tests {
     #[test]
     fn a_demand_gives_time_and_then_bites_only_who_has_no_factor() {
         for now in [0, NOW, u64::MAX] {
-            assert_eq!(demand(1, NOW, now), Demand::Show);
+            assert_eq!(demand(true, Some(NOW), now), Demand::Met);
+            assert_eq!(demand(false, None, now), Demand::Met);
         }
-        assert_eq!(demand(0, NOW, NOW - 1), Demand::Notice { by: NOW });
-        assert_eq!(demand(0, NOW, NOW), Demand::EnrolOnly);
+        let before = demand(false, Some(NOW), NOW - 1);
+        assert_eq!(before, Demand::Notice { by: NOW });
+        assert_eq!(demand(false, Some(NOW), NOW), Demand::EnrolOnly);
     }
 }

@@ -78,16 +78,46 @@ fn user_name(name: &str) -> Result<UserName, Refusal> {
 /// Stores the vault's password policy; none: the default.
 ///
 /// # Errors
-/// When the grant is for something else.
+/// When the grant is for something else, or a demand for second factors would lock somebody out: it takes effect a day
+/// from now at the earliest, and a user who makes it has just shown that he has one.
 pub fn put_password_policy(
     tx: &mut Tx<'_>,
+    caller: &Caller,
     grant: &Grant,
     policy: Option<&Policy>,
 ) -> Result<(), Refusal> {
     grant.system(Action::PASSWORD_PUT_POLICY)?;
+    let before = Policy::load(tx)?;
+    gives_notice(tx, caller, (&before, policy))?;
     match policy {
         Some(policy) => policy.store(tx, 0)?,
         None => Policy::delete(tx, 0),
+    }
+    Ok(())
+}
+
+/// No session is longer than a day: those that were made before the demand have ended when it takes effect, and every
+/// later one was made with the notice.
+fn gives_notice(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    (before, after): (&Policy, Option<&Policy>),
+) -> Result<(), Refusal> {
+    let Some(from) = after.and_then(Policy::mfa_required_from) else {
+        return Ok(());
+    };
+    if before.mfa_required_from().is_some_and(|old| old <= from) {
+        return Ok(());
+    }
+    if from < tx.now().saturating_add(DAY) {
+        return Err(Refusal::Invalid(
+            "`MfaRequiredFrom` gives a day's notice at least: whoever has no second factor is told at each login until then",
+        ));
+    }
+    if caller.is_user_without_factor() {
+        return Err(Refusal::Invalid(
+            "who demands second factors has one: enrol it and show it in this session, `vaultctl session elevate`",
+        ));
     }
     Ok(())
 }

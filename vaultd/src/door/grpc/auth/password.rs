@@ -3,6 +3,7 @@
 use vault_core::access::Login;
 use vault_core::access::arrival::Typed;
 use vault_core::access::password::{Password, Policy};
+use vault_core::access::totp::Demand;
 use vault_proto::v1::{ChangePasswordRequest, LoginPasswordRequest, PasswordPolicy, Reason};
 use zeroize::Zeroizing;
 
@@ -67,6 +68,14 @@ pub(super) fn rules(document: &str) -> Result<Option<Policy>> {
     policy
         .map(Some)
         .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))
+}
+
+/// The end of a respite.
+pub(super) fn enrol_by(demand: Demand) -> Option<u64> {
+    match demand {
+        Demand::Notice { by } => Some(by),
+        Demand::Met | Demand::EnrolOnly => None,
+    }
 }
 
 pub(super) fn rules_text(rules: PasswordRules) -> PasswordPolicy {

@@ -2,13 +2,16 @@
 
 mod changing;
 mod coming;
+mod demanded;
 
 use super::*;
 use crate::{
     access::{
         ActionGlob, Limits, StoredPolicy,
         model::World,
-        password::{Blocklist, Context, Cost, Hasher, Password, Unfit, Verdict, choose},
+        password::{
+            Blocklist, Context, Cost, Hasher, Origin as Chooser, Password, Unfit, Verdict, choose,
+        },
         policy::Kind as PolicyKind,
         principal::Named,
         totp::{Code, tests::enrolled},

@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::PolicyError;
+use crate::access::policy::date;
 
 /// SP 800-63B-4 §3.1.1.2: fewest characters when the password is all there is.
 const FLOOR_ALONE: u16 = 15;
@@ -50,6 +51,13 @@ pub(super) struct Fields {
     pub(super) lockout_delay_maximum_seconds: u32,
     #[n(16)]
     pub(super) lockout_forget_seconds: u32,
+    /// As its author wrote it; empty: never.
+    #[n(17)]
+    #[cbor(default)]
+    pub(super) mfa_required_from: String,
+    #[n(18)]
+    #[cbor(default)]
+    pub(super) mfa_drift_steps: u8,
 }
 
 impl Default for Fields {
@@ -73,8 +81,15 @@ impl Default for Fields {
             lockout_delay_seconds: 30,
             lockout_delay_maximum_seconds: 60 * 60,
             lockout_forget_seconds: 24 * 60 * 60,
+            mfa_required_from: String::new(),
+            mfa_drift_steps: 1,
         }
     }
+}
+
+/// Milliseconds since the epoch.
+pub(super) fn moment(text: &str) -> Option<u64> {
+    date(text).and_then(|at| u64::try_from(at).ok())
 }
 
 impl Fields {
@@ -83,7 +98,7 @@ impl Fields {
         let it = self;
         let ceiling = it.lockout_delay_maximum_seconds;
         #[rustfmt::skip]
-        let ranges: [(&'static str, u32, u32, u32); 10] = [
+        let ranges: [(&'static str, u32, u32, u32); 11] = [
             ("MinimumPasswordLength", it.minimum_password_length.into(), FLOOR_ALONE.into(), 128),
             ("MinimumLengthWithMfa", it.minimum_length_with_mfa.into(), FLOOR_WITH_MFA.into(), 128),
             ("MinimumStrength", it.minimum_strength.into(), 0, 4),
@@ -95,6 +110,8 @@ impl Fields {
             ("LockoutDelaySeconds", it.lockout_delay_seconds, 1, 3600),
             ("LockoutDelayMaximumSeconds", ceiling, it.lockout_delay_seconds.max(30), 24 * 3600),
             ("LockoutForgetSeconds", it.lockout_forget_seconds, ceiling.max(3600), 30 * 24 * 3600),
+            // R-OTP-3: a code lives 90 seconds at most
+            ("MfaDriftSteps", it.mfa_drift_steps.into(), 0, 1),
         ];
         for (field, found, least, most) in ranges {
             if !(least..=most).contains(&found) {
@@ -105,6 +122,9 @@ impl Fields {
                     found,
                 });
             }
+        }
+        if !it.mfa_required_from.is_empty() && moment(&it.mfa_required_from).is_none() {
+            return Err(PolicyError::Moment);
         }
         let long = |word: &String| word.is_empty() || word.chars().count() > MAX_WORD;
         if self.blocked_passwords.len() > MAX_WORDS || self.blocked_passwords.iter().any(long) {

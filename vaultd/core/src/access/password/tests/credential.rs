@@ -44,7 +44,7 @@ fn load(world: &mut World) -> Credential {
 
 fn standing(world: &mut World, policy: &Policy) -> Standing {
     let credential = load(world);
-    world.run(|tx| credential.standing(tx, policy))
+    world.run(|tx| credential.standing(tx, policy, Factors::Alone))
 }
 
 fn is(credential: &Credential, text: &str) -> bool {

@@ -86,6 +86,7 @@ fn no_document_passes_the_floors() {
         ("LockoutDelaySeconds", &[0, 3601]),
         ("LockoutDelayMaximumSeconds", &[0, 29, 86401]),
         ("LockoutForgetSeconds", &[0, 3599, 2_592_001]),
+        ("MfaDriftSteps", &[2, 255]),
     ] {
         for value in wrong {
             let error = policy(&format!(r#"{{"{field}": {value}}}"#)).unwrap_err();
@@ -150,6 +151,32 @@ fn what_is_not_understood_is_refused_with_its_place() {
             .unwrap_err()
             .contains("256 KiB")
     );
+}
+
+#[test]
+fn a_demand_for_second_factors_is_from_a_moment_on_that_is_understood() {
+    let from = |text: &str| policy(&format!(r#"{{"MfaRequiredFrom": {text}}}"#));
+    let at = |text| from(text).unwrap().mfa_required_from();
+    assert_eq!(at(r#""""#), None);
+    let noon = Some(1_801_396_800_000);
+    assert_eq!(at(r#""2027-01-31T12:00:00Z""#), noon);
+    assert_eq!(at(r#""2027-01-31T14:00:00+02:00""#), noon);
+    assert_eq!(at(r#""2027-01-31""#), Some(1_801_353_600_000));
+    for wrong in [
+        r#""2027-02-30""#,
+        r#""31.01.2027""#,
+        r#""tomorrow""#,
+        r#"" 2027-01-31""#,
+        r#""2027-01-31T12:00:00""#,
+        r#""0001-01-01""#,
+        r#""-1""#,
+        "1801396800",
+        "true",
+        "null",
+        r#"["2027-01-31"]"#,
+    ] {
+        assert!(from(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod factors;
 mod keeping;
 mod limits;
 mod proofs;
+mod passwords;
 mod rights;
 mod root;
 mod sessions;
