@@ -112,8 +112,8 @@ fn holders_at_two_terminals_enter_shares_that_nobody_sees_and_the_last_one_gets_
     second.expect("shown once");
     let second = second.end();
     assert_eq!(second.code, 0, "{second}");
-    let token = second.stdout.split_whitespace();
-    let token = token.filter(|word| word.starts_with("vlt_")).last();
+    let mut token = second.stdout.split_whitespace();
+    let token = token.rfind(|word| word.starts_with("vlt_"));
     let token = token.expect("a token");
     as_token(&daemon, token, &["root", "status"]).ok();
 }

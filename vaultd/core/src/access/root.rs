@@ -10,11 +10,12 @@ use minicbor::{Decode, Encode};
 use super::{
     Absent, Action, Facts, Grant, Origin, Principal, Resource, Session, Sort, TokenHash,
     WrongGrant,
+    arrival::Situation,
     login::{begin, end},
-    password::{Credential, Policy, Standing},
+    password::{Credential, Standing},
     policy::PrincipalKind,
     principal::COLLECTION,
-    totp::{self, Elevation, Method},
+    totp::{self, Demand, Elevation, Method},
 };
 use crate::{
     crypto::envelope::Class,
@@ -189,24 +190,23 @@ fn anybody_else(tx: &mut Tx<'_>, origin: &Arc<Origin>) -> Result<bool, RecordErr
             return Ok(false);
         };
         after = Some(last.clone());
-        for (key, principal) in page {
+        for (key, _) in page {
             let id = id_of(&key)?;
-            if can_log_in(tx, id, &principal)? && may_help(tx, id, origin)? {
+            if can_log_in(tx, id)? && may_help(tx, id, origin)? {
                 return Ok(true);
             }
         }
     }
 }
 
-fn can_log_in(tx: &mut Tx<'_>, id: u64, principal: &Principal) -> Result<bool, RecordError> {
-    if principal.kind != PrincipalKind::User || principal.disabled {
-        return Ok(false);
-    }
-    let Some(credential) = Credential::load(tx, id)? else {
+/// A user with a password that is good for more than a change or an enrolment.
+fn can_log_in(tx: &mut Tx<'_>, id: u64) -> Result<bool, RecordError> {
+    let (Some(situation), Some(credential)) = (Situation::of(tx, id)?, Credential::load(tx, id)?)
+    else {
         return Ok(false);
     };
-    let policy = Policy::load_for(tx, &principal.groups)?;
-    Ok(credential.standing(tx, &policy) == Standing::Good)
+    Ok(situation.standing(tx, &credential) == Standing::Good
+        && situation.demand(tx.now()) != Demand::EnrolOnly)
 }
 
 /// With the second factor that he has, from where the question comes.

@@ -1,7 +1,11 @@
 //! A second factor that a policy demands, and what becomes of who has none, or has one no more.
 
 use super::*;
-use crate::access::{Facts, Sort, Why, factor, onetime, principal::Group, totp::Parameters};
+use crate::access::{
+    Action, Facts, Resource, Sort, Why, factor, onetime,
+    principal::Group,
+    totp::{self, Parameters},
+};
 
 const DAY: u64 = 24 * 60 * MINUTE;
 const SHORT: &str = "vJ8#qfR2xW";

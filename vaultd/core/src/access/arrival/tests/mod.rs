@@ -12,7 +12,7 @@ use crate::{
         password::{
             Blocklist, Context, Cost, Hasher, Origin as Chooser, Password, Unfit, Verdict, choose,
         },
-        policy::Kind as PolicyKind,
+        policy::{Kind as PolicyKind, PrincipalKind},
         principal::Named,
         totp::{Code, tests::enrolled},
     },
