@@ -205,6 +205,12 @@ impl Error {
             None => (default_reason.to_owned(), HashMap::new()),
         };
         let metadata: BTreeMap<_, _> = metadata.into_iter().collect();
+        let asked = metadata.get("retry_after_seconds");
+        let asked = asked.and_then(|seconds| seconds.parse().ok());
+        let retry_after = match status.get_details_retry_info() {
+            Some(info) => info.retry_delay,
+            None => asked.map(Duration::from_secs),
+        };
         let header = status.metadata().get(crate::call::REQUEST_ID);
         let header = header.and_then(|id| id.to_str().ok()).map(str::to_owned);
         let retryable = matches!(kind, Kind::Unavailable | Kind::Limited | Kind::Unknown)
@@ -217,9 +223,7 @@ impl Error {
             request_id: header.or_else(|| metadata.get("request_id").cloned()),
             metadata,
             retryable,
-            retry_after: status
-                .get_details_retry_info()
-                .and_then(|info| info.retry_delay),
+            retry_after,
             sent: true,
         }))
     }
@@ -312,6 +316,20 @@ mod tests {
         assert_eq!(error.detail("found"), Some("9"));
         assert_eq!(error.message(), "what failed");
         assert!(!error.retryable());
+    }
+
+    #[test]
+    fn the_wait_that_a_server_asks_for_is_known() {
+        let wait = |seconds: &str| {
+            let facts = [("retry_after_seconds".into(), seconds.into())];
+            let details = ErrorDetails::with_error_info("LOGIN_LOCKED", "vault", facts);
+            let status = Status::with_error_details(Code::ResourceExhausted, "locked", details);
+            Error::from_status(&status).retry_after()
+        };
+        assert_eq!(wait("30"), Some(std::time::Duration::from_secs(30)));
+        for nonsense in ["", "-1", "soon", "99999999999999999999"] {
+            assert_eq!(wait(nonsense), None, "{nonsense}");
+        }
     }
 
     #[test]

@@ -161,11 +161,14 @@ async fn five_guesses_lock_a_name_however_it_is_written_and_whether_anybody_has_
             let error: serde_json::Value =
                 serde_json::from_str(output.stderr.trim()).expect("an error");
             let error = &error["error"];
-            (
-                output.code,
-                error["reason"].clone(),
-                error["message"].clone(),
-            )
+            let message = error["message"].as_str().expect("a message");
+            // how long to wait is less a moment later
+            let words: String = message.chars().filter(|c| !c.is_ascii_digit()).collect();
+            if error["reason"] == "LOGIN_LOCKED" {
+                let seconds = message.split_whitespace().find_map(|word| word.parse().ok());
+                assert!((1..=30).contains(&seconds.unwrap_or(0)), "{message}");
+            }
+            (output.code, error["reason"].clone(), words)
         });
         let reasons = said.clone().map(|(code, reason, _)| (code, reason));
         for (code, reason) in &reasons[..5] {

@@ -100,10 +100,7 @@ pub(super) fn factor(refused: factor::Refusal) -> Error {
         Refusal::OneTime => Reason::CodeInvalid,
         Refusal::Uri(_) => Reason::RequestInvalid,
         Refusal::Last => Reason::LastAuthenticator,
-        Refusal::Locked(lockout::Refusal::Locked { wait }) => {
-            return Error::new(Reason::LoginLocked, message)
-                .fact("wait_seconds", wait.div_ceil(1000));
-        }
+        Refusal::Locked(locked) => return lockout(locked),
         Refusal::Enrol(EnrolRefusal::NotAllowed(why))
         | Refusal::Remove(RemoveRefusal::NotAllowed(why))
         | Refusal::Replace(ReplaceRefusal::NotAllowed(why)) => match why {
@@ -121,14 +118,27 @@ pub(super) fn factor(refused: factor::Refusal) -> Error {
         Refusal::Confirm(ConfirmRefusal::NotPending) => Reason::EnrolmentNotStarted,
         Refusal::Remove(RemoveRefusal::Unknown) => Reason::AuthenticatorNotFound,
         Refusal::Enrol(EnrolRefusal::Seed) | Refusal::Name(_) => return Error::internal(message),
-        Refusal::Locked(lockout::Refusal::Record(error))
-        | Refusal::Enrol(EnrolRefusal::Record(error))
+        Refusal::Enrol(EnrolRefusal::Record(error))
         | Refusal::Confirm(ConfirmRefusal::Record(error))
         | Refusal::Remove(RemoveRefusal::Record(error))
         | Refusal::Replace(ReplaceRefusal::Record(error))
         | Refusal::Record(error) => return record(error),
     };
     Error::new(reason, message)
+}
+
+/// Too many attempts: one answer for every name, whether anybody has it.
+pub(super) fn lockout(refused: lockout::Refusal) -> Error {
+    match refused {
+        lockout::Refusal::Locked { wait } => {
+            let seconds = wait.div_ceil(1000);
+            let message = format!(
+                "too many attempts to log in; wait {seconds} seconds, or ask an administrator: vaultctl password unlock"
+            );
+            Error::new(Reason::LoginLocked, message).fact("retry_after_seconds", seconds)
+        }
+        lockout::Refusal::Record(error) => record(error),
+    }
 }
 
 /// The record layer's.

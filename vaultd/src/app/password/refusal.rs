@@ -2,7 +2,6 @@
 
 use vault_core::access::LoginRefusal;
 use vault_core::access::arrival::{Refusal, Wants};
-use vault_core::access::lockout;
 use vault_core::access::password::{NoMemory, Standing, Unfit};
 use vault_proto::v1::Reason;
 
@@ -12,18 +11,6 @@ use crate::app::refusal;
 /// One answer for a user who does not exist, is disabled, has no password or another one.
 pub(super) fn failed() -> Error {
     Error::new(Reason::LoginFailed, "the user or the password is wrong")
-}
-
-/// One answer for every name, whether anybody has it.
-pub(super) fn lockout(refusal: lockout::Refusal) -> Error {
-    match refusal {
-        lockout::Refusal::Locked { wait } => Error::new(
-            Reason::LoginLocked,
-            "too many attempts to log in; wait, or ask an administrator: vaultctl password unlock",
-        )
-        .fact("retry_after_seconds", wait.div_ceil(1000)),
-        lockout::Refusal::Record(error) => refusal::record(error),
-    }
 }
 
 pub(super) fn too_often() -> Error {
@@ -93,7 +80,7 @@ pub(super) fn arrival(error: Refusal) -> Error {
         Refusal::Overtaken => Error::new(Reason::Contention, format!("{message}; log in again")),
         Refusal::NotDue => not_due(),
         Refusal::NoUser | Refusal::NotSelf => Error::new(Reason::PolicyDenied, message),
-        Refusal::Lockout(refusal) => lockout(refusal),
+        Refusal::Lockout(refusal) => refusal::lockout(refusal),
         Refusal::Login(LoginRefusal::Record(error)) | Refusal::Record(error) => {
             refusal::record(error)
         }
