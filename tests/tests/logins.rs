@@ -165,7 +165,9 @@ async fn five_guesses_lock_a_name_however_it_is_written_and_whether_anybody_has_
             // how long to wait is less a moment later
             let words: String = message.chars().filter(|c| !c.is_ascii_digit()).collect();
             if error["reason"] == "LOGIN_LOCKED" {
-                let seconds = message.split_whitespace().find_map(|word| word.parse().ok());
+                let seconds = message
+                    .split_whitespace()
+                    .find_map(|word| word.parse().ok());
                 assert!((1..=30).contains(&seconds.unwrap_or(0)), "{message}");
             }
             (output.code, error["reason"].clone(), words)

@@ -30,7 +30,7 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "PASSWORD_CHANGE_REQUIRED" | "MFA_REQUIRED" => {
             "log in on a terminal, where you are asked: vaultctl login USER"
         }
-        "CODE_WRONG" | "SECOND_FACTOR_WRONG" => "is the clock of your device right?",
+        "CODE_WRONG" => "is the clock of your device right?",
         "PASSWORD_EXPIRED" => "ask an administrator: vaultctl password reset USER",
         "PASSWORD_REFUSED" => "see what it must be like: vaultctl password policy show",
         "SEALED" => "whoever holds a share can do that; see how far it is: vaultctl status",

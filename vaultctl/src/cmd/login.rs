@@ -151,7 +151,7 @@ async fn with_password(
                 given.new_password = Some(answers.new_one("New password")?);
             }
             "MFA_REQUIRED" if given.code.is_none() => given.code = Some(answers.one("Code")?),
-            "CODE_WRONG" if again => {
+            "CODE_WRONG" | "CODE_USED" if again => {
                 ctl.output.warn(error.message());
                 given.code = Some(answers.one("Code")?);
             }

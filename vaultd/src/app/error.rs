@@ -131,13 +131,12 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::PrincipalUnknown
         | Reason::PasswordRefused
         | Reason::CodeInvalid
-        | Reason::SecondFactorWrong
-        | Reason::CodeUsed
         | Reason::BackupDamaged => Kind::Invalid,
         Reason::TokenInvalid
         | Reason::LoginFailed
         | Reason::MfaRequired
         | Reason::CodeWrong
+        | Reason::CodeUsed
         | Reason::PasswordChangeRequired
         | Reason::PasswordExpired => Kind::Unauthenticated,
         Reason::PolicyDenied

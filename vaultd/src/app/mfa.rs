@@ -12,11 +12,10 @@ use vault_core::crypto::secret::{EnrolmentUri, OneTimeCode, RecoveryCode, SeedTe
 use vault_core::engine::identity as engine;
 use vault_core::name::AuthenticatorName;
 use vault_core::record::Tx;
-use vault_proto::v1::Reason;
 
 use super::audit::Source;
 use super::call::{Answer, Call};
-use super::error::{Error, Result};
+use super::error::Result;
 use super::pipeline::Visit;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
@@ -68,7 +67,7 @@ impl App {
     /// Begins to enrol an authenticator of the caller's.
     ///
     /// # Errors
-    /// As the core refuses, `SECOND_FACTOR_WRONG` and `CODE_USED`, or as of any write.
+    /// As the core refuses, `CODE_WRONG` and `CODE_USED`, or as of any write.
     pub async fn start_enrolment(
         &self,
         call: &Call,
@@ -109,7 +108,7 @@ impl App {
     /// Lets the caller's new authenticator count.
     ///
     /// # Errors
-    /// As the core refuses, `SECOND_FACTOR_WRONG` and `CODE_USED`, or as of any write.
+    /// As the core refuses, `CODE_WRONG` and `CODE_USED`, or as of any write.
     pub async fn confirm_enrolment(
         &self,
         call: &Call,
@@ -142,7 +141,7 @@ impl App {
     /// Removes one of the caller's authenticators; returns how many that count are left.
     ///
     /// # Errors
-    /// As the core refuses, `SECOND_FACTOR_WRONG` and `CODE_USED`, or as of any write.
+    /// As the core refuses, `CODE_WRONG` and `CODE_USED`, or as of any write.
     pub async fn remove_authenticator(
         &self,
         call: &Call,
@@ -159,7 +158,7 @@ impl App {
     /// Draws the caller new recovery codes.
     ///
     /// # Errors
-    /// As the core refuses, `SECOND_FACTOR_WRONG` and `CODE_USED`, or as of any write.
+    /// As the core refuses, `CODE_WRONG` and `CODE_USED`, or as of any write.
     pub async fn new_recovery_codes(
         &self,
         call: &Call,
@@ -178,7 +177,7 @@ impl App {
     /// Notes in the caller's session that a second factor was shown now.
     ///
     /// # Errors
-    /// As the core refuses, `SECOND_FACTOR_WRONG` and `CODE_USED`, or as of any write.
+    /// As the core refuses, `CODE_WRONG` and `CODE_USED`, or as of any write.
     pub async fn elevate_session(&self, call: &Call, typed: Typed) -> Result<Answer<Shown>> {
         self.judge(call, move |visit, tx, place| {
             visit.describe(Some(&typed));
@@ -252,14 +251,8 @@ impl Visit<'_> {
 fn reply<R>(judged: Judged<R>) -> Result<R> {
     match judged {
         Judged::Right(reply) => Ok(reply),
-        Judged::Used => Err(Error::new(
-            Reason::CodeUsed,
-            "the code has been used already: wait for the next one",
-        )),
-        Judged::Wrong => Err(Error::new(
-            Reason::SecondFactorWrong,
-            "the code is wrong, or not the present one: wait for the next one, and check the clock of the device",
-        )),
+        Judged::Used => Err(refusal::code(true)),
+        Judged::Wrong => Err(refusal::code(false)),
     }
 }
 

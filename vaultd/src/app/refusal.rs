@@ -109,9 +109,7 @@ pub(super) fn factor(refused: factor::Refusal) -> Error {
         },
         Refusal::Enrol(EnrolRefusal::Code(code)) => match code {
             onetime::SpendRefusal::Record(error) => return record(error),
-            onetime::SpendRefusal::Purpose(_) | onetime::SpendRefusal::Unknown => {
-                Reason::SecondFactorWrong
-            }
+            onetime::SpendRefusal::Purpose(_) | onetime::SpendRefusal::Unknown => Reason::CodeWrong,
         },
         Refusal::Enrol(EnrolRefusal::TooMany) => Reason::LimitReached,
         Refusal::Enrol(EnrolRefusal::NameTaken) => Reason::AuthenticatorExists,
@@ -138,6 +136,21 @@ pub(super) fn lockout(refused: lockout::Refusal) -> Error {
             Error::new(Reason::LoginLocked, message).fact("retry_after_seconds", seconds)
         }
         lockout::Refusal::Record(error) => record(error),
+    }
+}
+
+/// A second factor that is not right: at a login, and wherever else one is shown.
+pub(super) fn code(used: bool) -> Error {
+    if used {
+        Error::new(
+            Reason::CodeUsed,
+            "the code has been used already: wait for the next one",
+        )
+    } else {
+        Error::new(
+            Reason::CodeWrong,
+            "the code is wrong, or not the present one: wait for the next one, and check the clock of the device",
+        )
     }
 }
 

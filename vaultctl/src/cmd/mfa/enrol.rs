@@ -118,7 +118,7 @@ pub(super) async fn confirm(ctl: &Ctl) -> Outcome {
 
 async fn finish(ctl: &Ctl, vault: &Vault, code: &Text) -> Outcome {
     let confirmed = vault.mfa().confirm_enrolment(code).await.map_err(|error| {
-        let wrong = error.reason() == "SECOND_FACTOR_WRONG";
+        let wrong = error.reason() == "CODE_WRONG";
         let failure = Failure::from(error);
         if wrong {
             failure.hint("the enrolment waits for ten minutes: vaultctl mfa confirm")

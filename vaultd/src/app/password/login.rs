@@ -86,7 +86,8 @@ impl App {
         let name = request.user.clone();
         let begun = self
             .write_inside(move |tx| {
-                let begun = begin_login(tx, &name, network).map_err(crate::app::refusal::lockout)?;
+                let begun =
+                    begin_login(tx, &name, network).map_err(crate::app::refusal::lockout)?;
                 Ok((begun, true))
             })
             .await?;

@@ -34,11 +34,7 @@ pub(super) fn wants(wants: Wants) -> Error {
             Reason::MfaRequired,
             "the password is right; a code of an authenticator is needed too, or a recovery code",
         ),
-        Wants::RightCode { used: false } => Error::new(Reason::CodeWrong, "the code is wrong"),
-        Wants::RightCode { used: true } => Error::new(
-            Reason::CodeWrong,
-            "the code was used before; wait for the next one",
-        ),
+        Wants::RightCode { used } => refusal::code(used),
     }
 }
 

@@ -173,7 +173,7 @@ async fn of_fifty_requests_with_one_code_at_the_same_instant_one_succeeds() {
                     Err(error) => assert!(
                         matches!(
                             error.reason(),
-                            Reason::CodeUsed | Reason::SecondFactorWrong | Reason::LoginLocked
+                            Reason::CodeUsed | Reason::CodeWrong | Reason::LoginLocked
                         ),
                         "{error}"
                     ),
@@ -205,7 +205,10 @@ async fn a_wrong_code_is_refused_counted_and_recorded_as_such() {
     let used = elevate(&world, &token, &shows(&secret, -1))
         .await
         .unwrap_err();
-    assert_eq!(used.reason(), Reason::CodeUsed);
+    assert_eq!(
+        (used.reason(), used.kind()),
+        (Reason::CodeUsed, crate::app::Kind::Unauthenticated)
+    );
     let mut reasons = Vec::new();
     for ahead in [-40, 40, 50, 60, 70, 80] {
         // Another session each time: they are counted together.
@@ -215,14 +218,28 @@ async fn a_wrong_code_is_refused_counted_and_recorded_as_such() {
         reasons.push(wrong.reason());
         assert!(!wrong.to_string().contains(&shows(&secret, ahead)));
     }
-    assert_eq!(reasons[0], Reason::SecondFactorWrong);
+    assert_eq!(reasons[0], Reason::CodeWrong);
     assert_eq!(reasons[5], Reason::LoginLocked);
     let locked = elevate(&world, &token, &shows(&secret, 0))
         .await
         .unwrap_err();
     assert_eq!(locked.reason(), Reason::LoginLocked);
+    let wait = locked
+        .facts()
+        .iter()
+        .find(|(name, _)| *name == "retry_after_seconds");
+    let (_, seconds) = wait.unwrap();
+    assert!(
+        locked
+            .to_string()
+            .contains(&format!("wait {seconds} seconds"))
+    );
     let log = audited(dir.path());
-    assert!(log.contains("SECOND_FACTOR_WRONG") && log.contains("LOGIN_LOCKED"));
+    assert!(log.contains("CODE_WRONG") && log.contains("LOGIN_LOCKED"));
+    assert!(
+        log.contains(r#""unauthenticated""#),
+        "it is a failed authentication"
+    );
     for hidden in [&secret, &codes[0], &shows(&secret, 0), &shows(&secret, -1)] {
         assert!(
             !log.contains(hidden.as_str()),
