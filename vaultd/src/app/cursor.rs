@@ -44,17 +44,22 @@ impl Cursors {
 
     /// The engine's page request.
     pub(super) fn page(&self, tx: &Tx<'_>, paging: &Paging) -> Result<PageRequest> {
-        let invalid = || {
-            Error::new(
-                Reason::CursorInvalid,
-                "the cursor is not one of this listing; start again without it",
-            )
-        };
+        let after = self.open(tx, paging, |plain| Position::from_bytes(plain).ok())?;
+        Ok(PageRequest {
+            size: paging.size,
+            after,
+        })
+    }
+
+    /// Where this node said that the last page ended; none for the first.
+    pub(super) fn open<P>(
+        &self,
+        tx: &Tx<'_>,
+        paging: &Paging,
+        read: impl FnOnce(&[u8]) -> Option<P>,
+    ) -> Result<Option<P>> {
         if paging.cursor.is_empty() {
-            return Ok(PageRequest {
-                size: paging.size,
-                after: None,
-            });
+            return Ok(None);
         }
         if paging.cursor.len() > MAX {
             return Err(invalid());
@@ -68,22 +73,18 @@ impl Cursors {
             .open(&self.at(tx), &sealed)
             .map_err(|_| invalid())?;
         // EXPOSE: decoded into the position that this node sealed
-        let after = Position::from_bytes(plain.expose()).map_err(|_| invalid())?;
-        Ok(PageRequest {
-            size: paging.size,
-            after: Some(after),
-        })
+        read(plain.expose()).map(Some).ok_or_else(invalid)
     }
 
     /// What the client sends for the next page; empty after the last.
     pub(super) fn next(&self, tx: &Tx<'_>, next: Option<&Position>) -> String {
-        next.map_or_else(String::new, |next| {
-            let sealed = tx
-                .keys()
-                .shared()
-                .seal(&self.at(tx), &mut OsEntropy, &next.to_bytes());
-            URL_SAFE_NO_PAD.encode(sealed)
-        })
+        next.map_or_else(String::new, |next| self.seal(tx, &next.to_bytes()))
+    }
+
+    /// Seals where a page ended.
+    pub(super) fn seal(&self, tx: &Tx<'_>, position: &[u8]) -> String {
+        let keys = tx.keys().shared();
+        URL_SAFE_NO_PAD.encode(keys.seal(&self.at(tx), &mut OsEntropy, position))
     }
 
     fn at<'a>(&'a self, tx: &Tx<'a>) -> Place<'a> {
@@ -96,4 +97,11 @@ impl Cursors {
             key: &self.place,
         }
     }
+}
+
+fn invalid() -> Error {
+    Error::new(
+        Reason::CursorInvalid,
+        "the cursor is not one of this listing; start again without it",
+    )
 }

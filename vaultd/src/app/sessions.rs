@@ -3,7 +3,8 @@
 //! Whoever may not end a session learns nothing of it: to him it is not there.
 
 use vault_core::access::{
-    self, Action, Assume, AssumeRefusal, Facts, Listed, Resource, SessionRefusal, TokenHash, Trust,
+    self, Action, Assume, AssumeRefusal, Facts, Listed, Resource, SessionPosition, SessionRefusal,
+    TokenHash, Trust,
 };
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
@@ -13,6 +14,7 @@ use vault_proto::v1::Reason;
 
 use super::auth::{Oneself, refused};
 use super::call::{Answer, Call};
+use super::cursor::{Cursors, Paging};
 use super::error::{Error, Result};
 use super::pipeline::Visit;
 use super::transact::{Terms, Verdict};
@@ -52,19 +54,23 @@ impl App {
     /// Sessions of somebody, the caller's own without one: a page, and after which to go on.
     ///
     /// # Errors
-    /// As of any read; `SESSION_NOT_FOUND` where the one to go on after has ended.
+    /// As of any read; `CURSOR_INVALID` for a cursor that is not of this listing.
     pub async fn list_sessions(
         &self,
         call: &Call,
         who: Option<Resource>,
-        (after, limit): (Option<&str>, usize),
-    ) -> Result<Answer<(Vec<Oneself>, Option<String>)>> {
+        paging: &Paging,
+    ) -> Result<Answer<(Vec<Oneself>, String)>> {
         self.read(call, |visit, tx| {
             let resource = who.clone().unwrap_or(Resource::Own);
             let grant = visit.grant(tx, Action::SESSION_LIST, resource)?;
-            let page = access::list_sessions(tx, visit.caller(), &grant, after, limit);
-            let (listed, next) = page.map_err(session_refused)?;
-            Ok((listed.into_iter().map(oneself).collect(), next))
+            let cursors = Cursors::of(visit.caller(), tx.incarnation(), paging);
+            let after = cursors.open(tx, paging, SessionPosition::from_bytes)?;
+            let page = access::list_sessions(tx, visit.caller(), &grant, after, paging.size);
+            let (listed, last) = page.map_err(session_refused)?;
+            let next = last.map(|last| cursors.seal(tx, last.as_bytes()));
+            let listed = listed.into_iter().map(oneself).collect();
+            Ok((listed, next.unwrap_or_default()))
         })
         .await
     }

@@ -49,6 +49,6 @@ pub use resource::Resource;
 pub use root::{RootRefusal, RootState, disable_root, generate_root, root_state};
 pub use session::{Assumed, Session, TokenHash};
 pub use sessions::{
-    Found, Listed, SessionRefusal, count_use, find_session, list_sessions, renew, revoke,
-    revoke_all, shown_session,
+    Found, Listed, SessionPosition, SessionRefusal, count_use, find_session, list_sessions, renew,
+    revoke, revoke_all, shown_session,
 };

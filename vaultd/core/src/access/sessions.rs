@@ -37,6 +37,22 @@ pub struct Listed {
     pub assumed_by: Option<String>,
 }
 
+/// Where a page of a list ended. It opens nothing, and is nobody's to read.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionPosition(TokenHash);
+
+impl SessionPosition {
+    /// As it was given out.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        TokenHash::from_bytes(bytes).map(Self)
+    }
+
+    /// To be sealed.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+}
+
 /// Why nothing is done to a session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionRefusal {
@@ -186,30 +202,24 @@ fn shown(tx: &mut Tx<'_>, session: &Arc<Session>) -> Result<Option<Listed>, Reco
 }
 
 /// Sessions of whom the grant names, the caller's own with one for his own: a page after one of them, and after
-/// which to go on.
+/// which to go on. That need not be one that the caller may see, nor one that is there still.
 ///
 /// # Errors
-/// When nobody has that name, or the session to go on after has ended.
+/// When nobody has that name.
 pub fn list_sessions(
     tx: &mut Tx<'_>,
     caller: &Caller,
     grant: &Grant,
-    after: Option<&str>,
+    after: Option<SessionPosition>,
     limit: usize,
-) -> Result<(Vec<Listed>, Option<String>), SessionRefusal> {
+) -> Result<(Vec<Listed>, Option<SessionPosition>), SessionRefusal> {
     let own = *grant.resource() == Resource::Own;
     let owner = match own {
         true if grant.action() == Action::SESSION_LIST => caller.session.principal,
         true => return Err(SessionRefusal::Grant),
         false => owner(tx, grant, Action::SESSION_LIST)?.0,
     };
-    let after = match after {
-        Some(accessor) => {
-            let token = called(tx, accessor)?.ok_or(SessionRefusal::NotFound)?;
-            Some(token.owned_by(owner))
-        }
-        None => None,
-    };
+    let after = after.map(|after| after.0.owned_by(owner));
     let prefix = Key::new(Kind::Owned, &[&owner.to_be_bytes()]);
     let page = tx.peek::<Marker>(prefix.as_bytes(), after.as_ref(), limit)?;
     let full = page.len() == limit;
@@ -218,7 +228,7 @@ pub fn list_sessions(
     for (key, _) in page {
         let token = key.ids().get(8..).and_then(TokenHash::from_bytes);
         let Some(token) = token else { continue };
-        last = Some(token.accessor());
+        last = Some(SessionPosition(token));
         let Some(session) = tx.read::<Session>(&token.key())? else {
             continue;
         };

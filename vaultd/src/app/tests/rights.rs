@@ -1,11 +1,11 @@
 //! Whoever has one right of several, through the pipeline: what is told of him, and what is recorded.
 
-use vault_core::access::{Action, Assume, Sort};
+use vault_core::access::{Action, Assume, Limits, Sort};
 use vault_core::name::PolicyName;
 
 use super::mfa::user;
 use super::operations::watched;
-use super::sessions::{assume, make_role, role};
+use super::sessions::{assume, login, make_role, page, role};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,6 +62,55 @@ async fn what_was_revoked_by_one_of_two_rights_is_not_recorded_as_denied() {
         let line = fake.lines().pop().unwrap();
         assert_eq!(line["method"], "/vault.v1.Sessions/RevokeSession");
         assert_eq!(line["decision"], "allowed", "{whose}");
+    }
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_sessions_goes_on_after_one_that_ended_and_its_cursor_names_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = born(dir.path()).await;
+    unseal(&world).await;
+    for _ in 0..5 {
+        login(&world, &world.token, Limits::default())
+            .await
+            .unwrap();
+    }
+    let list = call("ListSessions", Some(&world.token));
+    let (first, next) = world
+        .app
+        .list_sessions(&list, None, &page("", 3))
+        .await
+        .unwrap()
+        .reply;
+    assert_eq!(first.len(), 3);
+    for one in &first {
+        assert!(!next.contains(one.session.accessor()));
+        let end = call("RevokeSession", Some(&world.token));
+        let accessor = one.session.accessor().to_owned();
+        // the initial token is none that ends
+        drop(world.app.revoke_session(&end, accessor).await);
+    }
+    let rest = world.app.list_sessions(&list, None, &page(&next, 10)).await;
+    let (rest, end) = rest.unwrap().reply;
+    assert_eq!((rest.len(), end.as_str()), (3, ""));
+    let (role_token, _) = {
+        make_role(&world, "lister", r#""*""#, r#""session:List""#).await;
+        let made = assume(&world, &world.token, "lister", Assume::default()).await;
+        made.unwrap()
+    };
+    let foreign = Paging {
+        query: [8; 32],
+        ..page(&next, 10)
+    };
+    for (cursor, token) in [
+        (foreign, &world.token),
+        (page("x", 10), &world.token),
+        (page(first[0].session.accessor(), 10), &role_token),
+    ] {
+        let list = call("ListSessions", Some(token));
+        let refused = world.app.list_sessions(&list, None, &cursor).await;
+        assert_eq!(refused.unwrap_err().reason(), Reason::CursorInvalid);
     }
     world.app.shut_down().await;
 }

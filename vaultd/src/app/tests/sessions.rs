@@ -65,7 +65,7 @@ pub(super) async fn assume(
     Ok(world.app.assume_role(&assumed, request).await?.reply)
 }
 
-async fn login(world: &World, token: &TokenText, limits: Limits) -> Result<TokenText> {
+pub(super) async fn login(world: &World, token: &TokenText, limits: Limits) -> Result<TokenText> {
     let login = LoginRequest {
         limits,
         ..LoginRequest::default()
@@ -85,6 +85,14 @@ async fn read(world: &World, token: &TokenText) -> Result<()> {
 
 fn reason<T>(result: Result<T>) -> Reason {
     result.map(drop).unwrap_err().reason()
+}
+
+pub(super) fn page(cursor: &str, size: usize) -> Paging {
+    Paging {
+        size,
+        cursor: cursor.to_owned(),
+        query: [7; 32],
+    }
 }
 
 fn uses(uses: u64) -> Limits {
@@ -286,20 +294,20 @@ async fn a_foreign_accessor_looks_as_one_that_is_not_there() {
     let list = call("ListSessions", Some(&world.token));
     let listed = world
         .app
-        .list_sessions(&list, None, (None, 100))
+        .list_sessions(&list, None, &page("", 100))
         .await
         .unwrap();
     assert_eq!(listed.reply.0.len(), 3);
     let list = call("ListSessions", Some(&small));
     let listed = world
         .app
-        .list_sessions(&list, None, (None, 100))
+        .list_sessions(&list, None, &page("", 100))
         .await
         .unwrap();
     assert_eq!(listed.reply.0.len(), 1, "its own");
     let list = world
         .app
-        .list_sessions(&list, Some(role("small")), (None, 100))
+        .list_sessions(&list, Some(role("small")), &page("", 100))
         .await;
     assert_eq!(reason(list), Reason::PolicyDenied);
 

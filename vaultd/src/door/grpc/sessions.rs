@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
-use vault_core::access::Assume;
+use vault_core::access::{Assume, Resource};
 use vault_core::name::{RoleName, UserName};
 use vault_proto::v1::sessions_server::Sessions;
 use vault_proto::v1::{
@@ -14,7 +14,7 @@ use vault_proto::v1::{
 
 use super::metadata::{call, refuse, respond, to_the_end};
 use super::{Door, convert, parse};
-use crate::app::{AssumeRequest, Result};
+use crate::app::{AssumeRequest, Paging, Result};
 
 #[tonic::async_trait]
 impl Sessions for Door {
@@ -46,18 +46,14 @@ impl Sessions for Door {
     ) -> std::result::Result<Response<ListSessionsResponse>, Status> {
         let call = call("/vault.v1.Sessions/ListSessions", &request)?;
         let request = request.into_inner();
-        let who = Some(request.who.as_str()).filter(|who| !who.is_empty());
-        let parsed = who.map(parse::who).transpose();
-        let parsed = parsed.and_then(|who| Ok((who, parse::page_size(request.page_size)?)));
-        let (who, size) = match parsed {
+        let (who, paging) = match listing(request) {
             Ok(parsed) => parsed,
             Err(error) => return Err(refuse(self, &call, error).await),
         };
-        let after = Some(request.after.as_str()).filter(|after| !after.is_empty());
-        let answer = self.app.list_sessions(&call, who, (after, size)).await;
+        let answer = self.app.list_sessions(&call, who, &paging).await;
         respond(&call, answer, |(sessions, next)| ListSessionsResponse {
             sessions: sessions.iter().map(convert::session).collect(),
-            next: next.unwrap_or_default(),
+            next,
         })
     }
 
@@ -109,6 +105,18 @@ impl Sessions for Door {
             session: Some(convert::session(&session)),
         })
     }
+}
+
+fn listing(request: ListSessionsRequest) -> Result<(Option<Resource>, Paging)> {
+    let who = Some(request.who.as_str()).filter(|who| !who.is_empty());
+    let who = who.map(parse::who).transpose()?;
+    let (size, cursor) = (request.page_size, request.after.clone());
+    let query = ListSessionsRequest {
+        page_size: 0,
+        after: String::new(),
+        ..request
+    };
+    Ok((who, parse::paging(size, cursor, &query)?))
 }
 
 fn assume(request: AssumeRoleRequest) -> Result<AssumeRequest> {

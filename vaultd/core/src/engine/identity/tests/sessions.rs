@@ -91,7 +91,7 @@ impl World {
             let page = |tx: &mut Tx<'_>| {
                 let caller = access::authenticate(tx, by, &Origin::local()).unwrap();
                 let grant = access::authorise(&caller, Action::SESSION_LIST, who.clone()).unwrap();
-                access::list_sessions(tx, &caller, &grant, after.as_deref(), 2).unwrap()
+                access::list_sessions(tx, &caller, &grant, after, 2).unwrap()
             };
             let (listed, next) = self.store.evaluate(page).0;
             let accessor = |listed: &access::Listed| listed.session.accessor().to_owned();
