@@ -48,8 +48,10 @@ pub fn create(tx: &mut Tx<'_>, grant: &Grant, new: &New) -> Result<u64, Refusal>
         Sort::Service => PrincipalKind::Service,
         Sort::Role => PrincipalKind::Role,
         Sort::Group => {
-            if !new.tags.is_empty() || new.trust.is_some() {
-                return Err(Refusal::Invalid("a group has no tags and no trust policy"));
+            if !new.tags.is_empty() || new.trust.is_some() || new.longest_session != 0 {
+                return Err(Refusal::Invalid(
+                    "a group has no tags, no trust policy and no longest session",
+                ));
             }
             let group = Group {
                 name: name.to_owned(),
@@ -64,13 +66,13 @@ pub fn create(tx: &mut Tx<'_>, grant: &Grant, new: &New) -> Result<u64, Refusal>
         }
         Sort::Policy => return Err(Refusal::Invalid("a policy is made with its document")),
     };
+    only_of_a_role(kind, new.trust.is_some() || new.longest_session != 0)?;
     let trust = match (&new.trust, kind) {
         (Some(text), PrincipalKind::Role) => Some(trust(tx, text)?),
         (None, PrincipalKind::Role) => {
             return Err(Refusal::Invalid("a role needs a trust policy"));
         }
-        (None, _) => None,
-        (Some(_), _) => return Err(Refusal::Invalid("only a role has a trust policy")),
+        (None | Some(_), _) => None,
     };
     let principal = Principal {
         name: name.to_owned(),
@@ -86,6 +88,16 @@ pub fn create(tx: &mut Tx<'_>, grant: &Grant, new: &New) -> Result<u64, Refusal>
     tx.put(Principal::key(id), &principal)?;
     give(tx, sort, name, id)?;
     Ok(id)
+}
+
+/// What only a role has, to be given to somebody of this kind.
+pub(super) fn only_of_a_role(kind: PrincipalKind, given: bool) -> Result<(), Refusal> {
+    if given && kind != PrincipalKind::Role {
+        return Err(Refusal::Invalid(
+            "only a role has a trust policy and a longest session",
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn give(tx: &mut Tx<'_>, sort: Sort, name: &str, id: u64) -> Result<(), Refusal> {

@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{
     Refusal,
-    create::{MAX_TAGS, trust},
+    create::{MAX_TAGS, only_of_a_role, trust},
     target::{self, Holder},
 };
 use crate::{
-    access::{
-        Action, Caller, Grant, Proofs, Sort, onetime,
-        policy::{PrincipalKind, Tags},
-    },
+    access::{Action, Caller, Grant, Proofs, Sort, onetime, policy::Tags},
     name::TagKey,
     record::Tx,
 };
@@ -65,7 +62,8 @@ pub fn update(
     };
     match &mut target.holder {
         Holder::Group(group) => {
-            if tagged || change.disabled.is_some() || bound.is_some() || change.end_sessions {
+            let of_a_role = bound.is_some() || change.longest_session.is_some();
+            if tagged || change.disabled.is_some() || of_a_role || change.end_sessions {
                 return Err(Refusal::Invalid("of a group only the description changes"));
             }
             if let Some(description) = &change.description {
@@ -73,12 +71,8 @@ pub fn update(
             }
         }
         Holder::Principal(principal) => {
-            let role = principal.kind == PrincipalKind::Role;
-            if !role && (bound.is_some() || change.longest_session.is_some()) {
-                return Err(Refusal::Invalid(
-                    "only a role has a trust policy and a longest session",
-                ));
-            }
+            let of_a_role = bound.is_some() || change.longest_session.is_some();
+            only_of_a_role(principal.kind, of_a_role)?;
             if let Some(description) = &change.description {
                 principal.description.clone_from(description);
             }

@@ -113,13 +113,13 @@ pub(in crate::door::grpc) fn about(text: String) -> Result<String> {
     Ok(text)
 }
 
-/// A role's longest session, in milliseconds.
+/// A role's longest session, in milliseconds; 0: the default.
 pub(in crate::door::grpc) fn longest_session(duration: Option<Duration>) -> Result<Option<u64>> {
     let longest = convert::milliseconds("longest_session", duration)?;
     match longest {
-        Some(longest) if !SESSION.contains(&longest) => Err(Error::new(
+        Some(longest) if longest != 0 && !SESSION.contains(&longest) => Err(Error::new(
             Reason::RequestInvalid,
-            "`longest_session` is 15 minutes to 12 hours",
+            "`longest_session` is 15 minutes to 12 hours, or 0 for the default",
         )),
         longest => Ok(longest),
     }

@@ -231,3 +231,50 @@ fn what_does_not_go_together_is_refused() {
     let missing = world.attach_as(&root, &user("nobody"), "p");
     assert!(matches!(missing, Err(Refusal::NotFound(Sort::User, _))));
 }
+
+#[test]
+fn only_a_role_has_a_longest_session_and_0_is_its_default() {
+    let mut world = World::new();
+    let root = world.root;
+    let new = New {
+        longest_session: 900_000,
+        ..New::default()
+    };
+    for who in [user("alice"), service("agent"), group("team")] {
+        let refused = world.create_as(&who, &new);
+        assert!(matches!(refused, Err(Refusal::Invalid(_))), "{who}");
+        world.create(&who);
+        for longest in [0, 900_000] {
+            let change = Change {
+                longest_session: Some(longest),
+                ..Change::default()
+            };
+            let (sort, _) = who.named().unwrap();
+            let changed = world.act(
+                &root,
+                Action::update(sort),
+                &who,
+                |tx, caller, grant, proofs| update(tx, caller, grant, proofs, &change),
+            );
+            assert!(matches!(changed, Err(Refusal::Invalid(_))), "{who}");
+        }
+    }
+    let trust = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "role:Assume"}}"#;
+    let new = New {
+        trust: Some(trust.to_owned()),
+        ..new
+    };
+    world.create_as(&role("reader"), &new).unwrap();
+    let change = Change {
+        longest_session: Some(0),
+        ..Change::default()
+    };
+    world
+        .act(
+            &root,
+            Action::ROLE_UPDATE,
+            &role("reader"),
+            |tx, caller, grant, proofs| update(tx, caller, grant, proofs, &change),
+        )
+        .unwrap();
+}
