@@ -278,3 +278,44 @@ fn only_a_role_has_a_longest_session_and_0_is_its_default() {
         )
         .unwrap();
 }
+
+#[test]
+fn a_group_of_240_users_is_deleted_at_once_and_of_one_more_once_he_is_out() {
+    let mut world = World::new();
+    let root = world.root;
+    world.create(&group("team"));
+    for number in 0..=MAX_MEMBERS {
+        let name = format!("user{number}");
+        world.create(&user(&name));
+        let name = UserName::try_from(name.as_str()).unwrap();
+        let added = world.act(
+            &root,
+            Action::GROUP_ADD_MEMBER,
+            &group("team"),
+            |tx, caller, grant, proofs| add_member(tx, caller, grant, proofs, &name),
+        );
+        added.unwrap();
+    }
+    for number in 0..10 {
+        world.policy(&format!("p{number}"), &allow("secret:GetValue", "*"));
+        world
+            .attach_as(&root, &group("team"), &format!("p{number}"))
+            .unwrap();
+    }
+    let refused = world.act(&root, Action::GROUP_DELETE, &group("team"), delete);
+    assert!(matches!(refused, Err(Refusal::TooMany(_))), "{refused:?}");
+    let name = UserName::try_from("user0").unwrap();
+    world
+        .act(
+            &root,
+            Action::GROUP_REMOVE_MEMBER,
+            &group("team"),
+            |tx, caller, grant, proofs| remove_member(tx, caller, grant, proofs, &name),
+        )
+        .unwrap();
+    world
+        .act(&root, Action::GROUP_DELETE, &group("team"), delete)
+        .unwrap();
+}
+
+const MAX_MEMBERS: usize = 240;
