@@ -42,10 +42,7 @@ impl Pool {
         let (jobs, queue) = mpsc::channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
-            let queue = Arc::clone(&queue);
-            std::thread::Builder::new()
-                .name("passwords".into())
-                .spawn(move || work(&queue))?;
+            spawn(Arc::clone(&queue))?;
         }
         Ok(Self {
             jobs,
@@ -71,7 +68,7 @@ impl Place {
     /// Runs something slow on one of the threads.
     ///
     /// # Errors
-    /// When the threads have ended.
+    /// When the threads have ended, or the work panicked.
     pub(super) async fn run<R: Send + 'static>(
         &self,
         work: impl FnOnce() -> R + Send + 'static,
@@ -88,7 +85,26 @@ impl Place {
     }
 }
 
-fn work(queue: &Mutex<mpsc::Receiver<Job>>) {
+/// Keeps the pool whole: where a job panics, its thread leaves another one in its place.
+struct Successor<'a>(&'a Arc<Mutex<mpsc::Receiver<Job>>>);
+
+impl Drop for Successor<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Err(error) = spawn(Arc::clone(self.0))
+        {
+            tracing::error!(%error, "a thread that hashes passwords has ended and cannot be replaced");
+        }
+    }
+}
+
+fn spawn(queue: Arc<Mutex<mpsc::Receiver<Job>>>) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name("passwords".into());
+    thread.spawn(move || work(&queue)).map(drop)
+}
+
+fn work(queue: &Arc<Mutex<mpsc::Receiver<Job>>>) {
+    let _successor = Successor(queue);
     // Of this thread only; where it is not to be had, hashing is as urgent as all else.
     let _refused = rustix::process::setpriority_process(None, NICENESS);
     loop {
@@ -128,6 +144,19 @@ mod tests {
         }
         go.send(()).unwrap();
         assert!(held.await.unwrap().unwrap());
+        let place = pool.place().unwrap();
+        assert_eq!(place.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_leaves_the_pool_whole() {
+        let pool = Pool::of(1).unwrap();
+        for _ in 0..3 {
+            let place = pool.place().unwrap();
+            let failed = place.run(|| panic!("a test's")).await;
+            let failed: Error = failed.map(|(): ()| ()).unwrap_err();
+            assert_eq!(failed.reason(), Reason::Internal);
+        }
         let place = pool.place().unwrap();
         assert_eq!(place.run(|| 7).await.unwrap(), 7);
     }
