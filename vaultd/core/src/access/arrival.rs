@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use super::{
     Caller, Denied, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
+    factor::{NotOneself, changer},
     lockout::{self, Attempt, NOBODY, Source},
     login::enter,
     password::{
@@ -142,6 +143,9 @@ pub enum Refusal {
     /// The policy leaves it to administrators.
     #[error("the password policy lets administrators change passwords, and nobody else")]
     NotSelf,
+    /// Of a session that is not wholly the user's own.
+    #[error(transparent)]
+    NotOneself(#[from] NotOneself),
     /// Too many attempts were counted.
     #[error(transparent)]
     Lockout(lockout::Refusal),
@@ -286,6 +290,7 @@ fn second_factor(
 pub fn begin_change(tx: &mut Tx<'_>, caller: &Caller, source: Source) -> Result<Begun, Refusal> {
     let user = caller.principal_id();
     let situation = Situation::of(tx, user)?.ok_or(Refusal::NoUser)?;
+    changer(caller)?;
     if !situation.policy.allows_self_service() {
         return Err(Refusal::NotSelf);
     }
@@ -307,11 +312,20 @@ pub fn change_password(
     chosen: &Chosen,
 ) -> Result<(), Refusal> {
     let situation = Situation::of(tx, checked.user())?.ok_or(Refusal::NoUser)?;
+    changer(caller)?;
     let same = checked.user() == caller.principal_id() && chosen.factors() == situation.factors;
     if !same {
         return Err(Refusal::Overtaken);
     }
-    let credential = checked.succeed(tx)?;
+    let credential = match situation.factors {
+        Factors::Alone => checked.succeed(tx)?,
+        // No code was shown: a password alone forgives no guesses of it, and makes no place known.
+        Factors::WithMfa => {
+            let credential = checked.credential(tx)?;
+            checked.excuse(tx)?;
+            credential
+        }
+    };
     if situation.standing(tx, &credential) == Standing::Ended {
         return Err(Refusal::Ended);
     }

@@ -82,7 +82,7 @@ impl Typed {
     }
 }
 
-/// Why a session may not do this to its user's second factors.
+/// Why a session may not do this to its user's second factors, or to his password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOneself {
     /// The root identity and programs have none.
@@ -92,7 +92,9 @@ pub enum NotOneself {
     #[error("the session acts as a role: use the session that assumed it")]
     Role,
     /// It was given to do less than its user may.
-    #[error("the session is narrowed: use one that is not to change second factors")]
+    #[error(
+        "the session is narrowed: use one that is not, to change second factors or the password"
+    )]
     Narrowed,
 }
 
@@ -356,8 +358,9 @@ fn user(caller: &Caller) -> Result<u64, NotOneself> {
     Ok(caller.principal_id())
 }
 
-/// The same, in one that is not narrowed: what is given to a script must not enrol whoever steals it there.
-fn changer(caller: &Caller) -> Result<u64, NotOneself> {
+/// The same, in one that is not narrowed: what is given to a script must not enrol whoever steals it there,
+/// nor let him in by another password.
+pub(super) fn changer(caller: &Caller) -> Result<u64, NotOneself> {
     let (user, session) = (user(caller)?, &caller.session);
     if session.actions.is_some() || session.under.is_some() || session.policies.is_some() {
         return Err(NotOneself::Narrowed);

@@ -13,10 +13,10 @@ pub(super) fn failed() -> Error {
     Error::new(Reason::LoginFailed, "the user or the password is wrong")
 }
 
-pub(super) fn too_often() -> Error {
+pub(in crate::app) fn too_often() -> Error {
     Error::new(
         Reason::Overloaded,
-        "too many logins from this network; try again in a moment",
+        "too many logins or codes from this network; try again in a moment",
     )
 }
 
@@ -76,6 +76,7 @@ pub(super) fn arrival(error: Refusal) -> Error {
         Refusal::Overtaken => Error::new(Reason::Contention, format!("{message}; log in again")),
         Refusal::NotDue => not_due(),
         Refusal::NoUser | Refusal::NotSelf => Error::new(Reason::PolicyDenied, message),
+        Refusal::NotOneself(_) => Error::new(Reason::OwnSessionNeeded, message),
         Refusal::Lockout(refusal) => refusal::lockout(refusal),
         Refusal::Login(LoginRefusal::Record(error)) | Refusal::Record(error) => {
             refusal::record(error)

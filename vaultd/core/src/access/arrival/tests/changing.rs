@@ -105,3 +105,90 @@ fn a_change_counts_as_an_attempt_and_is_not_everybodys() {
     let locked = vault.world.write(|tx| begin_change(tx, &caller, here()));
     assert!(matches!(locked, Err(Refusal::Lockout(_))));
 }
+
+#[test]
+fn a_narrowed_session_or_one_of_a_role_changes_no_password() {
+    let mut vault = Vault::new();
+    let whole = vault.token();
+    assert_eq!(vault.log_in(FIRST, (None, None), &whole), Came::In);
+    let begun = vault.opens(&whole).unwrap();
+    let begun = vault.world.write(|tx| begin_change(tx, &begun, here()));
+    let (checked, credential) = vault.compare(begun.unwrap(), FIRST).unwrap();
+    let chosen = vault.choose(&credential, SECOND).unwrap();
+    for session in less(&vault.opens(&whole).unwrap().session().clone()) {
+        let mut caller = vault.opens(&whole).unwrap();
+        caller.session = Arc::new(session);
+        let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+        assert!(matches!(begun, Err(Refusal::NotOneself(_))), "{begun:?}");
+        let changed = vault
+            .world
+            .write(|tx| change_password(tx, &caller, &checked, &chosen));
+        assert!(matches!(changed, Err(Refusal::NotOneself(_))));
+    }
+    assert_eq!(vault.tried(FIRST), Came::In);
+}
+
+#[test]
+fn a_change_by_the_password_alone_buys_no_further_guesses_of_the_code() {
+    let mut vault = Vault::new();
+    let device = enrolled(&mut vault.world, ALICE, "phone");
+    let code = typed(&device.shows(&vault.world, 0));
+    let token = vault.token();
+    assert_eq!(vault.log_in(FIRST, (Some(&code), None), &token), Came::In);
+    let wrong = typed(&device.shows(&vault.world, 1000));
+    let mut guesses = 0;
+    let words = [FIRST, SECOND];
+    for round in 0..6 {
+        let (old, new) = (words[round % 2], words[(round + 1) % 2]);
+        for _ in 0..4 {
+            let other = vault.token();
+            let came = vault.log_in(old, (Some(&wrong), None), &other);
+            guesses += usize::from(came == Came::Wants(Wants::RightCode { used: false }));
+        }
+        let caller = vault.opens(&token).unwrap();
+        let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+        let Ok(begun) = begun else { break };
+        let (checked, _) = vault.compare(begun, old).unwrap();
+        let before = vault.world.evaluate(|tx| Credential::load(tx, ALICE)).0;
+        let Ok(chosen) = vault.choose(&before.unwrap().unwrap(), new) else {
+            break;
+        };
+        vault
+            .world
+            .write(|tx| change_password(tx, &caller, &checked, &chosen))
+            .unwrap();
+    }
+    assert!(guesses <= 5, "{guesses}");
+}
+
+/// What is made of a whole session, as less.
+fn less(whole: &Session) -> [Session; 4] {
+    let text = r#"{"Version": "2012-10-17", "Statement":
+        {"Effect": "Allow", "Action": "secret:*", "Resource": "*"}}"#;
+    let (policy, _) = StoredPolicy::parse("1", text, PolicyKind::Session).unwrap();
+    let role = crate::access::Assumed {
+        role: 9,
+        epoch: 0,
+        name: "alice".to_owned(),
+        tags: crate::access::policy::Tags::new(),
+    };
+    let whole = || whole.clone();
+    [
+        Session {
+            actions: Some(vec![ActionGlob::try_from("auth:*").unwrap()]),
+            ..whole()
+        },
+        Session {
+            under: Some(crate::name::FolderPath::try_from("a").unwrap()),
+            ..whole()
+        },
+        Session {
+            policies: Some(vec![policy]),
+            ..whole()
+        },
+        Session {
+            role: Some(role),
+            ..whole()
+        },
+    ]
+}
