@@ -44,8 +44,8 @@ impl App {
         new: engine::New,
     ) -> Result<Answer<u64>> {
         let action = Action::create(sort(&who));
-        self.change_identity(call, action, who, move |tx, _, grant, _| {
-            engine::create(tx, grant, &new)
+        self.change_identity(call, action, who, move |tx, caller, grant, proofs| {
+            engine::create(tx, caller, grant, proofs, &new)
         })
         .await
     }

@@ -2,13 +2,14 @@
 //!
 //! A proof may take a second, so none is made where a request is decided. What is asked for and not known is
 //! noted; [`Proofs::prove`] is run apart, and then the request once more. A proof names both sides by what they
-//! say, so it holds whatever else has changed since: what one evaluation wanted stands in no other's way.
+//! say, so it holds whatever else has changed since: what one evaluation wanted stands in no other's way. Who calls is
+//! another on each side: see [`Whoever`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     ActionGlob, Caller,
-    policy::{Document, Kind, NewAccess, PrincipalKind, check_no_new_access},
+    policy::{Document, Kind, NewAccess, PrincipalKind, Whoever, check_no_new_access},
     principal::documents_of,
 };
 use crate::record::{RecordError, Tx};
@@ -84,7 +85,8 @@ impl Proofs {
         let limits: Vec<_> = limits.iter().map(|limit| (digest(limit), limit)).collect();
         let mut proved = true;
         for what in documents {
-            let named = digest(what);
+            let what = what.of_whoever(Whoever::AtMost);
+            let named = digest(&what);
             for (limit, within) in &limits {
                 let name = (*limit, named);
                 match self.known.get(&name) {
@@ -94,7 +96,7 @@ impl Proofs {
                         proved = false;
                         self.wanted.entry(name).or_insert_with(|| Wanted {
                             within: Arc::clone(within),
-                            what: Arc::clone(what),
+                            what: Arc::clone(&what),
                         });
                     }
                 }
@@ -135,7 +137,10 @@ fn limits(tx: &mut Tx<'_>, caller: &Caller) -> Result<Vec<Arc<Document>>, Record
     if let Some(actions) = caller.session.actions() {
         limits.push(Arc::new(narrowed_to(actions)));
     }
-    Ok(limits)
+    let least = limits
+        .iter()
+        .map(|limit| limit.of_whoever(Whoever::AtLeast));
+    Ok(least.collect())
 }
 
 /// What a narrowed session may do, as a document.

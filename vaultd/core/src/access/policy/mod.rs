@@ -12,10 +12,12 @@
 //! | `compiled`, `evaluate` | policies ready to decide, and the order of layers |
 //! | `below` | whether what is allowed for a folder's name is so for all below it |
 //! | `analysis` | what a new document allows beyond an old one; what changed |
+//! | `apart` | what a document may mean for one principal and not for another |
 //! | `rehearsal` | documents tried against requests that nobody made |
 //! | `key`, `operator`, `value`, `condition`, `request` | conditions, and what they ask |
 
 mod analysis;
+mod apart;
 mod below;
 mod compiled;
 mod condition;
@@ -41,6 +43,7 @@ mod warning;
 mod tests;
 
 pub use analysis::{Change, Example, NewAccess, check_no_new_access, diff};
+pub(super) use apart::Whoever;
 pub use below::allows_below;
 pub use compiled::Compiled;
 pub use document::{Document, Effect, Kind, PrincipalKind, Statement};

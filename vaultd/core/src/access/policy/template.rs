@@ -109,6 +109,18 @@ impl Template {
         &self.text
     }
 
+    /// The same with `*` in place of some variables.
+    pub(super) fn widened(&self, which: fn(&Key) -> bool) -> Self {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Variable(variable) if which(&variable.key) => Piece::Many,
+            Piece::Variable(_) | Piece::Text(_) | Piece::One | Piece::Many => piece.clone(),
+        });
+        Self {
+            text: self.text.clone(),
+            pieces: pieces.collect(),
+        }
+    }
+
     pub(super) fn pieces(&self) -> &[Piece] {
         &self.pieces
     }

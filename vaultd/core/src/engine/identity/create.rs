@@ -1,9 +1,9 @@
 //! Making users, services, roles and groups. They begin with no rights.
 
-use super::{Refusal, policy::bind};
+use super::{Refusal, policy::bind, reach};
 use crate::{
     access::{
-        Action, Grant, Group, Principal, Sort, StoredPolicy,
+        Action, Caller, Grant, Group, Principal, Proofs, Sort, StoredPolicy,
         policy::{Document, Kind, PrincipalKind, Tags},
         principal::{Named, named},
     },
@@ -29,8 +29,15 @@ pub struct New {
 /// Makes what the grant names. Its id is new, so it has no rights of anybody before.
 ///
 /// # Errors
-/// When the name is taken, or what is asked for does not go with the sort.
-pub fn create(tx: &mut Tx<'_>, grant: &Grant, new: &New) -> Result<u64, Refusal> {
+/// When the name is taken, what is asked for does not go with the sort, or it would have rights that the caller has
+/// not: by its tags, or because a role trusts whoever it does not name.
+pub fn create(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    grant: &Grant,
+    proofs: &mut Proofs,
+    new: &New,
+) -> Result<u64, Refusal> {
     let (sort, name) = match grant.resource().named() {
         Some((sort, _)) => grant.named(Action::create(sort))?,
         None => grant.named(Action::USER_CREATE)?,
@@ -74,6 +81,10 @@ pub fn create(tx: &mut Tx<'_>, grant: &Grant, new: &New) -> Result<u64, Refusal>
         }
         (None | Some(_), _) => None,
     };
+    if !new.tags.is_empty() {
+        proofs.everything(tx, caller)?;
+    }
+    reach::of_newcomer(tx, caller, proofs)?;
     let principal = Principal {
         name: name.to_owned(),
         created_at: now,

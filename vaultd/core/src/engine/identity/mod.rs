@@ -11,6 +11,7 @@ mod describe;
 mod factors;
 mod member;
 mod policy;
+mod reach;
 mod refusal;
 mod remove;
 mod target;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Refusal;
+use super::{Refusal, reach};
 use crate::{
     access::{
         Action, Attachments, Caller, Grant, Group, ManagedPolicy, Principal, Proofs, Sort,
@@ -136,8 +136,8 @@ pub(super) fn in_force(tx: &mut Tx<'_>, policy: u64) -> Result<Arc<Document>, Re
     super::policy::text(tx, policy, head.version).map(|text| Arc::clone(text.document()))
 }
 
-/// Whether everything that a user, service or role may do lies within the caller's rights: before his credentials
-/// are given to anybody.
+/// Whether everything that a user, service or role may do, and may come to do by roles, lies within the caller's
+/// rights: before his credentials are given to anybody.
 ///
 /// # Errors
 /// When it does not, it must be proved first, or there is nobody of that name.
@@ -147,6 +147,6 @@ pub fn hand_over(
     proofs: &mut Proofs,
     (sort, name): (Sort, &str),
 ) -> Result<(), Refusal> {
-    let documents = find(tx, sort, name)?.documents(tx)?;
-    Ok(proofs.within(tx, caller, &documents)?)
+    let target = find(tx, sort, name)?;
+    reach::within(tx, caller, proofs, &target)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Refusal,
     create::{MAX_TAGS, only_of_a_role, trust},
+    reach,
     target::{self, Holder},
 };
 use crate::{
@@ -51,10 +52,13 @@ pub fn update(
     let (_, _, mut target) = target::granted(tx, grant, Action::update(sort))?;
     let tagged = !change.set_tags.is_empty() || !change.remove_tags.is_empty();
     let enabled = change.disabled == Some(false);
-    if tagged || enabled || change.trust.is_some() {
-        // Tags are asked for by policies; a role or a user who can be called as again gives what he has.
-        let documents = target.documents(tx)?;
-        proofs.within(tx, caller, &documents)?;
+    if tagged {
+        // Any policy may ask for them.
+        proofs.everything(tx, caller)?;
+    }
+    if enabled || change.trust.is_some() || change.longest_session.is_some() {
+        // A role or a user who can be called as again, or for longer, gives what he has.
+        reach::within(tx, caller, proofs, &target)?;
     }
     let bound = match &change.trust {
         Some(text) => Some(trust(tx, text)?),

@@ -7,6 +7,7 @@ mod keeping;
 mod limits;
 mod passwords;
 mod proofs;
+mod reaching;
 mod rights;
 mod root;
 mod sessions;
@@ -109,9 +110,10 @@ impl World {
     pub(super) fn create_as(&mut self, resource: &Resource, new: &New) -> Result<u64, Refusal> {
         let (sort, _) = resource.named().unwrap();
         let root = self.root;
-        self.act(&root, Action::create(sort), resource, |tx, _, grant, _| {
-            create(tx, grant, new)
-        })
+        let act = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+            create(tx, caller, grant, proofs, new)
+        };
+        self.act(&root, Action::create(sort), resource, act)
     }
 
     pub(super) fn policy(&mut self, name: &str, text: &str) {
