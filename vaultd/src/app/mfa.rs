@@ -228,7 +228,12 @@ impl App {
             + 'static,
     {
         let place = place(&call.source);
+        // Who has none left is told so as who he is, and recorded.
+        let admitted = self.admit_guess(call).is_ok();
         self.settle(call, Terms::default(), move |visit, tx| {
+            if !admitted {
+                return Err(super::password::too_often());
+            }
             let judged = act(visit, tx, place).map_err(refusal::factor)?;
             Ok((Verdict::Commit, reply(judged)))
         })

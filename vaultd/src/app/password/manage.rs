@@ -83,16 +83,14 @@ impl App {
         Ok((text, hash))
     }
 
-    /// Forgets a user's failed logins.
+    /// Lets a user's attempts to log in begin again.
     ///
     /// # Errors
     /// As the engine refuses, or as of any write.
     pub async fn unlock_user(&self, call: &Call, user: UserName) -> Result<Answer<()>> {
         let (action, user) = (Action::USER_UNLOCK, Resource::User(user));
-        self.change_identity(call, action, user, |tx, _, grant, _| {
-            engine::unlock(tx, grant)
-        })
-        .await
+        self.change_identity(call, action, user, engine::unlock)
+            .await
     }
 
     /// What passwords must be like.

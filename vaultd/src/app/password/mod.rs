@@ -29,6 +29,8 @@ use vault_core::record::{IdBlock, RecordError, Tx};
 pub use login::{LoggedIn, PasswordLogin};
 pub use manage::{OneTimePassword, PasswordRules};
 
+pub(super) use refusal::too_often;
+
 use pool::{Place, Pool};
 use sources::Sources;
 
@@ -78,17 +80,27 @@ enum Choice {
 }
 
 impl App {
+    /// Lets a call's source try something that could be guessed.
+    ///
+    /// # Errors
+    /// `OVERLOADED`, at once.
+    pub(super) fn admit_guess(&self, call: &Call) -> Result<Network> {
+        let network = network(call);
+        let sources = &self.passwords.sources;
+        if sources.admit(&network, self.clock.monotonic()) {
+            Ok(network)
+        } else {
+            Err(too_often())
+        }
+    }
+
     /// Lets a call in to where passwords are checked.
     ///
     /// # Errors
     /// `OVERLOADED`, at once.
     fn hashing_place(&self, call: &Call) -> Result<(Place, Network)> {
-        let network = network(call);
-        let passwords = &self.passwords;
-        if !passwords.sources.admit(&network, self.clock.monotonic()) {
-            return Err(refusal::too_often());
-        }
-        Ok((passwords.pool.place()?, network))
+        let network = self.admit_guess(call)?;
+        Ok((self.passwords.pool.place()?, network))
     }
 
     /// Compares a password with what an attempt was counted for, or with nothing in the same time; `None` where it

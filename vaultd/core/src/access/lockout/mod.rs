@@ -9,7 +9,7 @@
 //!   has a counter of its own, reset by success. Nobody elsewhere can lock it. Who shares its address is not
 //!   elsewhere: a stranger behind the same NAT, or in the same IPv6 /64, locks it with five guesses, for as long
 //!   as he goes on. Another known place, the Unix socket among them, is open still; and so is an administrator's
-//!   [`unlock`].
+//!   [`unlock`], until 100 attempts were unlocked within a day.
 //! - *Everywhere else* counts in one of 16,384 buckets, chosen by a MAC of the name, existing or not: that is the
 //!   same path, the same state and the same answer for both, and nothing that an attacker can grow. A bucket has
 //!   eight counters, chosen by a MAC of name and network, so one network locks one of eight; and one over all of
@@ -242,17 +242,21 @@ pub(super) fn take_back(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<(), Record
     }
 }
 
-/// Forgets what was counted against a name, and at its account's places: an administrator's unlocking. Names
-/// that share the bucket are unlocked too.
+/// Lets attempts at a name begin again, and at its account's places: an administrator's unlocking. Names that share
+/// the bucket are unlocked too. What all networks together tried from elsewhere, and what was unlocked at a place, is
+/// still counted towards the ceiling: however often somebody is unlocked, it is no way around that.
 ///
 /// # Errors
 /// When the store fails.
 pub fn unlock(tx: &mut Tx<'_>, name: &UserName, user: Option<u64>) -> Result<(), RecordError> {
-    tx.delete(Bucket::key(bucket_of(tx, name)));
+    let number = bucket_of(tx, name);
+    let mut bucket = Bucket::load(tx, number)?;
+    bucket.slots = Default::default();
+    tx.put(Bucket::key(number), &bucket)?;
     if let Some(user) = user {
         let mut places = Places::load(tx, user)?;
         for place in &mut places.0 {
-            place.counter = Counter::default();
+            place.counter.unlock();
         }
         tx.put(Places::key(user), &places)?;
     }

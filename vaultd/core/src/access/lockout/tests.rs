@@ -348,6 +348,28 @@ fn an_administrator_unlocks_a_name() {
 }
 
 #[test]
+fn however_often_a_name_is_unlocked_no_place_has_more_than_a_hundred_guesses_of_it() {
+    let (home, away) = (source("192.0.2.1"), source("198.51.100.1"));
+    for (from, known) in [(home, true), (away, false)] {
+        let mut world = World::new();
+        if known {
+            log_in(&mut world, from);
+        }
+        let mut through = 0;
+        for _ in 0..1000 {
+            through += guesses(&mut world, "alice", ALICE, from, 10);
+            world.now += SECOND;
+            world.run(|tx| unlock(tx, &name("alice"), ALICE)).unwrap();
+        }
+        assert_eq!(through, 100, "known: {known}");
+        world.now += HOUR;
+        assert_eq!(guesses(&mut world, "alice", ALICE, from, 10), 1);
+        world.now += 24 * HOUR;
+        assert_eq!(guesses(&mut world, "alice", ALICE, from, 10), 5);
+    }
+}
+
+#[test]
 fn another_policy_binds_what_was_counted_before() {
     let mut world = World::new();
     let from = source("192.0.2.1");

@@ -61,12 +61,24 @@ pub fn reset_password(
     Ok(until)
 }
 
-/// Forgets what was counted against a user.
+/// Lets a user's attempts to log in begin again.
 ///
 /// # Errors
-/// When he does not exist.
-pub fn unlock(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), Refusal> {
-    let (_, name, target) = target::granted(tx, grant, Action::USER_UNLOCK)?;
+/// When he does not exist, he is the caller, or he may do what the caller may not: whoever unlocks somebody has him
+/// guessed at more often, and who has stolen a session must not guess the code that it lacks.
+pub fn unlock(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    grant: &Grant,
+    proofs: &mut Proofs,
+) -> Result<(), Refusal> {
+    let (sort, name, target) = target::granted(tx, grant, Action::USER_UNLOCK)?;
+    if target.id == caller.principal_id() {
+        return Err(Refusal::Invalid(
+            "nobody unlocks himself: wait, or ask another administrator",
+        ));
+    }
+    target::hand_over(tx, caller, proofs, (sort, &name))?;
     Ok(lockout::unlock(tx, &user_name(&name)?, Some(target.id))?)
 }
 

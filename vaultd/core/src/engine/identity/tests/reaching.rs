@@ -42,6 +42,10 @@ impl World {
         self.act(token, Action::create(sort), of, act)
     }
 
+    fn unlock(&mut self, token: &TokenHash, name: &str) -> Result<(), Refusal> {
+        self.act(token, Action::USER_UNLOCK, &user(name), unlock)
+    }
+
     fn role(&mut self, name: &str, trust: String) {
         let new = New {
             trust: Some(trust),
@@ -80,7 +84,9 @@ fn who_may_assume_a_role_is_handed_over_only_by_who_may_do_what_that_may() {
     world.hand(&help, "carol").unwrap();
     world.give(&role("second"), &allow("system:Seal", "*"));
     beyond(world.hand(&help, "carol"));
+    beyond(world.unlock(&help, "carol"));
     world.hand(&help, "dave").unwrap();
+    world.unlock(&help, "dave").unwrap();
     // What a role may that trusts him counts as far as the caller has it too.
     world.role("reads", trust("user:dave", "role:Assume"));
     world.give(&role("reads"), &allow("secret:GetValue", "secret:team/a"));
@@ -238,4 +244,17 @@ fn tags_are_given_and_taken_only_by_who_may_do_everything() {
     let root = world.root;
     world.change(&root, &user("bob"), &set).unwrap();
     world.make(&root, &user("carol"), &new).unwrap();
+}
+
+#[test]
+fn nobody_unlocks_himself_however_much_he_may() {
+    let mut world = World::new();
+    let help = world.user_with("help", &allow("*", "*"));
+    let own = world.unlock(&help, "help");
+    assert!(matches!(own, Err(Refusal::Invalid(_))), "{own:?}");
+    world.role("unlocks", trust("user:help", "role:Assume"));
+    world.give(&role("unlocks"), &allow("*", "*"));
+    let session = world.assume(&help, "unlocks").unwrap();
+    let own = world.unlock(&session, "help");
+    assert!(matches!(own, Err(Refusal::Invalid(_))), "{own:?}");
 }
