@@ -167,9 +167,12 @@ impl Refusal {
         match self {
             Self::Ended | Self::Overtaken | Self::NotDue | Self::Login(_) => true,
             Self::Denied(_) => !code,
-            Self::Nobody | Self::NoUser | Self::NotSelf | Self::Lockout(_) | Self::Record(_) => {
-                false
-            }
+            Self::Nobody
+            | Self::NoUser
+            | Self::NotSelf
+            | Self::NotOneself(_)
+            | Self::Lockout(_)
+            | Self::Record(_) => false,
         }
     }
 }

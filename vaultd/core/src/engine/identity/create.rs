@@ -55,18 +55,7 @@ pub fn create(
         Sort::Service => PrincipalKind::Service,
         Sort::Role => PrincipalKind::Role,
         Sort::Group => {
-            if !new.tags.is_empty() || new.trust.is_some() || new.longest_session != 0 {
-                return Err(Refusal::Invalid(
-                    "a group has no tags, no trust policy and no longest session",
-                ));
-            }
-            let group = Group {
-                name: name.to_owned(),
-                created_at: now,
-                updated_at: now,
-                description: new.description.clone(),
-                ..Group::default()
-            };
+            let group = group(name, now, new)?;
             tx.put(Group::key(id), &group)?;
             give(tx, sort, name, id)?;
             return Ok(id);
@@ -99,6 +88,21 @@ pub fn create(
     tx.put(Principal::key(id), &principal)?;
     give(tx, sort, name, id)?;
     Ok(id)
+}
+
+fn group(name: &str, now: u64, new: &New) -> Result<Group, Refusal> {
+    if !new.tags.is_empty() || new.trust.is_some() || new.longest_session != 0 {
+        return Err(Refusal::Invalid(
+            "a group has no tags, no trust policy and no longest session",
+        ));
+    }
+    Ok(Group {
+        name: name.to_owned(),
+        created_at: now,
+        updated_at: now,
+        description: new.description.clone(),
+        ..Group::default()
+    })
 }
 
 /// What only a role has, to be given to somebody of this kind.
