@@ -80,5 +80,7 @@ pub(crate) fn session_json(session: &Session) -> Value {
         "places": session.places,
         "actions": session.actions,
         "under": session.under,
+        "idle_seconds": session.idle.as_ref().map(|idle| idle.seconds),
+        "has_policies": session.has_policies,
     })
 }

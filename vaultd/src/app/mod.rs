@@ -3,13 +3,17 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`pipeline`] | the one way through for reads and writes |
-//! | [`notes`] | what is learnt of a request, for its audit entry |
 //! | [`operate`] | the same for what is granted and neither reads nor writes records |
+//! | [`call`], [`calling`] | a request as doors bring it, and who it says that it is from |
+//! | [`notes`] | what is learnt of a request, and that it gets into the audit |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
 //! | [`audit`] | the audit log |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
-//! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`backup`], [`policies`], [`mfa`], [`trail`] | one file or folder per service |
+//! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`sessions`], [`backup`], [`policies`], [`mfa`], [`trail`] | one file or folder per service |
+//! | [`error`], [`refusal`] | the one error that doors see, and what refusals are called |
+//! | [`freshness`], [`status`] | how old this node's state is, and what anybody may know of it |
+//! | [`unsealed`], [`cursor`], [`replies`] | the keys while there are any; cursors of listings; room for replies |
 //! | [`explain`] | why something is denied, for those who may know |
 //! | [`jobs`] | what runs on the leader by itself |
 //! | [`time`] | the time that the vault goes by, whatever a clock says |

@@ -118,7 +118,7 @@ impl App {
     ///
     /// # Errors
     /// `POLICY_INVALID` for a document that is none, `REQUEST_INVALID` for a request that nobody can make or
-    /// for too many of either, or as [`App::validate_policy`].
+    /// for too many of either, `LIMIT_REACHED` where it takes too long, or as [`App::validate_policy`].
     pub async fn test_policy(
         &self,
         call: &Call,
@@ -234,7 +234,7 @@ fn refused(what: &str, error: &RehearsalError) -> Error {
 fn unless_stopped(stop: &Stop) -> Result<()> {
     if stop.is_set() {
         return Err(Error::new(
-            Reason::RequestInvalid,
+            Reason::LimitReached,
             "the test takes too long; try fewer cases at once",
         ));
     }
