@@ -77,6 +77,14 @@ impl App {
 }
 
 impl Calling {
+    /// For a change that ends sessions and does nothing else.
+    pub(super) fn braking(self) -> Self {
+        Self {
+            audit: None,
+            ..self
+        }
+    }
+
     /// As policies may ask of it.
     pub(super) fn origin(&self) -> Arc<Origin> {
         if !self.counted.get() {
@@ -123,13 +131,11 @@ fn address(source: Source) -> Option<IpAddr> {
     }
 }
 
-/// What ends a session, or all of them.
-const BRAKES: [&str; 7] = [
+/// What ends a session, or all of them; a change of an identity may be another ([`Terms::brake`]).
+const BRAKES: [&str; 5] = [
     "/vault.v1.Auth/Logout",
     "/vault.v1.Root/DisableRoot",
     "/vault.v1.System/Seal",
-    "/vault.v1.Identity/UpdateIdentity",
-    "/vault.v1.Identity/DeleteIdentity",
     "/vault.v1.Sessions/RevokeSession",
     "/vault.v1.Sessions/RevokeSessions",
 ];

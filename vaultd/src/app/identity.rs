@@ -101,6 +101,21 @@ impl App {
         change: engine::Change,
     ) -> Result<Answer<()>> {
         let action = Action::update(sort(&who));
+        if change.only_ends() {
+            // it hands out nothing, and may be repeated: it comes to the same
+            let terms = Terms {
+                brake: true,
+                ..Terms::default()
+            };
+            let ended = self.write(call, terms, move |visit, tx| {
+                let grant = visit.grant(tx, action, who.clone())?;
+                let proofs = &mut Proofs::default();
+                engine::update(tx, visit.caller(), &grant, proofs, &change)
+                    .map_err(refusal::identity)?;
+                Ok((Verdict::Commit, ()))
+            });
+            return ended.await;
+        }
         self.change_identity(call, action, who, move |tx, caller, grant, proofs| {
             engine::update(tx, caller, grant, proofs, &change)
         })

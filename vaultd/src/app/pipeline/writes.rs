@@ -61,6 +61,11 @@ impl App {
         F: FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<(Verdict, Result<R>)> + Send + 'static,
     {
         let calling = self.calling(call);
+        let calling = if terms.brake {
+            calling.braking()
+        } else {
+            calling
+        };
         self.settle_by_proof(call, terms, move |notes, tx| {
             calling.visit(tx, notes, &mut act)
         })

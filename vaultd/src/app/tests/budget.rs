@@ -105,3 +105,50 @@ async fn further_sessions_are_no_way_around_it_and_sealing_is_never_refused_for_
     );
     world.app.shut_down().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_its_budget_a_session_still_ends_others_and_changes_nothing_else() {
+    use vault_core::access::Resource;
+    use vault_core::engine::identity::{Change, New};
+    let dir = tempfile::tempdir().unwrap();
+    let (world, _fake) = tight(dir.path()).await;
+    let alice = || Resource::User("alice".try_into().unwrap());
+    let create = call("CreateIdentity", Some(&world.token));
+    let made = world.app.create_identity(&create, alice(), New::default());
+    made.await.unwrap();
+    let child = session(&world).await;
+    exhaust(&world, &child).await;
+    let (update, delete) = (
+        call("UpdateIdentity", Some(&child)),
+        call("DeleteIdentity", Some(&child)),
+    );
+    let ends = || Change {
+        disabled: Some(true),
+        ..Change::default()
+    };
+    let more = Change {
+        description: Some("more".to_owned()),
+        ..ends()
+    };
+    let back = Change {
+        disabled: Some(false),
+        end_sessions: true,
+        ..Change::default()
+    };
+    // what is left may pay for one write, on credit
+    let _on_credit = world
+        .app
+        .update_identity(&update, alice(), more.clone())
+        .await;
+    for change in [more, back] {
+        let refused = world.app.update_identity(&update, alice(), change).await;
+        assert_eq!(refused.unwrap_err().reason(), Reason::Overloaded);
+    }
+    let refused = world.app.delete_identity(&delete, alice()).await;
+    assert_eq!(refused.unwrap_err().reason(), Reason::Overloaded);
+    for _ in 0..3 {
+        let ended = world.app.update_identity(&update, alice(), ends()).await;
+        ended.unwrap();
+    }
+    world.app.shut_down().await;
+}

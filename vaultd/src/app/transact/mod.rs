@@ -83,6 +83,8 @@ pub(super) struct Job {
 pub(super) struct Terms {
     /// Plain bytes that the request brought, for the queue's bound.
     pub(super) bytes: usize,
+    /// It ends sessions and does nothing else: the audit's budget does not hold it.
+    pub(super) brake: bool,
     /// See [`Job::keys`].
     pub(super) keys: Option<Arc<Unsealed>>,
     /// See [`Job::then`].

@@ -33,6 +33,25 @@ pub struct Change {
     pub end_sessions: bool,
 }
 
+impl Change {
+    /// Whether it ends sessions, or has nobody call as it any more, and does nothing else.
+    pub fn only_ends(&self) -> bool {
+        let Self {
+            description,
+            set_tags,
+            remove_tags,
+            disabled,
+            trust,
+            longest_session,
+            end_sessions,
+        } = self;
+        let ends = *disabled == Some(true) || (*end_sessions && disabled.is_none());
+        let tagged = !set_tags.is_empty() || !remove_tags.is_empty();
+        let else_changed = description.is_some() || trust.is_some() || longest_session.is_some();
+        ends && !tagged && !else_changed
+    }
+}
+
 /// Changes what the grant names.
 ///
 /// # Errors
