@@ -147,6 +147,11 @@ impl Entry {
         self.fill(|draft| draft.withdrawable = false);
     }
 
+    /// Leaves the line to another entry of the same request, which begins next.
+    pub fn superseded(mut self) {
+        self.draft = None;
+    }
+
     /// Writes or queues the line at once; the future resolves when it is with the kernel, or on disk where the
     /// configuration says `always`. The reply must wait for it.
     ///

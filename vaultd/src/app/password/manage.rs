@@ -49,22 +49,26 @@ impl App {
     ) -> Result<Answer<OneTimePassword>> {
         let (action, user) = (Action::USER_RESET_PASSWORD, Resource::User(user));
         // ORDER: nothing is hashed for who may not ask for it
+        let mut entry = self.begin(call);
+        entry.withdrawable();
         let mut notes = Notes::default();
         let mut ask = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
             visit.grant(tx, action, user.clone()).map(drop)
         };
-        let may = self.read_counted(call, &mut notes, &mut ask).await;
+        let may = match self.may_answer(call, &mut entry).await.map(drop) {
+            Ok(()) => self.read_counted(call, &mut notes, &mut ask).await,
+            Err(error) => Err(error),
+        };
+        self.describe(&mut entry, &notes);
         let drawn = match may {
-            Ok(()) => self.draw(call).await,
+            Ok(()) => self.draw().await,
             Err(error) => Err(error),
         };
         let (text, hash) = match drawn {
             Ok(drawn) => drawn,
-            Err(error) => {
-                let entry = self.begin(call);
-                return self.record(call, entry, &notes, Err(error)).await;
-            }
+            Err(error) => return self.finish(entry, Err(error)).await,
         };
+        entry.superseded();
         let answer = self
             .change_identity(call, action, user, move |tx, caller, grant, proofs| {
                 engine::reset_password(tx, caller, grant, proofs, (&hash, ttl))
@@ -74,8 +78,9 @@ impl App {
     }
 
     /// Makes a one-time password.
-    async fn draw(&self, call: &Call) -> Result<(OneTimeCode, PasswordHash)> {
-        let (place, _) = self.hashing_place(call)?;
+    async fn draw(&self) -> Result<(OneTimeCode, PasswordHash)> {
+        // no login: it takes no try from those of its network
+        let place = self.passwords.pool.place()?;
         let (text, _) = onetime::make(Purpose::Reset, &mut OsEntropy);
         // EXPOSE: to be hashed; the text goes into the reply
         let password = Password::try_from(text.expose()).map_err(Error::internal)?;

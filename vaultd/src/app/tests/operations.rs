@@ -168,6 +168,32 @@ async fn a_write_that_was_applied_and_not_recorded_is_not_called_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reset_whose_client_goes_away_while_it_is_hashed_is_recorded_as_aborted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = watched(dir.path()).await;
+    let user = || vault_core::name::UserName::try_from("alice").unwrap();
+    let reset = call("ResetPassword", Some(&world.token));
+    let missing = world.app.reset_password(&reset, user(), None).await;
+    assert_eq!(missing.unwrap_err().reason(), Reason::IdentityNotFound);
+    assert_eq!(
+        lines(&fake, "/ResetPassword").len(),
+        1,
+        "one line of one request"
+    );
+    {
+        let resetting = world.app.reset_password(&reset, user(), None);
+        let gone = tokio::time::timeout(Duration::ZERO, resetting).await;
+        assert!(gone.is_err(), "it takes a hash");
+    }
+    while lines(&fake, "/ResetPassword").len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let (status, _, named) = lines(&fake, "/ResetPassword").pop().unwrap();
+    assert_eq!((status.as_str(), named), ("aborted", true));
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_use_of_a_token_is_counted_while_nothing_can_be_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let (mut world, fake) = watched(dir.path()).await;
