@@ -110,7 +110,20 @@ fn a_role_is_assumed_in_a_context_of_its_own_and_ends_with_what_it_was_made_from
     reader(&limited).ok();
     ctl(&daemon, &["-c", "limited", "ls", "team"]).ok();
     ctl(&daemon, &["-c", "limited", "get", "team/wifi"]).refused(4, "POLICY_DENIED");
+    // in its own place, and in nobody else's
+    reader(&limited).ok();
+    for taken in ["home", "home.reader"] {
+        reader(&["assume", "second", "--as", taken]).refused(2, "USAGE");
+        ctl(
+            &daemon,
+            &["-c", "home", "assume", "reader", "--as", "limited"],
+        )
+        .refused(2, "USAGE");
+    }
+    ctl(&daemon, &["-c", "home", "get", "team/wifi"]).ok();
     let who = reader(&["whoami"]).ok().json();
+    assert_eq!(who["has_policies"], false);
+    assert_eq!(who["idle_seconds"], None::<()>.into());
     assert_eq!(
         (&who["mfa_at"], &who["uses_left"]),
         (&None::<()>.into(), &None::<()>.into())

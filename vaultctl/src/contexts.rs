@@ -40,6 +40,9 @@ pub(crate) struct Context {
     /// The CA.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca_pem: Option<String>,
+    /// The context whose session assumed a role for this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) assumed_from: Option<String>,
 }
 
 impl Contexts {

@@ -8,7 +8,7 @@ use vault_sdk::RoleTerms;
 use super::Outcome;
 use super::login::Limits;
 use super::whoami::session_json;
-use crate::contexts::{Contexts, parse_name, save_token};
+use crate::contexts::{Context, Contexts, parse_name, save_token};
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     limits: Limits,
 
-    /// The context to keep the session in
+    /// The context to keep the session in, a new one or one that was made so from the same context
     #[arg(long = "as", value_name = "NAME", value_parser = parse_name)]
     name: Option<String>,
 
@@ -62,6 +62,9 @@ impl Args {
                     .hint("make one with `vaultctl context add`, or use --print-token"));
             }
         };
+        if let Some((from, name)) = &kept {
+            free(&Contexts::load(&ctl.paths)?, from, name)?;
+        }
         let mut policies = Vec::new();
         for path in &self.policies {
             policies.push(policy(path)?);
@@ -81,10 +84,14 @@ impl Args {
             return Ok(Exit::Ok);
         };
         let mut contexts = Contexts::load(&ctl.paths)?;
-        let copied = contexts.named(&from)?.clone();
-        contexts.contexts.insert(name.clone(), copied);
-        contexts.save(&ctl.paths)?;
+        free(&contexts, &from, &name)?;
+        let context = Context {
+            assumed_from: Some(from.clone()),
+            ..contexts.named(&from)?.clone()
+        };
+        contexts.contexts.insert(name.clone(), context);
         save_token(&ctl.paths, &name, &made.token)?;
+        contexts.save(&ctl.paths)?;
         let until = time::local(made.session.expires_at.as_ref());
         let words = format!(
             "{} until {until}: use it with `vaultctl -c {name}`",
@@ -108,6 +115,17 @@ impl Args {
         let role = self.role.strip_prefix("role:").unwrap_or(&self.role);
         parse_name(&format!("{from}.{role}"))
             .map_err(|error| Failure::usage(error).hint("name the context: --as NAME"))
+    }
+}
+
+/// Refuses to put the session in the place of what was not made like this.
+fn free(contexts: &Contexts, from: &str, name: &str) -> Result<(), Failure> {
+    match contexts.contexts.get(name) {
+        Some(there) if there.assumed_from.as_deref() != Some(from) => Err(Failure::usage(format!(
+            "there is a context `{name}` already, which holds something else"
+        ))
+        .hint("choose another name: --as NAME")),
+        Some(_) | None => Ok(()),
     }
 }
 
