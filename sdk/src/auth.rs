@@ -198,7 +198,10 @@ impl Auth<'_> {
     pub async fn unlock_user(self, user: String) -> Result<(), Error> {
         let message = v1::UnlockUserRequest { user };
         let send = |channel, request| async { AuthClient::new(channel).unlock_user(request).await };
-        self.0.call(Safety::Write, message, send).await.map(drop)
+        self.0
+            .call(Safety::Idempotent, message, send)
+            .await
+            .map(drop)
     }
 
     /// What passwords must be like.
@@ -222,7 +225,7 @@ impl Auth<'_> {
             AuthClient::new(channel).put_password_policy(request).await
         };
         let message = v1::PutPasswordPolicyRequest { document };
-        self.0.call(Safety::Write, message, send).await
+        self.0.call(Safety::Idempotent, message, send).await
     }
 
     /// Ends the session of the handle's token.
@@ -231,10 +234,11 @@ impl Auth<'_> {
     /// When the token is not valid any more.
     pub async fn logout(self) -> Result<(), Error> {
         let send = |channel, request| async { AuthClient::new(channel).logout(request).await };
-        self.0
-            .call(Safety::Write, v1::LogoutRequest {}, send)
-            .await
-            .map(drop)
+        let message = v1::LogoutRequest {};
+        match self.0.call(Safety::Idempotent, message, send).await {
+            Err(error) if error.says_done("TOKEN_INVALID") => Ok(()),
+            ended => ended.map(drop),
+        }
     }
 
     /// Who the handle's token speaks for.

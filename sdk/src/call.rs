@@ -2,7 +2,7 @@
 //!
 //! An attempt is a pass over the endpoints, the one that answered last first; between attempts it
 //! waits, with jitter. A read may always be repeated. A write carries a request id, the same in each
-//! attempt, by which the server recognises the repetition. What is neither (unseal, login, rekey) is
+//! attempt, by which the server recognises the repetition, or comes to the same when it is repeated. What is neither (unseal, login, rekey) is
 //! repeated only when nothing can have reached a server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +27,8 @@ pub(crate) enum Safety {
     Read,
     /// The server recognises its request id.
     Write,
+    /// It comes to the same when it is done twice.
+    Idempotent,
     /// Neither.
     Once,
 }
@@ -34,7 +36,7 @@ pub(crate) enum Safety {
 impl Safety {
     fn allows(self, error: &Error) -> bool {
         match self {
-            Self::Read | Self::Write => error.retryable(),
+            Self::Read | Self::Write | Self::Idempotent => error.retryable(),
             Self::Once => error.retryable() && !error.sent(),
         }
     }
@@ -103,6 +105,7 @@ impl Vault {
         } else {
             error
         };
+        let error = if doubtful { error.after_doubt() } else { error };
         // An id that no server has seen helps nobody.
         Err(if reached {
             error.with_request_id(&id)

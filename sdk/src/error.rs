@@ -35,7 +35,7 @@ pub enum Kind {
     Limited,
     /// No node can answer now.
     Unavailable,
-    /// The write may or may not have happened. Repeating it with the same request id is safe.
+    /// The write may or may not have happened. What may be repeated has been: look before you do it again.
     Unknown,
     /// A fault of the server.
     Internal,
@@ -55,6 +55,7 @@ struct Parts {
     retryable: bool,
     retry_after: Option<Duration>,
     sent: bool,
+    doubted: bool,
 }
 
 impl Error {
@@ -103,6 +104,17 @@ impl Error {
         self.0.sent
     }
 
+    /// It answers a repetition: an attempt before it may have taken effect.
+    pub(crate) fn after_doubt(mut self) -> Self {
+        self.0.doubted = true;
+        self
+    }
+
+    /// What was to be ended has ended: `reason` says that it is not there, after an attempt that may have ended it.
+    pub(crate) fn says_done(&self, reason: &str) -> bool {
+        self.0.doubted && self.0.reason == reason
+    }
+
     pub(crate) fn with_request_id(mut self, id: &str) -> Self {
         self.0.request_id.get_or_insert_with(|| id.to_owned());
         self
@@ -119,6 +131,7 @@ impl Error {
             retryable: false,
             retry_after: None,
             sent: false,
+            doubted: false,
         }))
     }
 
@@ -225,6 +238,7 @@ impl Error {
             retryable,
             retry_after,
             sent: true,
+            doubted: false,
         }))
     }
 }

@@ -77,7 +77,10 @@ impl Sessions<'_> {
         };
         let send =
             |channel, request| async { SessionsClient::new(channel).revoke_session(request).await };
-        self.0.call(Safety::Write, message, send).await.map(drop)
+        match self.0.call(Safety::Idempotent, message, send).await {
+            Err(error) if error.says_done("SESSION_NOT_FOUND") => Ok(()),
+            ended => ended.map(drop),
+        }
     }
 
     /// Ends all sessions of a user, a service or a role.
@@ -91,7 +94,10 @@ impl Sessions<'_> {
         let send = |channel, request| async {
             SessionsClient::new(channel).revoke_sessions(request).await
         };
-        self.0.call(Safety::Write, message, send).await.map(drop)
+        self.0
+            .call(Safety::Idempotent, message, send)
+            .await
+            .map(drop)
     }
 
     /// Moves the end of the handle's session.
@@ -102,7 +108,7 @@ impl Sessions<'_> {
         let send =
             |channel, request| async { SessionsClient::new(channel).renew_session(request).await };
         let message = v1::RenewSessionRequest {};
-        let reply = self.0.call(Safety::Write, message, send).await?;
+        let reply = self.0.call(Safety::Idempotent, message, send).await?;
         reply.session.ok_or_else(|| Error::incomplete("session"))
     }
 }

@@ -213,6 +213,27 @@ async fn a_write_is_repeated_under_the_same_request_id() {
 }
 
 #[tokio::test]
+async fn what_has_ended_after_an_attempt_that_may_have_ended_it_is_done() {
+    let invalid = || Fail(Code::Unauthenticated, "TOKEN_INVALID");
+    let doubt = Fail(Code::DeadlineExceeded, "OUTCOME_UNKNOWN");
+    let bench = Bench::new(vec![Scripted::new([doubt, invalid()])]);
+    bench.vault(&[0]).auth().logout().await.unwrap();
+    let bench = Bench::new(vec![Scripted::new([invalid()])]);
+    let refused = bench.vault(&[0]).auth().logout().await;
+    assert_eq!(
+        outcome(refused),
+        (Kind::Unauthenticated, "TOKEN_INVALID".into())
+    );
+    let busy = Fail(Code::ResourceExhausted, "OVERLOADED");
+    let bench = Bench::new(vec![Scripted::new([busy, invalid()])]);
+    let refused = bench.vault(&[0]).auth().logout().await;
+    assert_eq!(
+        outcome(refused),
+        (Kind::Unauthenticated, "TOKEN_INVALID".into())
+    );
+}
+
+#[tokio::test]
 async fn what_may_have_been_done_is_not_called_undone_by_a_node_that_cannot_say() {
     for (code, reason) in [
         (Code::Unavailable, "SEALED"),
