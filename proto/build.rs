@@ -18,6 +18,7 @@ const FILES: [&str; 13] = [
     "vault/v1/audit.proto",
     "vault/v1/sessions.proto",
     "vault/v1/mfa.proto",
+    "vault/v1/programs.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

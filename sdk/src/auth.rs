@@ -56,6 +56,18 @@ impl SessionLimits {
     }
 }
 
+impl SessionTerms {
+    pub(crate) fn into_wire(self) -> Result<v1::LoginRequest, Error> {
+        let ttl = self.ttl.map(crate::lifecycle::wire_duration).transpose()?;
+        Ok(v1::LoginRequest {
+            ttl,
+            actions: self.actions,
+            under: self.under,
+            limits: Some(self.limits.into_wire()?),
+        })
+    }
+}
+
 /// What a user logs in with.
 #[derive(Debug)]
 pub struct Credentials {
@@ -97,13 +109,7 @@ impl Auth<'_> {
     /// # Errors
     /// When the token is not valid, or nothing would be left to do.
     pub async fn login(self, terms: SessionTerms) -> Result<LoggedIn, Error> {
-        let ttl = terms.ttl.map(crate::lifecycle::wire_duration).transpose()?;
-        let message = v1::LoginRequest {
-            ttl,
-            actions: terms.actions,
-            under: terms.under,
-            limits: Some(terms.limits.into_wire()?),
-        };
+        let message = terms.into_wire()?;
         let send = |channel, request| async { AuthClient::new(channel).login(request).await };
         let reply = self.0.call(Safety::Once, message, send).await?;
         let session = reply.session.ok_or_else(|| Error::incomplete("session"))?;

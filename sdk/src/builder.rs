@@ -8,7 +8,7 @@ use crate::connect::channel;
 use crate::consistency::Seen;
 use crate::tls::{Tls, Trust};
 use crate::vault::{Nodes, bearer};
-use crate::{CaCertificate, Endpoint, Error, Fingerprint, Token, Vault};
+use crate::{CaCertificate, Endpoint, Error, Fingerprint, SessionTerms, Text, Token, Vault};
 
 /// Settings of a [`Vault`]; everything but the endpoints has a default.
 #[derive(Debug)]
@@ -99,6 +99,34 @@ impl Builder {
     pub fn retries(mut self, retries: usize) -> Self {
         self.retries = retries;
         self
+    }
+
+    /// Makes the handle and logs in as a service with a secret id: the handle's token is that session's, which lasts
+    /// as `terms` say and is not made anew.
+    ///
+    /// # Errors
+    /// As [`Builder::build`], and as [`Programs::login_secret_id`](crate::Programs::login_secret_id).
+    pub async fn log_in_with_secret_id(
+        self,
+        service: &str,
+        secret_id: &Text,
+        terms: SessionTerms,
+    ) -> Result<Vault, Error> {
+        let vault = self.build()?;
+        let login = vault.programs().login_secret_id(service, secret_id, terms);
+        let token = login.await?.token;
+        vault.with_token(&token)
+    }
+
+    /// Makes the handle and logs in as a service by the uid of this process, over the node's Unix socket: the handle's
+    /// token is that session's, which lasts as `terms` say and is not made anew.
+    ///
+    /// # Errors
+    /// As [`Builder::build`], and as [`Programs::login_peer`](crate::Programs::login_peer).
+    pub async fn log_in_as_peer(self, service: &str, terms: SessionTerms) -> Result<Vault, Error> {
+        let vault = self.build()?;
+        let token = vault.programs().login_peer(service, terms).await?.token;
+        vault.with_token(&token)
     }
 
     /// Makes the handle. Connects to nothing yet. Needs a tokio runtime around it.

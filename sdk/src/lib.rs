@@ -18,7 +18,7 @@
 //!
 //! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls` and `pin` make connections;
 //! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
-//! `sessions`, `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `mfa`, `policies` and `audit` are the services; `reference` is the path grammar; `value` and
+//! `sessions`, `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `mfa`, `policies`, `programs` and `audit` are the services; `reference` is the path grammar; `value` and
 //! `secret` hold what must not be printed; `error` is the one error type.
 //!
 //! Plain replies are the wire types of `vault-proto`, re-exported as [`wire`]. What carries secret
@@ -40,6 +40,7 @@ mod managed;
 mod mfa;
 mod pin;
 mod policies;
+mod programs;
 mod put;
 mod reference;
 mod root;
@@ -66,6 +67,7 @@ pub use managed::ManagedPolicies;
 pub use mfa::{ConfirmedEnrolment, Enrolment, Mfa, NewAuthenticator};
 pub use pin::{Fingerprint, FingerprintError};
 pub use policies::Policies;
+pub use programs::{IssuedSecretId, Programs, SecretIdTerms};
 pub use prost_types::{Duration as WireDuration, Timestamp};
 pub use put::Put;
 pub use reference::{Reference, ReferenceError, Selector, encode_path};

@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 
 use crate::consistency::Seen;
 use crate::{
-    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Policies, Root,
+    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Policies, Programs, Root,
     Secrets, Sessions, Sharing, System, Token,
 };
 
@@ -125,6 +125,11 @@ impl Vault {
     /// Second factors.
     pub fn mfa(&self) -> Mfa<'_> {
         Mfa(self)
+    }
+
+    /// Programs, and what they prove themselves as services with.
+    pub fn programs(&self) -> Programs<'_> {
+        Programs(self)
     }
 
     /// Policies as documents.

@@ -109,12 +109,33 @@ fn body(path: &str) -> Vec<u8> {
         "IssueEnrolmentCode" | "ResetMfa" => {
             message(&format!("{name}Request"), &[("user", text("alice"))])
         }
+        "LoginPeer" | "IssueSecretId" | "ListSecretIds" | "ListUids" => {
+            message(&format!("{name}Request"), &[("service", text("ci"))])
+        }
+        "LoginSecretId" => {
+            let fields = [("service", text("ci")), ("secret_id", text(SECRET_ID))];
+            message("LoginSecretIdRequest", &fields)
+        }
+        "RevokeSecretId" => {
+            let accessor = ("accessor", text(&"0".repeat(20)));
+            message(
+                "RevokeSecretIdRequest",
+                &[("service", text("ci")), accessor],
+            )
+        }
+        "AllowUid" | "RemoveUid" => {
+            let fields = [("service", text("ci")), ("uid", Value::U32(1))];
+            message(&format!("{name}Request"), &fields)
+        }
         _ => Vec::new(),
     }
 }
 
 /// Of the right shape, and unknown everywhere.
 const CODE: &str = "vls_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAD8RIVY";
+
+/// The same of a secret id.
+const SECRET_ID: &str = "vli_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACF6GC_";
 
 /// Calls every method that is guarded so; says which were not refused like this.
 async fn refused_all(wire: &Wire, guards: &[Access], code: Code, reason: &str) {

@@ -19,6 +19,7 @@ mod members;
 mod methods;
 mod mfa;
 mod policies;
+mod programs;
 mod readme;
 mod redaction;
 mod replies;

@@ -47,6 +47,7 @@ fn fixed(reason: &str) -> Option<&'static str> {
         }
         "IDENTITY_NOT_FOUND" => "see who there is: vaultctl user ls, group ls, role ls, service ls",
         "IDENTITY_EXISTS" => "choose another name, or change what is there with `update`",
+        "SECRET_ID_NOT_FOUND" => "see which are good yet: vaultctl service secret-id ls NAME",
         "POLICY_NOT_FOUND" => "see which there are: vaultctl policy ls",
         "POLICY_ATTACHED" => "take it from whoever has it first: vaultctl policy detach",
         "PRINCIPAL_UNKNOWN" => "create whom the policy names first, or take him out of it",

@@ -1,6 +1,7 @@
 //! `vaultctl user|service|role|group`: one set of commands, with what each sort has of its own.
 
 mod flags;
+mod programs;
 mod show;
 
 use clap::{Args, Subcommand};
@@ -9,6 +10,7 @@ use vault_sdk::wire::{CreateIdentityRequest, ListIdentitiesRequest, UpdateIdenti
 
 use flags::{Change, New, Own};
 pub(crate) use flags::{Members, NewRole, Nothing, RoleChange, Switch, TagChange, Tags};
+pub(crate) use programs::Programs;
 
 use super::Outcome;
 use crate::confirm::type_word;
@@ -17,8 +19,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::table::Lister;
 
-/// Users and services: with tags, and to be switched off.
-pub(crate) type Principals = Command<Tags, TagChange, Switch>;
+/// Users: with tags, and to be switched off.
+pub(crate) type Users = Command<Tags, TagChange, Switch>;
+/// Services: which programs log in as.
+pub(crate) type Services = Command<Tags, TagChange, Programs>;
 /// Roles: assumed by whom they trust.
 pub(crate) type Roles = Command<NewRole, RoleChange, Switch>;
 /// Groups: of users, who have their policies.

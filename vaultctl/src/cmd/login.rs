@@ -1,5 +1,7 @@
 //! `vaultctl login`
 
+mod service;
+
 use std::time::Duration;
 
 use vault_sdk::{
@@ -19,13 +21,16 @@ use crate::time::{self, parse_span};
 /// Log in with a password, or exchange a token for a session; kept in the context
 ///
 /// With USER it asks for the password, and for a code or a new password where the vault wants them;
-/// piped in, each answer is a line. Without USER it takes a token, from stdin where something is
-/// piped in. With --action and --under the session can do less: for a script, say.
+/// piped in, each answer is a line. With --service a program logs in. Without either it takes a
+/// token, from stdin where something is piped in. With --action and --under the session can do less: for a script, say.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Who you are
     #[arg(value_name = "USER")]
     user: Option<String>,
+
+    #[command(flatten)]
+    program: service::Program,
 
     /// How long the session lasts, 1m to 24h [default: 12h]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
@@ -91,7 +96,11 @@ impl Args {
             under: self.under.unwrap_or_default(),
             limits: self.limits.into_sdk(),
         };
-        let made = if let Some(user) = self.user {
+        let made = if let Some(service) = self.program.service() {
+            // Of whoever was logged in before.
+            target.token = None;
+            self.program.log_in(ctl, target, service, terms).await?
+        } else if let Some(user) = self.user {
             // Of whoever was logged in before.
             target.token = None;
             with_password(ctl, &target.vault(ctl)?, user, terms).await?

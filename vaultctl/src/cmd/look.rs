@@ -1,6 +1,6 @@
 //! Where to look whether a command took effect whose outcome is not known.
 
-use super::{Command, backup, password};
+use super::{Command, backup, identity, password};
 
 /// Where deleted secrets are.
 pub(super) const TRASH: &str = "look before you repeat it: vaultctl trash ls";
@@ -49,6 +49,9 @@ impl Command {
             Self::Root(_) => "look before you repeat it: vaultctl root status",
             Self::Keyring(_) => {
                 "look at the generation before you repeat it: vaultctl keyring status"
+            }
+            Self::Service(identity::Services::Own(identity::Programs::SecretId(_))) => {
+                "look before you repeat it, and take back what nobody has: vaultctl service secret-id ls"
             }
             Self::User(_) | Self::Group(_) | Self::Role(_) | Self::Service(_) => {
                 "look before you repeat it: `ls` and `show` of the same command"
@@ -113,6 +116,9 @@ mod tests {
             ("backup restore f", "vaultctl status"),
             ("backup create f", "try again"),
             ("login", "ends by itself"),
+            ("login --service ci --peer", "ends by itself"),
+            ("service secret-id issue ci", "secret-id ls"),
+            ("service disable ci", "`show`"),
             ("passwd", "with the new password"),
             ("password reset alice", "again"),
             ("password policy set -", "policy show"),

@@ -118,7 +118,7 @@ pub(crate) enum Command {
     Keyring(keyring::Command),
     /// People
     #[command(subcommand)]
-    User(identity::Principals),
+    User(identity::Users),
     /// Users who have policies together
     #[command(subcommand)]
     Group(identity::Groups),
@@ -127,7 +127,7 @@ pub(crate) enum Command {
     Role(identity::Roles),
     /// Programs
     #[command(subcommand)]
-    Service(identity::Principals),
+    Service(identity::Services),
     Can(can::Can),
     WhoCan(can::WhoCan),
     /// Policies: keep them, attach them; check them, try them, compare them

@@ -153,7 +153,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::PolicyNotFound
         | Reason::WrappedNotFound
         | Reason::SessionNotFound
-        | Reason::AuthenticatorNotFound => Kind::NotFound,
+        | Reason::AuthenticatorNotFound
+        | Reason::SecretIdNotFound => Kind::NotFound,
         Reason::VersionMismatch
         | Reason::LabelMismatch
         | Reason::Contention

@@ -322,10 +322,32 @@ impl App {
             + Sync
             + 'static,
     {
+        self.change_identity_and(call, action, (resource, None), act)
+            .await
+    }
+
+    /// The same, about something beside that the audit names too.
+    pub(super) async fn change_identity_and<R, F>(
+        &self,
+        call: &Call,
+        action: Action,
+        (resource, beside): (Resource, Option<String>),
+        act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal>
+            + Send
+            + Sync
+            + 'static,
+    {
         let act = Arc::new(act);
         let mut proofs = self.proofs(call, action, &resource, &*act).await?;
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, action, resource.clone())?;
+            if let Some(beside) = &beside {
+                visit.about(beside.clone());
+            }
             let reply = act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)?;
             Ok((Verdict::Commit, reply))
         })

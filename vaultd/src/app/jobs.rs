@@ -1,5 +1,5 @@
 //! What runs on the leader by itself: due deletions, ended sessions, old outcomes, wrapped values, one-time codes,
-//! unfinished re-wraps, keys that are old; and on every node: taking up a keyring that was changed elsewhere.
+//! secret ids, unfinished re-wraps, keys that are old; and on every node: taking up a keyring that was changed elsewhere.
 //!
 //! Each step is a small idempotent transaction through the proposer, which proves leadership by being
 //! committed in its term; a paused leader fires nothing that it cannot commit.
@@ -68,10 +68,18 @@ async fn round(app: &Weak<App>, ran: &mut Duration) -> bool {
             ("outcomes", Step::Outcomes),
             ("wrapped values", Step::Wrapped),
             ("one-time codes", Step::OneTimeCodes),
+            ("secret ids", Step::SecretIds),
         ] {
             match (app.sweep(step).await, step) {
                 (Ok(()), Step::Deletions(recorded)) => *ran = ran.saturating_sub(recorded),
-                (Ok(()), Step::Sessions | Step::Outcomes | Step::Wrapped | Step::OneTimeCodes) => {}
+                (
+                    Ok(()),
+                    Step::Sessions
+                    | Step::Outcomes
+                    | Step::Wrapped
+                    | Step::OneTimeCodes
+                    | Step::SecretIds,
+                ) => {}
                 (Err(error), _) => tracing::debug!(
                     what,
                     reason = error.reason().as_str_name(),
@@ -93,6 +101,7 @@ pub(super) enum Step {
     Outcomes,
     Wrapped,
     OneTimeCodes,
+    SecretIds,
 }
 
 impl App {
@@ -163,6 +172,7 @@ fn sweep(step: Step, tx: &mut Tx<'_>) -> (Verdict, Result<bool>) {
         Step::Outcomes => secrets::sweep_outcomes(tx, STEP),
         Step::Wrapped => sharing::sweep(tx, STEP),
         Step::OneTimeCodes => access::onetime::sweep(tx, STEP),
+        Step::SecretIds => access::program::secret_id::sweep(tx, STEP),
     };
     let swept = swept.map_err(refusal::record);
     let verdict = if swept.is_ok() {

@@ -1,6 +1,8 @@
 //! What refusals of the core and of the audit are called towards callers: one table.
 
 use vault_core::access::onetime::{self, IssueRefusal};
+use vault_core::access::program::peer::AllowRefusal;
+use vault_core::access::program::secret_id;
 use vault_core::access::recovery::ReplaceRefusal;
 use vault_core::access::totp::{self, NotAllowed};
 use vault_core::access::{Exceeds, Resource, Sort, Unauthenticated, factor, lockout};
@@ -71,6 +73,9 @@ pub(super) fn identity(refusal: identity::Refusal) -> Error {
         Refusal::TooMany(_) => Reason::LimitReached,
         Refusal::Invalid(_) => Reason::RequestInvalid,
         Refusal::OneTime(error) => return one_time(error),
+        Refusal::NoSecretId => Reason::SecretIdNotFound,
+        Refusal::SecretId(error) => return secret_id(error),
+        Refusal::Uid(error) => return uid(error),
         Refusal::Exceeds(Exceeds::Beyond(_)) => Reason::BeyondOwnRights,
         // What was proved before it was decided has changed since.
         Refusal::Exceeds(Exceeds::Unproven) => Reason::Contention,
@@ -85,6 +90,25 @@ fn one_time(refused: IssueRefusal) -> Error {
         IssueRefusal::Record(error) => return record(error),
         IssueRefusal::Ttl | IssueRefusal::Own => Reason::RequestInvalid,
         IssueRefusal::HasFactor => Reason::SecondFactorExists,
+    };
+    Error::new(reason, refused.to_string())
+}
+
+fn secret_id(refused: secret_id::IssueRefusal) -> Error {
+    use secret_id::IssueRefusal;
+    match refused {
+        IssueRefusal::Record(error) => record(error),
+        IssueRefusal::Ttl | IssueRefusal::Uses => {
+            Error::new(Reason::RequestInvalid, refused.to_string())
+        }
+    }
+}
+
+fn uid(refused: AllowRefusal) -> Error {
+    let reason = match refused {
+        AllowRefusal::Record(error) => return record(error),
+        AllowRefusal::Nobody(_) => Reason::RequestInvalid,
+        AllowRefusal::TooMany => Reason::LimitReached,
     };
     Error::new(reason, refused.to_string())
 }

@@ -90,6 +90,14 @@ actions! {
     SERVICE_DETACH = "service:DetachPolicy";
     /// Set or lift the most that a service may ever do.
     SERVICE_SET_BOUNDARY = "service:SetBoundary";
+    /// Give a program a secret id, which proves that it is a service.
+    SERVICE_ISSUE_SECRET_ID = "service:IssueSecretId";
+    /// Take a secret id back from a service.
+    SERVICE_REVOKE_SECRET_ID = "service:RevokeSecretId";
+    /// Let processes of a uid be a service.
+    SERVICE_ALLOW_UID = "service:AllowUid";
+    /// Take a uid from a service.
+    SERVICE_REMOVE_UID = "service:RemoveUid";
     /// Make a role.
     ROLE_CREATE = "role:Create";
     /// See a role.

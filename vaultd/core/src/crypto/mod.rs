@@ -21,6 +21,7 @@ pub mod pad;
 pub mod passphrase;
 pub mod ring;
 pub mod secret;
+pub mod secret_id;
 pub mod shamir;
 pub mod share;
 pub mod sign;

@@ -157,6 +157,8 @@ keys! {
     UnwrapCode
     /// Seals a wrapped value: derived from its code, and nowhere else.
     UnwrapKey
+    /// The random part of what a program proves itself with.
+    SecretId
 }
 
 texts! {
@@ -168,6 +170,8 @@ texts! {
     TokenText
     /// The code that opens a wrapped value, as it is handed over.
     UnwrapCodeText
+    /// A secret id as it is handed over.
+    SecretIdText
     /// The one-time code that lets a vault be initialised over the network.
     SetupCode
     /// An authenticator's seed with what an app needs beside it: shown once.
@@ -316,7 +320,7 @@ mod tests {
 
     lacks! {
         RootKey WrappingKey RecordKey IndexKey Kek Dek AuditKey LogSigningKey SealKey TokenSecret
-        UnwrapCode UnwrapKey UnwrapCodeText Passphrase Share TokenText SetupCode EnrolmentUri SeedText RecoveryCode OneTimeCode Plaintext Seed
+        UnwrapCode UnwrapKey UnwrapCodeText SecretId SecretIdText Passphrase Share TokenText SetupCode EnrolmentUri SeedText RecoveryCode OneTimeCode Plaintext Seed
     }
 
     #[test]

@@ -89,6 +89,8 @@ kinds! {
     Owned = 0x25, Terms;
     /// `accessor` → the session of that name.
     Accessor = 0x26, Terms;
+    /// `service ‖ accessor` → a secret id, hashed. Not guarded: a login uses it up.
+    SecretId = 0x27, Terms;
     /// A user's authenticators: names and states, no seeds.
     Factors = 0x30, Terms;
     /// `user ‖ authenticator` → its seed and the last code that it was accepted with.
@@ -117,6 +119,8 @@ kinds! {
     ResourcePolicy = 0x87, Terms;
     /// Guarded: whose the one-time root is.
     OneTimeRoot = 0x8B, Terms;
+    /// Guarded: `service ‖ uid`: as whose process a program is a service.
+    ServiceUid = 0x8c, Terms;
 }
 
 impl Kind {

@@ -1,4 +1,12 @@
 //! Programs: from a proof that one is a service to a session.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`secret_id`] | logging in with a secret id, and what administrators do with them |
+//! | [`peer`] | logging in by the uid of a process, and which uids are whose |
+
+mod peer;
+mod secret_id;
 
 use vault_core::access::program::{self, Proven, Refusal};
 use vault_core::access::{Login, LoginRefusal, Resource, TokenHash};
@@ -28,7 +36,6 @@ pub struct ProgramLogin {
 impl App {
     /// The one way in for programs: `prove` looks at what was brought, in the transaction that makes the session, and
     /// notes for the audit what that was.
-    #[expect(dead_code, reason = "the proofs come next")]
     pub(super) async fn login_program<F>(
         &self,
         call: &Call,

@@ -197,7 +197,10 @@ fn login(request: LoginRequest) -> Result<app::LoginRequest> {
 }
 
 /// The actions and the folder that a session is narrowed to.
-fn narrowing(actions: &[String], under: &str) -> Result<(Vec<ActionGlob>, Option<FolderPath>)> {
+pub(super) fn narrowing(
+    actions: &[String],
+    under: &str,
+) -> Result<(Vec<ActionGlob>, Option<FolderPath>)> {
     let action = |text: &String| {
         ActionGlob::try_from(text.as_str())
             .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))

@@ -15,6 +15,7 @@ mod mfa;
 mod parse;
 mod policies;
 mod root;
+mod programs;
 mod secrets;
 mod sessions;
 mod sharing;
@@ -32,6 +33,7 @@ use vault_proto::v1::identity_server::IdentityServer;
 use vault_proto::v1::mfa_server::MfaServer;
 use vault_proto::v1::policies_server::PoliciesServer;
 use vault_proto::v1::root_server::RootServer;
+use vault_proto::v1::programs_server::ProgramsServer;
 use vault_proto::v1::secrets_server::SecretsServer;
 use vault_proto::v1::sessions_server::SessionsServer;
 use vault_proto::v1::sharing_server::SharingServer;
@@ -65,6 +67,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
     let identity = IdentityServer::new(door.clone()).max_decoding_message_size(MAX_REQUEST);
     let sessions = SessionsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let mfa = MfaServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
+    let programs = ProgramsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let secrets = SecretsServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REPLY);
@@ -91,4 +94,5 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .add_service(policies)
         .add_service(audit)
         .add_service(sessions)
+        .add_service(programs)
 }

@@ -4,8 +4,16 @@
 //! prove     what was brought → Proven, or Refusal::Wrong      one answer, and the same reads, for whatever is wrong
 //! enter     Proven → a session                                in the same transaction, decided as any login is
 //! ```
+//! | module | what proves it |
+//! |---|---|
+//! | [`secret_id`] | a secret id, which an administrator issued |
+//! | [`peer`] | the uid of the process at the other end of the Unix socket |
+//!
 //! A [`Proven`] is made by the modules of this one and by nobody else. It names a service by its id, so nothing that
 //! proved a service of before proves the one that has its name now.
+
+pub mod peer;
+pub mod secret_id;
 
 use std::sync::Arc;
 
@@ -72,7 +80,6 @@ impl From<EntryRefusal> for Refusal {
 }
 
 /// The service of a name, or [`NOBODY`]: what is looked up of it is looked up either way.
-#[expect(dead_code, reason = "the proofs come next")]
 fn called(tx: &mut Tx<'_>, name: &ServiceName) -> Result<u64, RecordError> {
     let service = named(tx, Sort::Service, name.as_str())?;
     Ok(service.unwrap_or(NOBODY))
@@ -91,7 +98,8 @@ pub fn enter(
 ) -> Result<Entered, Refusal> {
     let id = proven.service;
     let principal = tx.see::<Principal>(&Principal::key(id))?;
-    let service = principal.filter(|principal| principal.kind == PrincipalKind::Service);
+    let service = principal
+        .filter(|principal| principal.kind == PrincipalKind::Service && !principal.disabled);
     let service = service.ok_or(Refusal::Wrong)?;
     let whole = Session::of(tx, token, (id, service.epoch), None);
     let (caller, session) = login::enter(tx, origin, token, whole, login)?;

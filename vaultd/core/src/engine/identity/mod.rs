@@ -12,6 +12,7 @@ mod factors;
 mod member;
 mod policy;
 mod reach;
+mod program;
 mod refusal;
 mod remove;
 mod target;
@@ -28,6 +29,9 @@ pub use member::{add_member, remove_member};
 pub use policy::{
     Policy, PolicyChange, create_policy, delete_policy, describe_policy, list_policies,
     policy_called, update_policy,
+};
+pub use program::{
+    allow_uid, issue_secret_id, list_secret_ids, list_uids, remove_uid, revoke_secret_id,
 };
 pub use refusal::Refusal;
 pub use remove::delete;

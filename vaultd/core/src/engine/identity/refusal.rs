@@ -1,7 +1,12 @@
 //! Why an operation on identities does not happen.
 
 use crate::{
-    access::{Exceeds, Sort, WrongGrant, onetime::IssueRefusal, policy::PolicyError},
+    access::{
+        Exceeds, Sort, WrongGrant,
+        onetime::IssueRefusal,
+        policy::PolicyError,
+        program::{peer::AllowRefusal, secret_id},
+    },
     record::RecordError,
 };
 
@@ -41,6 +46,15 @@ pub enum Refusal {
     /// No one-time code is issued.
     #[error(transparent)]
     OneTime(#[from] IssueRefusal),
+    /// No secret id is issued.
+    #[error(transparent)]
+    SecretId(#[from] secret_id::IssueRefusal),
+    /// The service has no such secret id.
+    #[error("the service has no such secret id, or it was used up or has ended")]
+    NoSecretId,
+    /// No uid is bound.
+    #[error(transparent)]
+    Uid(#[from] AllowRefusal),
     /// A fault of the program.
     #[error(transparent)]
     Grant(#[from] WrongGrant),

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     access::{
         Action, Caller, Grant, Group, Principal, Proofs, Sort, factor, lockout, principal::Named,
+        program::peer,
     },
     record::{Key, Kind, RecordError, Tx},
 };
@@ -79,5 +80,6 @@ fn disband(
 fn forget(tx: &mut Tx<'_>, id: u64) -> Result<(), RecordError> {
     lockout::forget_places(tx, id);
     tx.delete(Key::new(Kind::Password, &[&id.to_be_bytes()]));
+    peer::forget(tx, id)?;
     factor::forget(tx, id)
 }

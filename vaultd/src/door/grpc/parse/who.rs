@@ -48,6 +48,12 @@ pub(in crate::door::grpc) fn user_name(text: &str) -> Result<UserName> {
     UserName::try_from(name).map_err(|error| bad_name(text, error))
 }
 
+/// A service, with or without `service:`.
+pub(in crate::door::grpc) fn service_name(text: &str) -> Result<ServiceName> {
+    let name = text.strip_prefix("service:").unwrap_or(text);
+    ServiceName::try_from(name).map_err(|error| bad_name(text, error))
+}
+
 /// A policy, with or without `policy:`.
 pub(in crate::door::grpc) fn policy_name(text: &str) -> Result<PolicyName> {
     let name = text.strip_prefix("policy:").unwrap_or(text);
@@ -62,15 +68,20 @@ where
     T::try_from(text).map_err(|error| bad_name(text, error))
 }
 
+/// From where something can be used; nothing named: from everywhere.
+pub(in crate::door::grpc) fn places(texts: &[String]) -> Result<Option<Places>> {
+    let places = (!texts.is_empty()).then(|| Places::parse(texts));
+    let places = places.transpose();
+    places.map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))
+}
+
 /// How a session is held in.
 pub(in crate::door::grpc) fn limits(limits: Option<SessionLimits>) -> Result<Limits> {
     let limits = limits.unwrap_or_default();
-    let places = (!limits.places.is_empty()).then(|| Places::parse(&limits.places));
-    let places = places.transpose();
     Ok(Limits {
         idle: convert::milliseconds("idle", limits.idle)?,
         uses: limits.uses.map(u64::from),
-        places: places.map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))?,
+        places: places(&limits.places)?,
     })
 }
 

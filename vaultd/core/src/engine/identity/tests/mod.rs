@@ -8,6 +8,7 @@ mod limits;
 mod passwords;
 mod proofs;
 mod reaching;
+mod programs;
 mod rights;
 mod root;
 mod sessions;

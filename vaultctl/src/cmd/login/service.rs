@@ -1,0 +1,95 @@
+//! `vaultctl login --service NAME`: programs, which are asked nothing.
+
+use std::path::PathBuf;
+
+use vault_sdk::{Error, LoggedIn, SessionTerms, Text};
+
+use crate::connect::Target;
+use crate::ctl::Ctl;
+use crate::failure::Failure;
+use crate::files::read_private;
+use crate::paths::variable;
+use crate::prompt::read_line;
+
+/// As which service, and by what.
+#[derive(Debug, clap::Args)]
+pub(super) struct Program {
+    /// Log in as a service: with a secret id, from --secret-id-file, VAULTCTL_SECRET_ID or stdin
+    #[arg(long, value_name = "NAME", conflicts_with = "user")]
+    service: Option<String>,
+
+    /// File that holds the service's secret id
+    #[arg(long, value_name = "FILE", requires = "service")]
+    secret_id_file: Option<PathBuf>,
+
+    /// Log in as the service that this process is by its uid: over the vault's Unix socket
+    #[arg(long, requires = "service", conflicts_with = "secret_id_file")]
+    peer: bool,
+}
+
+impl Program {
+    /// The service that was named.
+    pub(super) fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
+    /// Logs in as it.
+    pub(super) async fn log_in(
+        &self,
+        ctl: &Ctl,
+        target: Target,
+        service: &str,
+        terms: SessionTerms,
+    ) -> Result<LoggedIn, Failure> {
+        if self.peer && !target.is_local() {
+            return Err(
+                Failure::usage("whose process this is is known over the Unix socket only")
+                    .hint("use it: --addr unix:/path/to/socket"),
+            );
+        }
+        let vault = target.vault(ctl)?;
+        let made = if self.peer {
+            vault.programs().login_peer(service, terms).await
+        } else {
+            let id = self.secret_id(ctl)?;
+            let login = vault.programs().login_secret_id(service, &id, terms);
+            login.await
+        };
+        made.map_err(|error| refused(error, service, self.peer))
+    }
+
+    fn secret_id(&self, ctl: &Ctl) -> Result<Text, Failure> {
+        let text = if let Some(path) = &self.secret_id_file {
+            let missing = || Failure::invalid(format!("there is no {}", path.display()));
+            let text = read_private(path)?.ok_or_else(missing)?;
+            Text::new(text.trim())
+        } else if let Some(text) = variable("VAULTCTL_SECRET_ID") {
+            Text::new(text.to_string_lossy().trim())
+        } else if ctl.prompt.is_piped() {
+            read_line()?
+        } else {
+            ctl.prompt
+                .hidden("Secret id", "pipe it in, or use --secret-id-file FILE")?
+        };
+        if text.is_empty() {
+            return Err(Failure::usage("no secret id was given"));
+        }
+        Ok(text)
+    }
+}
+
+/// One answer for whatever is wrong: all that it may be.
+fn refused(error: Error, service: &str, peer: bool) -> Failure {
+    let failed = error.reason() == "LOGIN_FAILED";
+    let failure = Failure::from(error);
+    match (failed, peer) {
+        (false, _) => failure,
+        (true, false) => failure.instead(&format!(
+            "it may be used up, ended, or not good from here; an administrator issues another: \
+             vaultctl service secret-id issue {service}"
+        )),
+        (true, true) => failure.instead(&format!(
+            "an administrator says whose processes are it: vaultctl service allow-uid {service} UID"
+        )),
+    }
+}

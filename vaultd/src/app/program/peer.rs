@@ -1,0 +1,79 @@
+//! Programs that are known by whose process they are, over the Unix socket.
+
+use vault_core::access::program::peer;
+use vault_core::access::{Action, Resource};
+use vault_core::crypto::secret::TokenText;
+use vault_core::engine::identity as engine;
+use vault_core::name::ServiceName;
+use vault_proto::v1::Reason;
+
+use super::ProgramLogin;
+use crate::app::audit::Source;
+use crate::app::call::{Answer, Call};
+use crate::app::error::{Error, Result};
+use crate::app::{App, Oneself, refusal};
+
+impl App {
+    /// Logs a program in by the uid of its process.
+    ///
+    /// # Errors
+    /// `LOGIN_FAILED` where the service is not that uid's, `REQUEST_INVALID` from a network; or as of any login.
+    pub async fn login_peer(
+        &self,
+        call: &Call,
+        request: ProgramLogin,
+    ) -> Result<Answer<(TokenText, Oneself)>> {
+        let uid = match call.source {
+            Source::Unix { uid, .. } => uid,
+            Source::Tcp(_) | Source::Inside => {
+                let error = Error::new(
+                    Reason::RequestInvalid,
+                    "whose process calls is known over the node's Unix socket only",
+                );
+                return self.refused(call, error).await;
+            }
+        };
+        let service = request.service.clone();
+        self.login_program(call, request, move |_, tx| peer::prove(tx, &service, uid))
+            .await
+    }
+
+    /// Lets processes of a uid be a service, or not any more; `false` if nothing changed.
+    ///
+    /// # Errors
+    /// `BEYOND_OWN_RIGHTS` where the service may do what the caller may not; as the engine refuses, or as of any write.
+    pub async fn bind_uid(
+        &self,
+        call: &Call,
+        service: ServiceName,
+        (uid, allowed): (u32, bool),
+    ) -> Result<Answer<bool>> {
+        let action = if allowed {
+            Action::SERVICE_ALLOW_UID
+        } else {
+            Action::SERVICE_REMOVE_UID
+        };
+        let about = (Resource::Service(service), Some(format!("uid:{uid}")));
+        self.change_identity_and(call, action, about, move |tx, caller, grant, proofs| {
+            if allowed {
+                engine::allow_uid(tx, caller, grant, proofs, uid)
+            } else {
+                engine::remove_uid(tx, grant, uid)
+            }
+        })
+        .await
+    }
+
+    /// The uids of a service.
+    ///
+    /// # Errors
+    /// As of any read.
+    pub async fn list_uids(&self, call: &Call, service: &ServiceName) -> Result<Answer<Vec<u32>>> {
+        self.read(call, |visit, tx| {
+            let about = Resource::Service(service.clone());
+            let grant = visit.grant(tx, Action::SERVICE_DESCRIBE, about)?;
+            engine::list_uids(tx, &grant).map_err(refusal::identity)
+        })
+        .await
+    }
+}

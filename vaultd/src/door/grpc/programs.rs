@@ -1,0 +1,237 @@
+//! `vault.v1.Programs`.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+use vault_core::access::Login;
+use vault_core::access::program::secret_id::{Accessor, Listed, Terms};
+use vault_core::crypto::secret::TokenText;
+use vault_core::crypto::secret_id;
+use vault_core::name::ServiceName;
+use vault_proto::v1::programs_server::Programs;
+use vault_proto::v1::{
+    AllowUidRequest, AllowUidResponse, IssueSecretIdRequest, IssueSecretIdResponse,
+    ListSecretIdsRequest, ListSecretIdsResponse, ListUidsRequest, ListUidsResponse,
+    LoginPeerRequest, LoginRequest, LoginResponse, LoginSecretIdRequest, Reason, RemoveUidRequest,
+    RemoveUidResponse, RevokeSecretIdRequest, RevokeSecretIdResponse, SecretId,
+};
+use zeroize::Zeroizing;
+
+use super::auth::narrowing;
+use super::convert::{milliseconds, timestamp};
+use super::metadata::{call, refuse, respond, to_the_end};
+use super::{Door, convert, parse};
+use crate::app::{Answer, App, Call, Error, Oneself, ProgramLogin, Result};
+
+type Reply<T> = std::result::Result<Response<T>, Status>;
+
+/// A call with what became of it.
+type Done<R> = (Call, Result<Answer<R>>);
+
+/// One write: refuse what was not parsed, act to the end, answer.
+async fn write<P, R, T, F>(
+    door: &Door,
+    call: Call,
+    parsed: Result<P>,
+    act: impl FnOnce(Arc<App>, Call, P) -> F,
+    format: impl FnOnce(R) -> T,
+) -> Reply<T>
+where
+    F: Future<Output = Done<R>> + Send + 'static,
+    R: Send + 'static,
+{
+    let parsed = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return Err(refuse(door, &call, error).await),
+    };
+    let (call, answer) = to_the_end(act(Arc::clone(&door.app), call, parsed)).await?;
+    respond(&call, answer, format)
+}
+
+#[tonic::async_trait]
+impl Programs for Door {
+    async fn login_secret_id(
+        &self,
+        request: Request<LoginSecretIdRequest>,
+    ) -> Reply<LoginResponse> {
+        let call = call("/vault.v1.Programs/LoginSecretId", &request)?;
+        let request = request.into_inner();
+        let given = Zeroizing::new(request.secret_id);
+        let parsed = logging_in(&request.service, request.terms).and_then(|login| {
+            let id = secret_id::parse(&given).map_err(|error| invalid(error.to_string()))?;
+            Ok((login, id))
+        });
+        let act = |app: Arc<App>, call, (login, id)| async move {
+            let answer = app.login_secret_id(&call, login, &id).await;
+            (call, answer)
+        };
+        write(self, call, parsed, act, logged_in).await
+    }
+
+    async fn login_peer(&self, request: Request<LoginPeerRequest>) -> Reply<LoginResponse> {
+        let call = call("/vault.v1.Programs/LoginPeer", &request)?;
+        let request = request.into_inner();
+        let parsed = logging_in(&request.service, request.terms);
+        let act = |app: Arc<App>, call, login| async move {
+            let answer = app.login_peer(&call, login).await;
+            (call, answer)
+        };
+        write(self, call, parsed, act, logged_in).await
+    }
+
+    async fn issue_secret_id(
+        &self,
+        request: Request<IssueSecretIdRequest>,
+    ) -> Reply<IssueSecretIdResponse> {
+        let call = call("/vault.v1.Programs/IssueSecretId", &request)?;
+        let parsed = issuing(&request.into_inner());
+        let act = |app: Arc<App>, call, (service, terms)| async move {
+            let answer = app.issue_secret_id(&call, service, terms).await;
+            (call, answer)
+        };
+        write(self, call, parsed, act, |(text, issued)| {
+            IssueSecretIdResponse {
+                // EXPOSE: the reply hands it to the administrator, who hands it to the program
+                secret_id: text.expose().to_owned(),
+                issued: Some(listed(issued)),
+            }
+        })
+        .await
+    }
+
+    async fn list_secret_ids(
+        &self,
+        request: Request<ListSecretIdsRequest>,
+    ) -> Reply<ListSecretIdsResponse> {
+        let call = call("/vault.v1.Programs/ListSecretIds", &request)?;
+        let request = request.into_inner();
+        let after = Some(request.after.as_str()).filter(|after| !after.is_empty());
+        let parsed = parse::service_name(&request.service).and_then(|service| {
+            let page = (
+                after.map(accessor).transpose()?,
+                parse::page_size(request.page_size)?,
+            );
+            Ok((service, page))
+        });
+        let (service, page) = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => return Err(refuse(self, &call, error).await),
+        };
+        let answer = self.app.list_secret_ids(&call, &service, page).await;
+        respond(&call, answer, |(found, next)| ListSecretIdsResponse {
+            secret_ids: found.into_iter().map(listed).collect(),
+            next: next.map(|next| next.to_string()).unwrap_or_default(),
+        })
+    }
+
+    async fn revoke_secret_id(
+        &self,
+        request: Request<RevokeSecretIdRequest>,
+    ) -> Reply<RevokeSecretIdResponse> {
+        let call = call("/vault.v1.Programs/RevokeSecretId", &request)?;
+        let request = request.into_inner();
+        let parsed = parse::service_name(&request.service)
+            .and_then(|service| Ok((service, accessor(&request.accessor)?)));
+        let act = |app: Arc<App>, call, (service, accessor)| async move {
+            let answer = app.revoke_secret_id(&call, service, accessor).await;
+            (call, answer)
+        };
+        write(self, call, parsed, act, |()| RevokeSecretIdResponse {}).await
+    }
+
+    async fn allow_uid(&self, request: Request<AllowUidRequest>) -> Reply<AllowUidResponse> {
+        let call = call("/vault.v1.Programs/AllowUid", &request)?;
+        let AllowUidRequest { service, uid } = request.into_inner();
+        let act = |app: Arc<App>, call, (service, uid)| async move {
+            let answer = app.bind_uid(&call, service, (uid, true)).await;
+            (call, answer)
+        };
+        write(self, call, binding(&service, uid), act, |changed| {
+            AllowUidResponse { changed }
+        })
+        .await
+    }
+
+    async fn remove_uid(&self, request: Request<RemoveUidRequest>) -> Reply<RemoveUidResponse> {
+        let call = call("/vault.v1.Programs/RemoveUid", &request)?;
+        let RemoveUidRequest { service, uid } = request.into_inner();
+        let act = |app: Arc<App>, call, (service, uid)| async move {
+            let answer = app.bind_uid(&call, service, (uid, false)).await;
+            (call, answer)
+        };
+        write(self, call, binding(&service, uid), act, |changed| {
+            RemoveUidResponse { changed }
+        })
+        .await
+    }
+
+    async fn list_uids(&self, request: Request<ListUidsRequest>) -> Reply<ListUidsResponse> {
+        let call = call("/vault.v1.Programs/ListUids", &request)?;
+        let service = match parse::service_name(&request.into_inner().service) {
+            Ok(service) => service,
+            Err(error) => return Err(refuse(self, &call, error).await),
+        };
+        let answer = self.app.list_uids(&call, &service).await;
+        respond(&call, answer, |uids| ListUidsResponse { uids })
+    }
+}
+
+fn logging_in(service: &str, terms: Option<LoginRequest>) -> Result<ProgramLogin> {
+    let terms = terms.unwrap_or_default();
+    let (actions, under) = narrowing(&terms.actions, &terms.under)?;
+    Ok(ProgramLogin {
+        service: parse::service_name(service)?,
+        login: Login {
+            ttl: milliseconds("ttl", terms.ttl)?,
+            actions,
+            under,
+            limits: parse::limits(terms.limits)?,
+        },
+    })
+}
+
+fn logged_in((token, session): (TokenText, Oneself)) -> LoginResponse {
+    LoginResponse {
+        // EXPOSE: the reply hands the new token to its owner
+        token: token.expose().to_owned(),
+        session: Some(convert::session(&session)),
+    }
+}
+
+fn issuing(request: &IssueSecretIdRequest) -> Result<(ServiceName, Terms)> {
+    let terms = Terms {
+        ttl: milliseconds("ttl", request.ttl)?,
+        uses: request.uses.map(u64::from),
+        places: parse::places(&request.places)?,
+    };
+    Ok((parse::service_name(&request.service)?, terms))
+}
+
+fn binding(service: &str, uid: Option<u32>) -> Result<(ServiceName, u32)> {
+    // INVARIANT: a uid that was left out is not root's
+    let uid = uid.ok_or_else(|| invalid("say which uid".to_owned()))?;
+    Ok((parse::service_name(service)?, uid))
+}
+
+fn accessor(text: &str) -> Result<Accessor> {
+    let none = || invalid("an accessor of a secret id is 20 digits, 0-9 and a-f".to_owned());
+    Accessor::parse(text).ok_or_else(none)
+}
+
+fn listed(listed: Listed) -> SecretId {
+    let places = listed.places.as_ref();
+    SecretId {
+        accessor: listed.accessor.to_string(),
+        created_at: Some(timestamp(listed.created_at)),
+        expires_at: Some(timestamp(listed.expires_at)),
+        uses_left: listed.uses,
+        places: places.map_or_else(Vec::new, |places| {
+            places.iter().map(str::to_owned).collect()
+        }),
+        issued_by: listed.issued_by.unwrap_or_default(),
+    }
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(Reason::RequestInvalid, message)
+}
