@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",

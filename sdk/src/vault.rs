@@ -11,8 +11,8 @@ use tonic::{Response, Status};
 
 use crate::consistency::Seen;
 use crate::{
-    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Policies, Programs, Root,
-    Secrets, Sessions, Sharing, System, Token,
+    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Policies,
+    Programs, Root, Secrets, Sessions, Sharing, System, Token,
 };
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share

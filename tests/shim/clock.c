@@ -1,6 +1,6 @@
-// A wall clock that can be moved: preloaded into a process, it adds to CLOCK_REALTIME the seconds that
-// the file named by CLOCK_AHEAD holds, and nothing while there is no such file. Other clocks go on as
-// they are, so that waits keep their length.
+// Time that can be moved on, as when a machine sleeps: preloaded into a process, it adds to CLOCK_REALTIME and
+// CLOCK_BOOTTIME the seconds that the file named by CLOCK_AHEAD holds, and nothing while there is no such file.
+// CLOCK_MONOTONIC goes on as it is, so that waits keep their length.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -30,6 +30,6 @@ static long ahead(void) {
 int clock_gettime(clockid_t id, struct timespec *out) {
   if (!real_clock_gettime) start();
   int result = real_clock_gettime(id, out);
-  if (result == 0 && id == CLOCK_REALTIME) out->tv_sec += ahead();
+  if (result == 0 && (id == CLOCK_REALTIME || id == CLOCK_BOOTTIME)) out->tv_sec += ahead();
   return result;
 }

@@ -43,19 +43,15 @@ impl Clock {
 
     /// Time that never goes back and stands still while the machine sleeps.
     pub fn monotonic(self) -> Duration {
-        read(ClockId::Monotonic)
+        let time = clock_gettime(ClockId::Monotonic);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
     }
 
     /// Time that never goes back and counts sleep too: the clock of staleness and deadlines.
     pub fn boottime(self) -> Duration {
-        read(ClockId::Boottime)
+        vault_sys::boottime()
     }
-}
-
-fn read(id: ClockId) -> Duration {
-    let time = clock_gettime(id);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// Randomness of the operating system.

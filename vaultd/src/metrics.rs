@@ -68,8 +68,8 @@ pub const FAILED_OPENS: Measure = Measure(
 );
 /// Above 300 it is an alarm.
 pub const CLOCK_OFF: Measure = Measure(
-    "vault_clock_off_seconds",
-    "by how much this node's clock differs from the time that the vault goes by",
+    "vault_clock_offset",
+    "seconds by which this node's clock differs from the time that the vault goes by",
 );
 const TOTALS: [Total; 4] = [
     REQUESTS,

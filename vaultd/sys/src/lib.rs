@@ -7,12 +7,15 @@
 //! |---|---|
 //! | [`harden`] | core dumps off, not traceable, no new privileges, locked memory, capabilities dropped |
 //! | [`inherit`] | descriptors that came with the start are closed |
+//! | [`boottime`] | time since the machine started |
 //! | [`file`] | may this file be trusted to hold a secret: owner, mode, kind |
 
+mod boottime;
 pub mod file;
 pub mod harden;
 pub mod inherit;
 
+pub use boottime::boottime;
 pub use file::{FileError, check_credential, check_private_dir, check_private_file};
 pub use harden::{
     Capabilities, Finding, Memory, Report, effective_uid, harden, raise_descriptors, refuse_root,
