@@ -61,7 +61,8 @@ pub(super) fn identity(refusal: identity::Refusal) -> Error {
     let reason = match refusal {
         Refusal::NotFound(Sort::Policy, _) | Refusal::InlineNotFound(_) => Reason::PolicyNotFound,
         Refusal::NotFound(..) => Reason::IdentityNotFound,
-        Refusal::Exists(..) => Reason::IdentityExists,
+        Refusal::Exists(..) | Refusal::LooksLike(..) => Reason::IdentityExists,
+        Refusal::MixedScripts(..) => Reason::NameInvalid,
         Refusal::VersionNotFound(_) => Reason::VersionNotFound,
         Refusal::Document(error) => {
             return Error::new(Reason::PolicyInvalid, message)

@@ -3,6 +3,7 @@
 //! A name is built once, at the edge, and refused otherwise, never repaired: so policy, look-up, index
 //! and audit always speak of the same thing. Names of users and what belongs to them are lower-cased as RFC 8265 says. Fields are private; whoever holds a value holds a valid one.
 
+mod alias;
 mod character;
 mod checked;
 mod glob;
@@ -10,6 +11,8 @@ mod path;
 mod text;
 mod user;
 
+pub use alias::MixedScripts;
+pub(crate) use alias::look;
 pub(crate) use character::is_hidden;
 pub use glob::{Glob, GlobError, Threads};
 pub use path::{

@@ -8,7 +8,7 @@
 //!
 //! The classes are those of Unicode 6.3, the RFC's registry: a later table cannot change what a name maps to.
 //! A name whose form has another form (RFC 8264 §7 warns of it) is refused, so the form is stable.
-//! Look-alikes of different scripts are not caught: names are given by administrators.
+//! Look-alikes are refused where a name is given ([`super::alias`]), not where one is looked up.
 
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::{Error as PrecisError, profile::PrecisFastInvocation};

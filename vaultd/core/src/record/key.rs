@@ -103,7 +103,7 @@ kinds! {
     Wrapped = 0x40, Terms;
     /// Guarded: principals (users, groups, roles, policies, attachments share collection 8).
     Principal = 0x80, Terms;
-    /// Guarded: `sort ‖ tag(name)` → whose name it is.
+    /// Guarded: `sort ‖ tag(name)` → whose name it is; the sort plus 128, with what the name looks like, too.
     Name = 0x81, Terms;
     /// Guarded: groups.
     Group = 0x82, Terms;

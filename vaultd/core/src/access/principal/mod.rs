@@ -6,6 +6,7 @@
 //! Policy     id                         → a managed policy: its versions, without their texts
 //! PolicyText id ‖ version               → a version's text
 //! Name       sort u8 ‖ tag(name)        → whose name that is
+//! Name       sort u8 + 128 ‖ tag(look)  → whose name looks so
 //! Member     group id ‖ user id         → nothing
 //! Attached   policy id ‖ use u8 ‖ id    → nothing
 //! ```
@@ -22,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 
 pub use name::Sort;
-pub(crate) use name::{Named, named};
+pub(crate) use name::{Named, NotGiven, named};
 pub use rights::Rights;
 pub(crate) use rights::documents_of;
 pub(crate) use stored::PolicyText;

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use super::super::policy::PrincipalKind;
 use crate::{
     crypto::{envelope::Class, ring::Term, secret::IndexKey, tag::index_tag},
+    name::{MixedScripts, look},
     record::{Document, Key, Kind, RecordError, Tx},
 };
 
@@ -32,6 +33,21 @@ pub(crate) struct Named {
     pub(crate) name: String,
     #[n(1)]
     pub(crate) id: u64,
+}
+
+/// Beside a sort: what lies here is not the name but its look.
+const LOOK: u8 = 0x80;
+
+/// Why a name is not given.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotGiven {
+    #[error(transparent)]
+    Mixed(#[from] MixedScripts),
+    /// This one looks the same.
+    #[error("it looks like `{0}`")]
+    Taken(String),
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 impl Document for Named {
@@ -73,21 +89,56 @@ impl fmt::Display for Sort {
 }
 
 impl Named {
-    /// Where the name is written that is given now.
-    pub(crate) fn key(tx: &Tx<'_>, sort: Sort, name: &str) -> Key {
-        Self::under(tx.keys().index().active(), sort, name)
-    }
-
     fn under(term: &Term<IndexKey>, sort: Sort, name: &str) -> Key {
         let tag = index_tag(term, sort.prefix(), name.as_bytes());
         Key::new(Kind::Name, &[&[sort as u8], &tag])
     }
 
-    /// Takes the name away from whoever has it.
-    pub(crate) fn take(tx: &mut Tx<'_>, sort: Sort, name: &str) {
+    /// Gives a name that nobody of the sort has; who has one that looks like it keeps it from being given.
+    pub(crate) fn give(tx: &mut Tx<'_>, sort: Sort, name: &str, id: u64) -> Result<(), NotGiven> {
+        let look = look(name)?;
+        for key in Self::looking(tx, sort, &look) {
+            if let Some(other) = tx.see::<Self>(&key)? {
+                return Err(NotGiven::Taken(other.name.clone()));
+            }
+        }
+        let term = tx.keys().index().active();
+        let keys = [
+            Self::under(term, sort, name),
+            Self::as_look(term, sort, &look),
+        ];
+        let named = Self {
+            name: name.to_owned(),
+            id,
+        };
+        for key in keys {
+            tx.put(key, &named)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the name away from whoever has it, and its look with it.
+    pub(crate) fn take(tx: &mut Tx<'_>, sort: Sort, name: &str) -> Result<(), RecordError> {
         for term in tx.keys().index().iter() {
             tx.delete(Self::under(term, sort, name));
         }
+        // A name of before looks were kept has none, and may look like one that was given since.
+        for key in look(name).map_or_else(|_| Vec::new(), |look| Self::looking(tx, sort, &look)) {
+            if tx.see::<Self>(&key)?.is_some_and(|kept| kept.name == name) {
+                tx.delete(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn as_look(term: &Term<IndexKey>, sort: Sort, look: &str) -> Key {
+        let tag = index_tag(term, sort.prefix(), look.as_bytes());
+        Key::new(Kind::Name, &[&[sort as u8 | LOOK], &tag])
+    }
+
+    fn looking(tx: &Tx<'_>, sort: Sort, look: &str) -> Vec<Key> {
+        let terms = tx.keys().index().iter();
+        terms.map(|term| Self::as_look(term, sort, look)).collect()
     }
 }
 

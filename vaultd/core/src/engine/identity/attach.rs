@@ -10,7 +10,7 @@ use crate::{
         Action, Caller, Grant, ManagedPolicy, Proofs, Sort, StoredPolicy,
         policy::{Kind as PolicyKind, Warning},
     },
-    name::PolicyName,
+    name::{PolicyName, look},
     record::{Key, Kind, Marker, RecordError, Tx},
 };
 
@@ -93,12 +93,29 @@ pub fn put_inline(
     if inline.len() >= MAX_INLINE && !inline.contains_key(name.as_str()) {
         return Err(Refusal::TooMany("one has at most 20 inline policies"));
     }
+    if !inline.contains_key(name.as_str()) {
+        check_look(inline.keys(), name.as_str())?;
+    }
     let before = inline.insert(name.as_str().to_owned(), policy);
     if before.is_some_and(|before| before.document().denies()) {
         proofs.everything(tx, caller)?;
     }
     target.put(tx)?;
     Ok(warnings)
+}
+
+/// Whether a new inline policy's name can be told from its holder's others.
+fn check_look<'a>(mut others: impl Iterator<Item = &'a String>, name: &str) -> Result<(), Refusal> {
+    let mixed = |mixed| Refusal::MixedScripts(Sort::Policy, name.to_owned(), mixed);
+    let wanted = look(name).map_err(mixed)?;
+    match others.find(|other| look(other).is_ok_and(|look| look == wanted)) {
+        Some(other) => Err(Refusal::LooksLike(
+            Sort::Policy,
+            name.to_owned(),
+            other.clone(),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Takes an inline policy away.

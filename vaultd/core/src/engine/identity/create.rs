@@ -5,7 +5,7 @@ use crate::{
     access::{
         Action, Caller, Grant, Group, Principal, Proofs, Sort, StoredPolicy,
         policy::{Document, Kind, PrincipalKind, Tags},
-        principal::{Named, named},
+        principal::{Named, NotGiven, named},
     },
     record::Tx,
 };
@@ -116,9 +116,11 @@ pub(super) fn only_of_a_role(kind: PrincipalKind, given: bool) -> Result<(), Ref
 }
 
 pub(super) fn give(tx: &mut Tx<'_>, sort: Sort, name: &str, id: u64) -> Result<(), Refusal> {
-    let key = Named::key(tx, sort, name);
-    let name = name.to_owned();
-    Ok(tx.put(key, &Named { name, id })?)
+    Named::give(tx, sort, name, id).map_err(|not_given| match not_given {
+        NotGiven::Mixed(mixed) => Refusal::MixedScripts(sort, name.to_owned(), mixed),
+        NotGiven::Taken(other) => Refusal::LooksLike(sort, name.to_owned(), other),
+        NotGiven::Record(error) => Refusal::Record(error),
+    })
 }
 
 /// A trust policy, its principals bound.

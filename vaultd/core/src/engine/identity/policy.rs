@@ -209,8 +209,7 @@ pub fn delete_policy(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), Refusal> {
         tx.delete(PolicyText::key(id, *version));
     }
     tx.delete(ManagedPolicy::key(id));
-    Named::take(tx, Sort::Policy, name);
-    Ok(())
+    Ok(Named::take(tx, Sort::Policy, name)?)
 }
 
 /// What people call a policy that a decision names by its id: `policy:readers, version 3`. `None` if it is of one

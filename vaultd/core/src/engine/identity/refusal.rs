@@ -7,6 +7,7 @@ use crate::{
         policy::PolicyError,
         program::{peer::AllowRefusal, secret_id},
     },
+    name::MixedScripts,
     record::RecordError,
 };
 
@@ -19,6 +20,12 @@ pub enum Refusal {
     /// The name is taken.
     #[error("`{0}:{1}` exists already")]
     Exists(Sort, String),
+    /// It is written so that it can be taken for others.
+    #[error("`{0}:{1}` is no name: {2}")]
+    MixedScripts(Sort, String, MixedScripts),
+    /// Somebody else's name, of other letters, looks the same.
+    #[error("`{0}:{1}` looks like `{0}:{2}`, which exists: choose a name that can be told from it")]
+    LooksLike(Sort, String, String),
     /// Never made, or dropped.
     #[error("the policy has no version {0}")]
     VersionNotFound(u64),

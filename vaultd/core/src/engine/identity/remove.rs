@@ -43,8 +43,7 @@ pub fn delete(
             tx.delete(Group::key(target.id));
         }
     }
-    Named::take(tx, sort, &name);
-    Ok(())
+    Ok(Named::take(tx, sort, &name)?)
 }
 
 fn disband(

@@ -13,7 +13,7 @@ use crate::{
             Blocklist, Context, Cost, Hasher, Origin as Chooser, Password, Unfit, Verdict, choose,
         },
         policy::{Kind as PolicyKind, PrincipalKind},
-        principal::Named,
+        principal::{Named, NotGiven},
         totp::{Code, tests::enrolled},
     },
     crypto::{entropy::Seeded, secret::TokenSecret},
@@ -75,12 +75,11 @@ impl Vault {
             alice.kind = PrincipalKind::User;
             change(&mut alice);
             tx.put(key, &alice)?;
-            let named = Named {
-                name: "alice".to_owned(),
-                id: ALICE,
-            };
-            let key = Named::key(tx, Sort::User, "alice");
-            tx.put(key, &named)
+            Named::take(tx, Sort::User, "alice")?;
+            Named::give(tx, Sort::User, "alice", ALICE).map_err(|error| match error {
+                NotGiven::Record(error) => error,
+                other @ (NotGiven::Mixed(_) | NotGiven::Taken(_)) => panic!("{other}"),
+            })
         });
         changed.unwrap();
     }

@@ -9,6 +9,7 @@ mod passwords;
 mod programs;
 mod proofs;
 mod reaching;
+mod looks;
 mod rights;
 mod root;
 mod sessions;
