@@ -1,6 +1,6 @@
 //! Users, services, roles and groups.
 //!
-//! What makes or ends somebody is sent once: a repetition could meet another of the same name.
+//! A repetition is known by its request id, and is answered with what came of the first try.
 
 use tonic::transport::Channel;
 use vault_proto::v1;
@@ -23,7 +23,7 @@ impl Identity<'_> {
     /// When the name is taken, or not granted.
     pub async fn create(self, new: v1::CreateIdentityRequest) -> Result<String, Error> {
         let send = |channel, request| async { client(channel).create_identity(request).await };
-        let reply = self.0.call(Safety::Once, new, send).await?;
+        let reply = self.0.call(Safety::Write, new, send).await?;
         Ok(reply.who)
     }
 
@@ -65,7 +65,7 @@ impl Identity<'_> {
     pub async fn delete(self, who: &str) -> Result<(), Error> {
         let send = |channel, request| async { client(channel).delete_identity(request).await };
         let message = v1::DeleteIdentityRequest { who: who.into() };
-        self.0.call(Safety::Once, message, send).await.map(drop)
+        self.0.call(Safety::Write, message, send).await.map(drop)
     }
 
     /// Puts a user into a group; `false` if he was in it.
@@ -137,7 +137,7 @@ impl Identity<'_> {
         let send = |channel, request| async { client(channel).delete_inline_policy(request).await };
         let (who, name) = (who.into(), name.into());
         let message = v1::DeleteInlinePolicyRequest { who, name };
-        self.0.call(Safety::Once, message, send).await.map(drop)
+        self.0.call(Safety::Write, message, send).await.map(drop)
     }
 
     /// Sets the managed policy that is the most somebody may ever do, or with none lifts it.

@@ -20,7 +20,7 @@ impl ManagedPolicies<'_> {
         new: v1::CreatePolicyRequest,
     ) -> Result<v1::CreatePolicyResponse, Error> {
         let send = |channel, request| async { client(channel).create_policy(request).await };
-        self.0.call(Safety::Once, new, send).await
+        self.0.call(Safety::Write, new, send).await
     }
 
     /// One, with the document of a version, or of the one in force.
@@ -61,7 +61,7 @@ impl ManagedPolicies<'_> {
         change: v1::UpdatePolicyRequest,
     ) -> Result<Vec<v1::PolicyFinding>, Error> {
         let send = |channel, request| async { client(channel).update_policy(request).await };
-        let reply = self.0.call(Safety::Once, change, send).await?;
+        let reply = self.0.call(Safety::Write, change, send).await?;
         Ok(reply.warnings)
     }
 
@@ -72,6 +72,6 @@ impl ManagedPolicies<'_> {
     pub async fn delete(self, name: &str) -> Result<(), Error> {
         let send = |channel, request| async { client(channel).delete_policy(request).await };
         let message = v1::DeletePolicyRequest { name: name.into() };
-        self.0.call(Safety::Once, message, send).await.map(drop)
+        self.0.call(Safety::Write, message, send).await.map(drop)
     }
 }

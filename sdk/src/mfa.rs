@@ -173,7 +173,7 @@ impl Mfa<'_> {
             user: user.to_owned(),
         };
         let send = |channel, request| async { MfaClient::new(channel).reset_mfa(request).await };
-        let reply = self.0.call(Safety::Once, message, send).await?;
+        let reply = self.0.call(Safety::Write, message, send).await?;
         Ok(reply.removed)
     }
 }

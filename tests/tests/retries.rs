@@ -18,6 +18,108 @@ fn put(path: &str, value: &str) -> Vec<u8> {
     message("PutSecretRequest", &[("path", path), ("fields", fields)])
 }
 
+const CREATE: &str = "/vault.v1.Identity/CreateIdentity";
+const DELETE: &str = "/vault.v1.Identity/DeleteIdentity";
+const CREATE_POLICY: &str = "/vault.v1.Identity/CreatePolicy";
+const UPDATE_POLICY: &str = "/vault.v1.Identity/UpdatePolicy";
+
+fn create_user(name: &str) -> Vec<u8> {
+    message(
+        "CreateIdentityRequest",
+        &[("who", text(&format!("user:{name}")))],
+    )
+}
+
+fn policy(kind: &str, action: &str) -> Vec<u8> {
+    let document = format!(
+        r#"{{"Statement": {{"Effect": "Allow", "Action": "secret:{action}", "Resource": "secret:x/*"}}}}"#
+    );
+    message(kind, &[("name", text("p")), ("document", text(&document))])
+}
+
+fn text(text: &str) -> Value {
+    Value::String(text.to_owned())
+}
+
+async fn reused(wire: &Wire, id: &str, method: &'static str, body: Vec<u8>) {
+    let refused = wire.call_as(id, method, body).await;
+    assert_eq!(
+        refused.expect_err("refused").reason,
+        "REQUEST_ID_REUSED",
+        "{method}"
+    );
+}
+
+#[tokio::test]
+async fn an_identity_write_sent_again_is_answered_as_the_first_time_and_done_once() {
+    let daemon = Daemon::start(BINARIES);
+    let opened = daemon.open();
+    let wire = Wire::connect(&daemon, &opened.token).await;
+    for (method, body) in [
+        (CREATE, create_user("alice")),
+        (CREATE_POLICY, policy("CreatePolicyRequest", "GetValue")),
+        (UPDATE_POLICY, policy("UpdatePolicyRequest", "PutValue")),
+        (
+            DELETE,
+            message("DeleteIdentityRequest", &[("who", text("user:alice"))]),
+        ),
+    ] {
+        let id = id();
+        let first = wire.call_as(&id, method, body.clone()).await.expect("done");
+        let again = wire.call_as(&id, method, body).await.expect("known");
+        assert_eq!(first, again, "{method}");
+    }
+    let described = daemon
+        .ctl(&["-o", "json", "policy", "show", "p"])
+        .ok()
+        .json();
+    assert_eq!(described["version"], 2, "the text was given once");
+}
+
+#[tokio::test]
+async fn an_identity_write_under_the_id_of_another_is_refused_and_changes_nothing() {
+    let daemon = Daemon::start(BINARIES);
+    let opened = daemon.open();
+    let wire = Wire::connect(&daemon, &opened.token).await;
+    let id = id();
+    let first = wire.call_as(&id, CREATE, create_user("alice")).await;
+    first.expect("made");
+    reused(&wire, &id, CREATE, create_user("mallory")).await;
+    let delete = message("DeleteIdentityRequest", &[("who", text("user:alice"))]);
+    reused(&wire, &id, DELETE, delete).await;
+    reused(
+        &wire,
+        &id,
+        CREATE_POLICY,
+        policy("CreatePolicyRequest", "GetValue"),
+    )
+    .await;
+    daemon.ctl(&["user", "show", "alice"]).ok();
+    daemon
+        .ctl(&["-o", "json", "user", "show", "mallory"])
+        .refused(3, "IDENTITY_NOT_FOUND");
+
+    let own = self::id();
+    let refused = wire.call_as(&own, CREATE, create_user("alice")).await;
+    assert_eq!(
+        refused.expect_err("a request of its own").reason,
+        "IDENTITY_EXISTS"
+    );
+}
+
+#[tokio::test]
+async fn a_repeat_by_nobody_tells_nothing() {
+    let daemon = Daemon::start(BINARIES);
+    let opened = daemon.open();
+    let wire = Wire::connect(&daemon, &opened.token).await;
+    let id = id();
+    let first = wire.call_as(&id, CREATE, create_user("alice")).await;
+    first.expect("made");
+    let nobody = Wire::connect(&daemon, "vlt_nothing").await;
+    let refused = nobody.call_as(&id, CREATE, create_user("alice")).await;
+    assert_eq!(refused.expect_err("refused").code, Code::Unauthenticated);
+}
+
 fn bytes(text: &str) -> Value {
     Value::Bytes(text.as_bytes().to_vec().into())
 }

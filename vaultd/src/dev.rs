@@ -234,6 +234,7 @@ fn inside(name: &'static str) -> Result<Call, DevError> {
         user_agent: None,
         request_id,
         repeatable: false,
+        digest: None,
         seen: None,
         counted: app::Counted::default(),
     })

@@ -218,6 +218,7 @@ async fn init(app: &App) -> Result<String, Failure> {
             user_agent: None,
             request_id: [0; 16],
             repeatable: false,
+            digest: None,
             seen: None,
             counted: Counted::default(),
         })

@@ -24,6 +24,8 @@ pub struct Call {
     pub request_id: [u8; 16],
     /// Whether the client chose `request_id`, so that a repeat is to be recognised.
     pub repeatable: bool,
+    /// Of method and body, where a repeat is known by them and the method is not told of it otherwise.
+    pub digest: Option<[u8; 32]>,
     /// The state that the client has seen and must not fall behind.
     pub seen: Option<Applied>,
     /// Whether it has been counted, where the uses of its session are.

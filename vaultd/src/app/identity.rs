@@ -4,19 +4,19 @@
 //! the transaction, with the proofs. They are made on a thread of their own, one change's at a time, because one may
 //! take a second.
 
-use std::sync::Arc;
-
+use minicbor::{Decode, Encode};
 use vault_core::access::policy::Warning;
 use vault_core::access::{Action, Caller, Grant, Proofs, Resource, Sort};
 use vault_core::engine::identity::{self as engine, Refusal};
 use vault_core::name::{PolicyName, UserName};
-use vault_core::record::Tx;
+use vault_core::record::{Tx, once};
 use vault_proto::v1::Reason;
 
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
 use super::notes::Notes;
 use super::pipeline::Visit;
+use super::secrets::Repeat;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 
@@ -307,8 +307,45 @@ impl App {
         .await
     }
 
-    /// A change that may hand out rights: with proofs that they lie within the caller's own.
+    /// A change that may hand out rights: with proofs that they lie within the caller's own. One that comes again is
+    /// answered with what came of it first.
     pub(super) async fn change_identity<R, F>(
+        &self,
+        call: &Call,
+        action: Action,
+        resource: Resource,
+        act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Encode<()> + for<'b> Decode<'b, ()> + Send + 'static,
+        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let repeat = call.digest.and_then(|digest| Repeat::of(call, digest));
+        let mut proofs = self.proofs(call, action, &resource, &act).await?;
+        self.write(call, Terms::default(), move |visit, tx| {
+            let grant = visit.grant(tx, action, resource.clone())?;
+            let principal = visit.caller().principal_id();
+            let once = repeat.map(|repeat| repeat.once(tx));
+            if let Some(once) = &once
+                && let Some(reply) = once::replay(tx, principal, once).map_err(refusal::replay)?
+            {
+                return Ok((Verdict::Commit, reply));
+            }
+            let reply = act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)?;
+            if let Some(once) = &once {
+                once::remember(tx, principal, once, &reply).map_err(refusal::record)?;
+            }
+            Ok((Verdict::Commit, reply))
+        })
+        .await
+    }
+
+    /// The same, where the answer holds a secret that is shown once: nothing is remembered, a repeat issues another
+    /// one, and the one before is good for nothing.
+    pub(super) async fn issue<R, F>(
         &self,
         call: &Call,
         action: Action,
@@ -341,8 +378,7 @@ impl App {
             + Sync
             + 'static,
     {
-        let act = Arc::new(act);
-        let mut proofs = self.proofs(call, action, &resource, &*act).await?;
+        let mut proofs = self.proofs(call, action, &resource, &act).await?;
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, action, resource.clone())?;
             if let Some(beside) = &beside {

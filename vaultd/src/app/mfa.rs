@@ -199,7 +199,7 @@ impl App {
         let (code, hash) = onetime::make(Purpose::Enrol, &mut OsEntropy);
         let action = Action::USER_ISSUE_ENROLMENT_CODE;
         let answer = self
-            .change_identity(call, action, user, move |tx, caller, grant, proofs| {
+            .issue(call, action, user, move |tx, caller, grant, proofs| {
                 engine::issue_enrolment_code(tx, caller, grant, proofs, (&hash, ttl_ms))
             })
             .await?;

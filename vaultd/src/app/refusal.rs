@@ -8,7 +8,7 @@ use vault_core::access::totp::{self, NotAllowed};
 use vault_core::access::{Exceeds, Resource, Sort, Unauthenticated, factor, lockout};
 use vault_core::engine::identity;
 use vault_core::engine::secrets::Refusal;
-use vault_core::record::RecordError;
+use vault_core::record::{RecordError, once::NotReplayed};
 use vault_proto::v1::Reason;
 
 use super::audit::AuditError;
@@ -51,6 +51,14 @@ pub(super) fn secrets(refusal: Refusal, resource: &Resource) -> Error {
         Refusal::Invalid(_) => plain(Reason::RequestInvalid),
         Refusal::Grant(_) => Error::internal(message),
         Refusal::Record(error) => record(error),
+    }
+}
+
+/// A repeat that is not answered.
+pub(super) fn replay(why: NotReplayed) -> Error {
+    match why {
+        NotReplayed::Reused => Error::new(Reason::RequestIdReused, why.to_string()),
+        NotReplayed::Record(error) => record(error),
     }
 }
 

@@ -109,6 +109,7 @@ fn call(path: &str, token: Option<&TokenText>) -> Call {
         user_agent: None,
         request_id: [1; 16],
         repeatable: false,
+        digest: None,
         seen: None,
         counted: Counted::default(),
     }

@@ -100,6 +100,7 @@ impl Drop for Owed {
             user_agent: None,
             request_id: draw(),
             repeatable: false,
+            digest: None,
             seen: None,
             counted: Counted::default(),
         });

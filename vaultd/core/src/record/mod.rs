@@ -7,6 +7,7 @@
 mod batch;
 mod calendar;
 mod key;
+pub mod once;
 mod sealing;
 mod transaction;
 mod tx;

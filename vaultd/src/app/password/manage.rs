@@ -70,7 +70,7 @@ impl App {
         };
         entry.superseded();
         let answer = self
-            .change_identity(call, action, user, move |tx, caller, grant, proofs| {
+            .issue(call, action, user, move |tx, caller, grant, proofs| {
                 engine::reset_password(tx, caller, grant, proofs, (&hash, ttl))
             })
             .await?;

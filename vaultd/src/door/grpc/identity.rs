@@ -19,7 +19,7 @@ use vault_proto::v1::{
     UpdatePolicyRequest, UpdatePolicyResponse, WhoCanRequest, WhoCanResponse,
 };
 
-use super::metadata::{call, refuse, respond, to_the_end};
+use super::metadata::{call, refuse, repeatable, respond, to_the_end};
 use super::{Door, format, parse, simulate};
 use crate::app::Error;
 
@@ -28,7 +28,7 @@ type Reply<T> = Result<Response<T>, Status>;
 /// One write method: parse, act to the end, answer.
 macro_rules! write {
     ($door:ident, $method:literal, $request:ident, $parse:expr, |$app:ident, $call:ident, $parsed:pat_param| $act:expr, $format:expr) => {{
-        let call = call(concat!("/vault.v1.Identity/", $method), &$request)?;
+        let call = repeatable(concat!("/vault.v1.Identity/", $method), &$request)?;
         let parsed = match $parse($request.into_inner()) {
             Ok(parsed) => parsed,
             Err(error) => return Err(refuse($door, &call, error).await),

@@ -50,8 +50,23 @@ pub(super) fn call<T>(
         user_agent: user_agent(headers),
         request_id,
         repeatable,
+        digest: None,
         seen: seen(headers),
         counted: Counted::default(),
+    })
+}
+
+/// The same, of a write whose repeat is known by its body.
+pub(super) fn repeatable<T: prost::Message>(
+    path: &'static str,
+    request: &Request<T>,
+) -> std::result::Result<Call, Status> {
+    let mut digest = blake3::Hasher::new();
+    digest.update(path.as_bytes());
+    digest.update(&super::parse::digest(request.get_ref()));
+    Ok(Call {
+        digest: Some(*digest.finalize().as_bytes()),
+        ..call(path, request)?
     })
 }
 

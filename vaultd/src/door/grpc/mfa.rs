@@ -20,7 +20,7 @@ use vault_proto::v1::{
 use zeroize::Zeroizing;
 
 use super::convert::{milliseconds, timestamp};
-use super::metadata::{call, refuse, respond, to_the_end};
+use super::metadata::{call, refuse, repeatable, respond, to_the_end};
 use super::{Door, parse};
 use crate::app::{Answer, App, Call, Error, Result, StartEnrolment};
 
@@ -185,7 +185,7 @@ impl Mfa for Door {
     }
 
     async fn reset_mfa(&self, request: Request<ResetMfaRequest>) -> Reply<ResetMfaResponse> {
-        let call = call("/vault.v1.Mfa/ResetMfa", &request)?;
+        let call = repeatable("/vault.v1.Mfa/ResetMfa", &request)?;
         let parsed = parse::user_name(&request.into_inner().user).map(Resource::User);
         let act = async |app: Arc<App>, call: Call, user| {
             let answer = app.reset_mfa(&call, user).await;

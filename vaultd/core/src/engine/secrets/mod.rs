@@ -52,11 +52,12 @@ pub use get::{Get, Selector, Value, batch_get, get};
 pub use label::{RemoveLabel, SetLabel, remove_label, set_label};
 pub use list::{List, list};
 pub use model::Operation;
-pub use once::{Once, sweep_outcomes};
 pub use page::{Page, PageRequest, Position};
 pub use put::{Put, PutReply, put};
 pub use refusal::Refusal;
 pub use rename::{Moving, move_folder, move_secret};
 pub use respite::hold_deletions;
 pub use tree::tags_of;
+
+pub use crate::record::once::{Once, sweep_outcomes};
 pub use walk::{Listed, Listing, Sees};

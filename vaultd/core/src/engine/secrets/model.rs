@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
-use super::once::Remembered;
 use crate::{
     crypto::envelope::Class,
     name::{Description, FieldName, Label, MetaKey, MetaValue, Note, TagKey, TagValue},
-    record::{Document, Key, Kind},
+    record::{Document, Key, Kind, once::Remembered},
 };
 
 /// The root folder, which has no record.

@@ -6,14 +6,20 @@ mod check;
 
 use std::fmt;
 
+use minicbor::{Decode, Encode};
+
 use super::{document::Document, error::Spot};
 
 /// Something that a document says and its author may not mean.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Warning {
+    #[n(0)]
     code: Code,
+    #[n(1)]
     line: usize,
+    #[n(2)]
     column: usize,
+    #[n(3)]
     subject: Box<str>,
 }
 
@@ -81,6 +87,26 @@ codes! {
     RedundantEntry "REDUNDANT_ENTRY" "is meant by another entry of the list already";
     /// An earlier statement does the same.
     RedundantStatement "REDUNDANT_STATEMENT" "does nothing that an earlier statement does not do";
+}
+
+/// By its name, which is stable.
+impl<C> Encode<C> for Code {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.str(self.as_str())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Code {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let name = d.str()?;
+        let code = Self::ALL.iter().find(|code| code.as_str() == name);
+        code.copied()
+            .ok_or_else(|| minicbor::decode::Error::message("there is no such warning"))
+    }
 }
 
 impl Warning {
