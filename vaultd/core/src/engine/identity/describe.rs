@@ -205,10 +205,16 @@ pub(super) fn names(
     limit: usize,
 ) -> Result<(Vec<String>, bool), Refusal> {
     let found = tx.see_all::<Named>(&sort.all())?;
-    let mut names: Vec<_> = found.iter().map(|(_, named)| named.name.clone()).collect();
-    names.retain(|name| after.is_none_or(|after| name.as_str() > after));
-    names.sort();
+    let names = found.iter().map(|(_, named)| named.name.as_str());
+    let mut names: Vec<&str> = names
+        .filter(|name| after.is_none_or(|after| *name > after))
+        .collect();
     let more = names.len() > limit;
-    names.truncate(limit);
-    Ok((names, more))
+    if more {
+        // they lie under tags: only the page is put in order
+        names.select_nth_unstable(limit);
+        names.truncate(limit);
+    }
+    names.sort_unstable();
+    Ok((names.into_iter().map(str::to_owned).collect(), more))
 }

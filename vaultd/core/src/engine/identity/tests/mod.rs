@@ -10,6 +10,7 @@ mod programs;
 mod proofs;
 mod reaching;
 mod looks;
+mod many;
 mod rights;
 mod root;
 mod sessions;
