@@ -91,7 +91,7 @@ mod tests {
             hex::encode(hash(&id)),
             "cdea940468dfecf8c1157795433a4b0c830f3b22eae9035ea11d8725d1c2bfaa"
         );
-        assert_eq!(hex::encode(accessor(&hash(&id))), "ACCESSOR");
+        assert_eq!(hex::encode(accessor(&hash(&id))), "3272d7bb335dff19fe08");
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn populate(world: &mut World) {
             let caller = access::authenticate(tx, &root, &Origin::local()).unwrap();
             for name in some {
                 let grant = access::authorise(&caller, Action::USER_CREATE, user(name)).unwrap();
-                create(tx, &grant, &New::default())?;
+                create(tx, &caller, &grant, &mut Proofs::default(), &New::default())?;
             }
             Ok::<_, Refusal>(())
         });

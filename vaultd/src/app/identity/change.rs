@@ -1,0 +1,167 @@
+//! A change that may hand out rights. It is run twice: once over what is there, to see which proofs it takes, and once in
+//! the transaction, with the proofs. They are made on a thread of their own, one change's at a time, because one may
+//! take a second.
+
+use minicbor::{Decode, Encode};
+use vault_core::access::{Action, Caller, Grant, Proofs, Resource};
+use vault_core::engine::identity::Refusal;
+use vault_core::record::{Tx, once};
+use vault_proto::v1::Reason;
+
+use crate::app::call::{Answer, Call};
+use crate::app::error::{Error, Result};
+use crate::app::notes::Notes;
+use crate::app::pipeline::Visit;
+use crate::app::secrets::Repeat;
+use crate::app::transact::{Terms, Verdict};
+use crate::app::{App, refusal};
+
+/// Rounds of proofs, each of which may ask for the next, or leave something to it.
+const ROUNDS: usize = 4;
+
+impl App {
+    /// A change that may hand out rights: with proofs that they lie within the caller's own. One that comes again is
+    /// answered with what came of it first.
+    pub(in crate::app) async fn change_identity<R, F>(
+        &self,
+        call: &Call,
+        action: Action,
+        resource: Resource,
+        act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Encode<()> + for<'b> Decode<'b, ()> + Send + 'static,
+        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let repeat = call.digest.and_then(|digest| Repeat::of(call, digest));
+        let mut proofs = self.proofs(call, action, &resource, &act).await?;
+        self.write(call, Terms::default(), move |visit, tx| {
+            let grant = visit.grant(tx, action, resource.clone())?;
+            let principal = visit.caller().principal_id();
+            let once = repeat.map(|repeat| repeat.once(tx));
+            if let Some(once) = &once
+                && let Some(reply) = once::replay(tx, principal, once).map_err(refusal::replay)?
+            {
+                return Ok((Verdict::Commit, reply));
+            }
+            let reply = act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)?;
+            if let Some(once) = &once {
+                once::remember(tx, principal, once, &reply).map_err(refusal::record)?;
+            }
+            Ok((Verdict::Commit, reply))
+        })
+        .await
+    }
+
+    /// The same, where the answer holds a secret that is shown once: nothing is remembered, a repeat issues another
+    /// one, and the one before is good for nothing.
+    pub(in crate::app) async fn issue<R, F>(
+        &self,
+        call: &Call,
+        action: Action,
+        resource: Resource,
+        act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.change_identity_and(call, action, (resource, None), act)
+            .await
+    }
+
+    /// The same, about something beside that the audit names too.
+    pub(in crate::app) async fn change_identity_and<R, F>(
+        &self,
+        call: &Call,
+        action: Action,
+        (resource, beside): (Resource, Option<String>),
+        act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let mut proofs = self.proofs(call, action, &resource, &act).await?;
+        self.write(call, Terms::default(), move |visit, tx| {
+            let grant = visit.grant(tx, action, resource.clone())?;
+            if let Some(beside) = &beside {
+                visit.about(beside.clone());
+            }
+            let reply = act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)?;
+            Ok((Verdict::Commit, reply))
+        })
+        .await
+    }
+
+    /// The proofs that a change takes. What else stands in its way is for the change itself to say; that they were
+    /// not had in time is recorded here.
+    async fn proofs<R, F>(
+        &self,
+        call: &Call,
+        action: Action,
+        resource: &Resource,
+        act: &F,
+    ) -> Result<Proofs>
+    where
+        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal> + Sync,
+    {
+        let mut proofs = Proofs::default();
+        for _ in 0..ROUNDS {
+            let mut notes = Notes::default();
+            let mut look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
+                proofs.begin();
+                let grant = visit.grant(tx, action, resource.clone())?;
+                act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)
+            };
+            let tried = self.read_counted(call, &mut notes, &mut look).await;
+            drop(tried);
+            if !proofs.wants() {
+                return Ok(proofs);
+            }
+            let proving = self.proving.run(move |stop| {
+                let further = proofs.prove(&|| stop.is_set());
+                further.then_some(proofs).ok_or_else(too_long)
+            });
+            proofs = match proving.await {
+                Ok(further) => further,
+                Err(error) => return self.unproved(call, action, resource, error).await,
+            };
+        }
+        if proofs.wants() {
+            return self.unproved(call, action, resource, too_long()).await;
+        }
+        Ok(proofs)
+    }
+
+    /// Refuses a change whose proofs were not had in time; that is recorded.
+    async fn unproved<R>(
+        &self,
+        call: &Call,
+        action: Action,
+        resource: &Resource,
+        error: Error,
+    ) -> Result<R> {
+        let mut notes = Notes::default();
+        notes.about(resource.to_string());
+        notes.action = Some(action.name());
+        let entry = self.begin(call);
+        self.record(call, entry, &notes, Err(error)).await
+    }
+}
+
+fn too_long() -> Error {
+    Error::new(
+        Reason::LimitReached,
+        "it takes too long to prove that this hands out no more than the caller has; take smaller steps, or simpler policies",
+    )
+}
