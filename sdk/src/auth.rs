@@ -210,27 +210,36 @@ impl Auth<'_> {
             .map(drop)
     }
 
-    /// What passwords must be like.
+    /// What passwords must be like; of a group, beyond that.
     ///
     /// # Errors
-    /// When the caller may not know.
-    pub async fn password_policy(self) -> Result<v1::PasswordPolicy, Error> {
+    /// When the caller may not know, or there is no such group.
+    pub async fn password_policy(self, group: Option<String>) -> Result<v1::PasswordPolicy, Error> {
         let send = |channel, request| async {
             AuthClient::new(channel).get_password_policy(request).await
         };
-        let message = v1::GetPasswordPolicyRequest {};
+        let message = v1::GetPasswordPolicyRequest {
+            group: group.unwrap_or_default(),
+        };
         self.0.call(Safety::Read, message, send).await
     }
 
-    /// Says what passwords must be like, in JSON; an empty document is the default.
+    /// Says what passwords must be like, in JSON; an empty document is the default, or none of a group's own.
     ///
     /// # Errors
-    /// When the caller may not, or the document is no policy.
-    pub async fn put_password_policy(self, document: String) -> Result<v1::PasswordPolicy, Error> {
+    /// When the caller may not, there is no such group, or the document is no policy.
+    pub async fn put_password_policy(
+        self,
+        group: Option<String>,
+        document: String,
+    ) -> Result<v1::PasswordPolicy, Error> {
         let send = |channel, request| async {
             AuthClient::new(channel).put_password_policy(request).await
         };
-        let message = v1::PutPasswordPolicyRequest { document };
+        let message = v1::PutPasswordPolicyRequest {
+            document,
+            group: group.unwrap_or_default(),
+        };
         self.0.call(Safety::Idempotent, message, send).await
     }
 

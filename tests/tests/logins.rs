@@ -9,8 +9,8 @@ use vault_tests::{Daemon, Output, Terminal};
 use crate::BINARIES;
 use crate::wire::{Wire, message};
 
-const FIRST: &str = "vermilion teapot gargles";
-const SECOND: &str = "quartz umbrella mutters";
+pub(crate) const FIRST: &str = "vermilion teapot gargles";
+pub(crate) const SECOND: &str = "quartz umbrella mutters";
 const LOGIN: &str = "/vault.v1.Auth/LoginPassword";
 
 fn text(text: &str) -> Value {
@@ -18,7 +18,7 @@ fn text(text: &str) -> Value {
 }
 
 /// Makes a user, who may do this to everything.
-async fn create(wire: &Wire, user: &str, action: &str) {
+pub(crate) async fn create(wire: &Wire, user: &str, action: &str) {
     let who = ("who", text(&format!("user:{user}")));
     let body = message("CreateIdentityRequest", std::slice::from_ref(&who));
     wire.call("/vault.v1.Identity/CreateIdentity", body)
@@ -39,14 +39,14 @@ fn logs_in(user: &str, password: &str) -> Vec<u8> {
     message("LoginPasswordRequest", &fields)
 }
 
-fn reset(daemon: &Daemon, user: &str) -> String {
+pub(crate) fn reset(daemon: &Daemon, user: &str) -> String {
     let made = daemon.ctl(&["-o", "json", "password", "reset", user]).ok();
     let made = made.json()["one_time_password"].clone();
     made.as_str().expect("a password").to_owned()
 }
 
 /// Logs in over the socket with lines that are piped in, and prints the token.
-fn login(daemon: &Daemon, user: &str, lines: &[&str]) -> Output {
+pub(crate) fn login(daemon: &Daemon, user: &str, lines: &[&str]) -> Output {
     let address = daemon.address();
     let args = [
         "-o",
@@ -61,13 +61,13 @@ fn login(daemon: &Daemon, user: &str, lines: &[&str]) -> Output {
 }
 
 /// A token of a user whose password was changed at his first login.
-fn settled(daemon: &Daemon, user: &str, password: &str) -> String {
+pub(crate) fn settled(daemon: &Daemon, user: &str, password: &str) -> String {
     let drawn = reset(daemon, user);
     let token = login(daemon, user, &[&drawn, password]).ok().stdout;
     token.trim().to_owned()
 }
 
-fn as_token(daemon: &Daemon, token: &str, args: &[&str]) -> Output {
+pub(crate) fn as_token(daemon: &Daemon, token: &str, args: &[&str]) -> Output {
     std::fs::write(daemon.place.path("another"), token).expect("written");
     daemon.place.shell("chmod 600 another").ok();
     let address = daemon.address();
@@ -79,7 +79,7 @@ fn as_token(daemon: &Daemon, token: &str, args: &[&str]) -> Output {
     daemon.place.ctl(&all)
 }
 
-async fn open_with(users: &[(&str, &str)]) -> (Daemon, Wire) {
+pub(crate) async fn open_with(users: &[(&str, &str)]) -> (Daemon, Wire) {
     let daemon = Daemon::start(BINARIES);
     let opened = daemon.open();
     let wire = Wire::connect(&daemon, &opened.token).await;

@@ -18,6 +18,7 @@ mod logins;
 mod members;
 mod methods;
 mod mfa;
+mod passwords;
 mod policies;
 mod programs;
 mod readme;

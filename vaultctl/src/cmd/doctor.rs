@@ -145,6 +145,7 @@ async fn examine(ctl: &Ctl, target: Target, report: &mut Report) -> Result<(), F
         Some(Ok(session)) => {
             known(&session, report);
             root(&vault, report).await;
+            passwords(&vault, report).await;
         }
         Some(Err(error)) if status.state() == SealState::Unsealed => {
             let (_, exit) = of_error(&error);
@@ -186,6 +187,25 @@ async fn root(vault: &Vault, report: &mut Report) {
     if let Some(until) = &status.one_time_until {
         let text = format!("a one-time root lasts until {}", time::local(Some(until)));
         report.add(Grade::Warning, "root", text);
+    }
+}
+
+/// What the vault thinks of its password policies, if this session may see them: groups as far as it may.
+async fn passwords(vault: &Vault, report: &mut Report) {
+    let Ok(whole) = vault.auth().password_policy(None).await else {
+        return;
+    };
+    let mut said: Vec<String> = whole.advice;
+    for group in whole.groups {
+        let own = vault.auth().password_policy(Some(group.clone())).await;
+        let advice = own.map(|own| own.advice).unwrap_or_default();
+        said.extend(advice.iter().map(|text| format!("group {group}: {text}")));
+    }
+    if said.is_empty() {
+        report.add(Grade::Good, "passwords", "the policy is sound");
+    }
+    for text in said {
+        report.add(Grade::Warning, "passwords", text);
     }
 }
 

@@ -48,16 +48,29 @@ pub(crate) struct Unlock {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     /// Show it, and what is unwise in it
-    Show,
+    Show(Whose),
     Set(Set),
+    /// Go back to the default; with --group, to the vault's alone
+    Clear(Whose),
 }
 
-/// Replace it: what the file leaves out has its default
+/// Whose policy.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Whose {
+    /// What this group asks of its members beyond the vault's; of several groups the strictest counts
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
+}
+
+/// Replace it: what the file leaves out has its default, or is not asked for by the group
 #[derive(Debug, clap::Args)]
 pub(crate) struct Set {
     /// JSON; `-` for stdin
     #[arg(value_name = "FILE")]
     file: String,
+
+    #[command(flatten)]
+    whose: Whose,
 }
 
 impl Command {
@@ -116,22 +129,47 @@ impl Policy {
     async fn run(self, ctl: &Ctl) -> Outcome {
         let vault = ctl.vault()?;
         let reply = match self {
-            Self::Show => vault.auth().password_policy().await?,
-            Self::Set(Set { file }) => {
+            Self::Show(Whose { group }) => vault.auth().password_policy(group).await?,
+            Self::Set(Set { file, whose }) => {
                 let document = read_text(&file, LARGEST, "a password policy")?;
-                vault.auth().put_password_policy(document).await?
+                if document.trim().is_empty() {
+                    return Err(Failure::invalid("the password policy is empty")
+                        .hint("to go back to the default: vaultctl password policy clear"));
+                }
+                vault
+                    .auth()
+                    .put_password_policy(whose.group, document)
+                    .await?
+            }
+            Self::Clear(Whose { group }) => {
+                vault
+                    .auth()
+                    .put_password_policy(group, String::new())
+                    .await?
             }
         };
         for advice in &reply.advice {
             ctl.output.warn(advice);
         }
+        let policy: Option<Value> = match reply.document.as_str() {
+            "" => None,
+            document => serde_json::from_str(document)
+                .map_err(|_| Failure::internal("the vault's password policy is not JSON"))?,
+        };
         if ctl.output.is_json() {
-            let policy: Value = serde_json::from_str(&reply.document)
-                .map_err(|_| Failure::internal("the vault's password policy is not JSON"))?;
-            ctl.output
-                .json(&json!({ "policy": policy, "advice": reply.advice }))?;
-        } else {
+            ctl.output.json(
+                &json!({ "policy": policy, "advice": reply.advice, "groups": reply.groups }),
+            )?;
+        } else if policy.is_some() {
             ctl.output.line(&reply.document)?;
+        }
+        if policy.is_none() {
+            ctl.output
+                .note("the group has no password policy of its own: the vault's holds");
+        }
+        if !reply.groups.is_empty() {
+            let text = format!("groups with their own: {}", reply.groups.join(", "));
+            ctl.output.note(&text);
         }
         Ok(Exit::Ok)
     }

@@ -6,7 +6,7 @@ use vault_core::access::onetime::{self, Purpose};
 use vault_core::access::password::{Password, PasswordHash, Policy};
 use vault_core::access::{Action, Resource};
 use vault_core::crypto::secret::OneTimeCode;
-use vault_core::engine::identity as engine;
+use vault_core::engine::identity::{self as engine, PasswordPolicy};
 use vault_core::name::UserName;
 use vault_core::record::Tx;
 
@@ -30,10 +30,12 @@ pub struct OneTimePassword {
 /// The password policy as people write it, and what is unwise in it.
 #[derive(Debug)]
 pub struct PasswordRules {
-    /// JSON.
+    /// JSON; empty of a group that has none.
     pub document: String,
     /// For people.
     pub advice: Vec<String>,
+    /// Of the vault's, when it is read: groups that have their own.
+    pub groups: Vec<String>,
 }
 
 impl App {
@@ -98,42 +100,60 @@ impl App {
             .await
     }
 
-    /// What passwords must be like.
+    /// What passwords must be like: all (`Resource::System`), or a group's beyond that.
     ///
     /// # Errors
-    /// As of any read.
-    pub async fn password_policy(&self, call: &Call) -> Result<Answer<PasswordRules>> {
+    /// As the engine refuses, or as of any read.
+    pub async fn password_policy(
+        &self,
+        call: &Call,
+        of: Resource,
+    ) -> Result<Answer<PasswordRules>> {
         self.read(call, |visit, tx| {
-            let grant = visit.grant(tx, Action::PASSWORD_DESCRIBE_POLICY, Resource::System)?;
+            let grant = visit.grant(tx, Action::PASSWORD_DESCRIBE_POLICY, of.clone())?;
             let policy = engine::password_policy(tx, &grant).map_err(refusal::identity)?;
             Ok(rules(&policy))
         })
         .await
     }
 
-    /// Says what passwords must be like; none: the default.
+    /// Says what passwords must be like; none: the default, or nothing of a group's own.
     ///
     /// # Errors
-    /// As of any write.
+    /// As the engine refuses, or as of any write.
     pub async fn put_password_policy(
         &self,
         call: &Call,
-        policy: Option<Policy>,
+        (of, policy): (Resource, Option<Policy>),
     ) -> Result<Answer<PasswordRules>> {
         self.write(call, Terms::default(), move |visit, tx| {
-            let grant = visit.grant(tx, Action::PASSWORD_PUT_POLICY, Resource::System)?;
+            let grant = visit.grant(tx, Action::PASSWORD_PUT_POLICY, of.clone())?;
             engine::put_password_policy(tx, visit.caller(), &grant, policy.as_ref())
                 .map_err(refusal::identity)?;
-            let rules = rules(&policy.clone().unwrap_or_default());
-            Ok((Verdict::Commit, rules))
+            let now = if of == Resource::System {
+                PasswordPolicy::Vault(policy.clone().unwrap_or_default(), Vec::new())
+            } else {
+                PasswordPolicy::Group(policy.clone())
+            };
+            Ok((Verdict::Commit, rules(&now)))
         })
         .await
     }
 }
 
-fn rules(policy: &Policy) -> PasswordRules {
+fn rules(policy: &PasswordPolicy) -> PasswordRules {
+    let (document, advice, groups) = match policy {
+        PasswordPolicy::Vault(policy, groups) => {
+            (policy.to_json(), policy.advice(), groups.clone())
+        }
+        PasswordPolicy::Group(Some(policy)) => {
+            (policy.to_group_json(), policy.group_advice(), Vec::new())
+        }
+        PasswordPolicy::Group(None) => (String::new(), Vec::new(), Vec::new()),
+    };
     PasswordRules {
-        document: policy.to_json(),
-        advice: policy.advice().iter().map(ToString::to_string).collect(),
+        document,
+        advice: advice.iter().map(ToString::to_string).collect(),
+        groups,
     }
 }

@@ -18,7 +18,7 @@ use vault_proto::v1::{
 use super::metadata::{call, refuse, respond, to_the_end};
 use super::{Door, convert, parse};
 use crate::app::{self, Error, Result};
-use password::{changing, logging_in, rules, rules_text};
+use password::{changing, logging_in, rules, rules_of, rules_text};
 
 /// Action patterns of one session; there are far fewer actions.
 const MAX_ACTIONS: usize = 64;
@@ -168,7 +168,11 @@ impl Auth for Door {
         request: Request<GetPasswordPolicyRequest>,
     ) -> std::result::Result<Response<PasswordPolicy>, Status> {
         let call = call("/vault.v1.Auth/GetPasswordPolicy", &request)?;
-        respond(&call, self.app.password_policy(&call).await, rules_text)
+        let of = match rules_of(&request.into_inner().group) {
+            Ok(of) => of,
+            Err(error) => return Err(refuse(self, &call, error).await),
+        };
+        respond(&call, self.app.password_policy(&call, of).await, rules_text)
     }
 
     async fn put_password_policy(
@@ -179,7 +183,7 @@ impl Auth for Door {
             self,
             "PutPasswordPolicy",
             request,
-            |request: PutPasswordPolicyRequest| rules(&request.document),
+            |request: PutPasswordPolicyRequest| rules(&request),
             |app, call, policy| app.put_password_policy(call, policy),
             rules_text
         )

@@ -50,6 +50,12 @@ pub enum PolicyError {
         /// What the document says.
         found: u32,
     },
+    /// In a group's document.
+    #[error("`{field}` is the vault's to say, for everybody: leave it out of a group's policy")]
+    VaultOnly {
+        /// As the document names it.
+        field: &'static str,
+    },
     /// `MfaRequiredFrom`.
     #[error("`MfaRequiredFrom` is a moment, as 2027-01-31 or 2027-01-31T12:00:00Z, or empty")]
     Moment,
@@ -109,6 +115,20 @@ impl Policy {
         Ok(Self(fields))
     }
 
+    /// Reads a group's document: what it leaves out it does not ask for.
+    ///
+    /// # Errors
+    /// As [`Policy::from_json`], and with a field that is the vault's alone.
+    pub fn from_group_json(text: &str) -> Result<Self, PolicyError> {
+        Self::from_json(text)?;
+        Ok(Self(Fields::of_group(text)?))
+    }
+
+    /// A group's document, every field written out that it may have.
+    pub fn to_group_json(&self) -> String {
+        serde_json::to_string_pretty(&self.0.to_group_map()).unwrap_or_default()
+    }
+
     /// The document, every field written out.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(&self.0).unwrap_or_default()
@@ -132,6 +152,17 @@ impl Policy {
     /// When the store fails.
     pub fn load_of(tx: &mut Tx<'_>, group: u64) -> Result<Option<Self>, RecordError> {
         tx.get(&Self::key(group))
+    }
+
+    /// Ids of up to so many groups that have their own, for a list.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn groups(tx: &Tx<'_>, limit: usize) -> Result<Vec<u64>, RecordError> {
+        let all = Key::new(Kind::PasswordPolicy, &[]);
+        let page = tx.peek::<Self>(all.as_bytes(), Some(&Self::key(0)), limit)?;
+        let ids = page.iter().filter_map(|(key, _)| key.ids().try_into().ok());
+        Ok(ids.map(u64::from_be_bytes).collect())
     }
 
     /// What a user of these groups is held to: the vault's, and the groups' where they are stricter.
@@ -202,6 +233,13 @@ impl Policy {
             blocked_passwords: words,
             ..a.clone()
         })
+    }
+
+    /// What `doctor` thinks of it, as a group's: what it leaves to the vault is the vault's fault.
+    pub fn group_advice(&self) -> Vec<Advice> {
+        let mut said = self.advice();
+        said.retain(|advice| !matches!(advice, Advice::Strength | Advice::Lockout));
+        said
     }
 
     /// What `doctor` thinks of it.

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     access::{
-        Action, Caller, Grant, Proofs, Sort, lockout,
+        Action, Caller, Grant, Proofs, Resource, Sort, lockout,
         password::{Credential, Origin, PasswordHash, Policy, Seen},
+        principal::Group,
     },
     name::UserName,
     record::Tx,
@@ -87,25 +88,39 @@ fn user_name(name: &str) -> Result<UserName, Refusal> {
     UserName::try_from(name).map_err(|_| missing())
 }
 
-/// Stores the vault's password policy; none: the default.
+/// Stores the password policy of the vault or of a group, whichever the grant names; none: the default, or no own one.
+///
 ///
 /// # Errors
-/// When the grant is for something else, or a demand for second factors would lock somebody out: it takes effect a day
-/// from now at the earliest, and a user who makes it has just shown that he has one.
+/// When there is no such group, or a demand for second factors would lock somebody out: it takes effect a day from now
+/// at the earliest, and a user who makes it has just shown that he has one.
 pub fn put_password_policy(
     tx: &mut Tx<'_>,
     caller: &Caller,
     grant: &Grant,
     policy: Option<&Policy>,
 ) -> Result<(), Refusal> {
-    grant.system(Action::PASSWORD_PUT_POLICY)?;
-    let before = Policy::load(tx)?;
+    let of = whose(tx, grant, Action::PASSWORD_PUT_POLICY)?;
+    let before = Policy::load_of(tx, of)?.unwrap_or_default();
     gives_notice(tx, caller, (&before, policy))?;
     match policy {
-        Some(policy) => policy.store(tx, 0)?,
-        None => Policy::delete(tx, 0),
+        Some(policy) => policy.store(tx, of)?,
+        None => Policy::delete(tx, of),
     }
     Ok(())
+}
+
+/// A group's id, or 0 for the vault.
+fn whose(tx: &mut Tx<'_>, grant: &Grant, action: Action) -> Result<u64, Refusal> {
+    if *grant.about(action)? == Resource::System {
+        return Ok(0);
+    }
+    match target::granted(tx, grant, action)? {
+        (Sort::Group, _, target) => Ok(target.id),
+        _ => Err(Refusal::Invalid(
+            "password policies are the vault's and groups'",
+        )),
+    }
 }
 
 /// No session is longer than a day: those that were made before the demand have ended when it takes effect, and every
@@ -134,11 +149,32 @@ fn gives_notice(
     Ok(())
 }
 
-/// The vault's password policy.
+/// The password policy of the vault or of a group.
+#[derive(Debug)]
+pub enum PasswordPolicy {
+    /// The vault's, and which groups have their own.
+    Vault(Policy, Vec<String>),
+    /// A group's, if it has one.
+    Group(Option<Policy>),
+}
+
+/// The password policy that the grant names.
 ///
 /// # Errors
-/// When the grant is for something else.
-pub fn password_policy(tx: &mut Tx<'_>, grant: &Grant) -> Result<Policy, Refusal> {
-    grant.system(Action::PASSWORD_DESCRIBE_POLICY)?;
-    Ok(Policy::load(tx)?)
+/// When there is no such group.
+pub fn password_policy(tx: &mut Tx<'_>, grant: &Grant) -> Result<PasswordPolicy, Refusal> {
+    let of = whose(tx, grant, Action::PASSWORD_DESCRIBE_POLICY)?;
+    if of != 0 {
+        return Ok(PasswordPolicy::Group(Policy::load_of(tx, of)?));
+    }
+    let mut names = Vec::new();
+    for id in Policy::groups(tx, MOST_LISTED)? {
+        if let Some(group) = tx.see::<Group>(&Group::key(id))? {
+            names.push(group.name.clone());
+        }
+    }
+    Ok(PasswordPolicy::Vault(Policy::load(tx)?, names))
 }
+
+/// Groups with a password policy of their own that are listed.
+const MOST_LISTED: usize = 1000;

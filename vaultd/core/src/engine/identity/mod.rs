@@ -22,7 +22,9 @@ mod update;
 
 pub use attach::{attach, delete_inline, detach, put_inline, set_boundary};
 pub use create::{New, create};
-pub use credential::{password_policy, put_password_policy, reset_password, unlock};
+pub use credential::{
+    PasswordPolicy, password_policy, put_password_policy, reset_password, unlock,
+};
 pub use describe::{Described, Inline, describe, everybody, list};
 pub use factors::{issue_enrolment_code, reset_factors};
 pub use member::{add_member, remove_member};

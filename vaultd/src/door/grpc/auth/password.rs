@@ -1,10 +1,12 @@
 //! Parsing of what people log in with. What was sent is wiped once it is read.
 
-use vault_core::access::Login;
 use vault_core::access::arrival::Typed;
 use vault_core::access::password::{Password, Policy};
 use vault_core::access::totp::Demand;
-use vault_proto::v1::{ChangePasswordRequest, LoginPasswordRequest, PasswordPolicy, Reason};
+use vault_core::access::{Login, Resource};
+use vault_proto::v1::{
+    ChangePasswordRequest, LoginPasswordRequest, PasswordPolicy, PutPasswordPolicyRequest, Reason,
+};
 use zeroize::Zeroizing;
 
 use super::narrowing;
@@ -59,15 +61,27 @@ fn new_password(text: &str) -> Result<Password> {
     })
 }
 
-/// Nothing is the default policy.
-pub(super) fn rules(document: &str) -> Result<Option<Policy>> {
-    if document.is_empty() {
-        return Ok(None);
+/// Whose policy: a group's, or the vault's.
+pub(super) fn rules_of(group: &str) -> Result<Resource> {
+    if group.is_empty() {
+        return Ok(Resource::System);
     }
-    let policy = Policy::from_json(document);
-    policy
-        .map(Some)
-        .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))
+    parse::group(group)
+}
+
+/// No document is the default policy, or none.
+pub(super) fn rules(request: &PutPasswordPolicyRequest) -> Result<(Resource, Option<Policy>)> {
+    let of = rules_of(&request.group)?;
+    if request.document.is_empty() {
+        return Ok((of, None));
+    }
+    let read = if of == Resource::System {
+        Policy::from_json(&request.document)
+    } else {
+        Policy::from_group_json(&request.document)
+    };
+    let policy = read.map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))?;
+    Ok((of, Some(policy)))
 }
 
 /// The end of a respite.
@@ -82,5 +96,6 @@ pub(super) fn rules_text(rules: PasswordRules) -> PasswordPolicy {
     PasswordPolicy {
         document: rules.document,
         advice: rules.advice,
+        groups: rules.groups,
     }
 }

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::PolicyError;
 use crate::access::policy::date;
@@ -92,7 +93,50 @@ pub(super) fn moment(text: &str) -> Option<u64> {
     date(text).and_then(|at| u64::try_from(at).ok())
 }
 
+/// What is the vault's alone to say: it holds before anybody knows in which groups somebody is, or for all alike.
+const VAULT_ONLY: [&str; 5] = [
+    "LockoutThreshold",
+    "LockoutDelaySeconds",
+    "LockoutDelayMaximumSeconds",
+    "LockoutForgetSeconds",
+    "MfaDriftSteps",
+];
+
 impl Fields {
+    /// What asks for nothing beyond the floors: of a group, what its document leaves out.
+    fn laxest() -> Self {
+        Self {
+            minimum_strength: 0,
+            minimum_strength_with_mfa: 0,
+            ..Self::default()
+        }
+    }
+
+    /// A group's, from a document that was read once, for its mistakes.
+    pub(super) fn of_group(text: &str) -> Result<Self, PolicyError> {
+        let given: Map<String, Value> = serde_json::from_str(text)?;
+        if let Some(field) = VAULT_ONLY.iter().find(|field| given.contains_key(**field)) {
+            return Err(PolicyError::VaultOnly { field });
+        }
+        let mut whole = Self::laxest().to_map();
+        whole.extend(given);
+        Ok(serde_json::from_value(Value::Object(whole))?)
+    }
+
+    /// What a group may say, every field written out.
+    pub(super) fn to_group_map(&self) -> Map<String, Value> {
+        let mut whole = self.to_map();
+        whole.retain(|field, _| !VAULT_ONLY.contains(&field.as_str()));
+        whole
+    }
+
+    fn to_map(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            Ok(_) | Err(_) => Map::new(),
+        }
+    }
+
     /// Whether every number is in its range.
     pub(super) fn ranges(&self) -> Result<(), PolicyError> {
         let it = self;

@@ -218,3 +218,50 @@ fn the_stricter_of_two_satisfies_both_in_either_order() {
     assert_eq!(one.stricter(&never).max_age_days(), Some(90));
     assert_eq!(never.stricter(&one).max_age_days(), Some(90));
 }
+
+#[test]
+fn a_group_asks_for_what_its_document_names_and_for_nothing_else() {
+    let vault = policy(r#"{"MinimumStrength": 1, "MinimumStrengthWithMfa": 0, "LockoutThreshold": 9, "MfaDriftSteps": 0}"#).unwrap();
+    let group = |text: &str| Policy::from_group_json(text).unwrap();
+    assert_eq!(vault.stricter(&group("{}")), vault);
+    let long = vault.stricter(&group(r#"{"MinimumPasswordLength": 20}"#));
+    assert_eq!((long.minimum_length(), long.minimum_strength()), (20, 1));
+    assert_eq!(long.limits(), vault.limits());
+    assert_eq!(long.window(), vault.window());
+    let shown = group(r#"{"RequireNumbers": true}"#).to_group_json();
+    assert!(
+        !shown.contains("Lockout") && !shown.contains("Drift"),
+        "{shown}"
+    );
+    assert_eq!(group(&shown), group(r#"{"RequireNumbers": true}"#));
+    let said = |text: &str| group(text).group_advice();
+    assert_eq!(said("{}"), []);
+    assert_eq!(said(r#"{"RequireNumbers": true}"#), [Advice::Composition]);
+    assert_eq!(said(r#"{"MaxPasswordAge": 30}"#), [Advice::Expiry]);
+}
+
+#[test]
+fn what_is_the_vaults_to_say_no_group_says_and_mistakes_are_mistakes_there_too() {
+    for text in [
+        r#"{"LockoutThreshold": 5}"#,
+        r#"{"LockoutDelaySeconds": 30}"#,
+        r#"{"LockoutDelayMaximumSeconds": 3600}"#,
+        r#"{"LockoutForgetSeconds": 86400}"#,
+        r#"{"MfaDriftSteps": 1}"#,
+    ] {
+        let error = Policy::from_group_json(text).unwrap_err().to_string();
+        assert!(error.contains("vault's"), "{error}");
+    }
+    for text in [
+        "",
+        "null",
+        "[]",
+        "{",
+        r#"{"MinimumPasswordLength": 14}"#,
+        r#"{"MinimumPasswordLenght": 20}"#,
+        r#"{"MaxPasswordAge": 1, "MaxPasswordAge": 0}"#,
+        r#"{"MfaRequiredFrom": "soon"}"#,
+    ] {
+        assert!(Policy::from_group_json(text).is_err(), "{text}");
+    }
+}
