@@ -344,6 +344,15 @@ impl Grant {
             .ok_or_else(|| self.wrong(wanted))
     }
 
+    /// That the action may be done to node and cluster.
+    pub(crate) fn system(&self, wanted: Action) -> Result<(), WrongGrant> {
+        if *self.about(wanted)? == Resource::System {
+            Ok(())
+        } else {
+            Err(self.wrong(wanted))
+        }
+    }
+
     /// That the action may be done to what is the caller's own.
     pub(crate) fn own(&self, wanted: Action) -> Result<(), WrongGrant> {
         if self.action == wanted && self.resource == Resource::Own {
