@@ -1,6 +1,6 @@
 //! Reading the audit trail: tails, searches, checks.
 //!
-//! Each is granted before a file is opened and recorded before a line is told, and goes on in short steps on blocking threads; before each
+//! Each is granted and recorded before a file is opened, and goes on in short steps on blocking threads; before each
 //! step it is asked whether its caller still may. So none outlives the session, the right or the keys that began it.
 //! Names are blinded here, under every term of the audit key, and looked for as lines hold them; the keys are not
 //! held while files are read.
@@ -162,13 +162,11 @@ impl App {
             let permit = Arc::clone(places).try_acquire_owned();
             permit.map(|permit| (open, permit)).map_err(|_| crowded())
         });
-        let opened = match prepared {
-            Ok((open, permit)) => opened(open).await.map(|work| (work, permit)),
-            Err(error) => Err(error),
-        };
-        // ORDER: recorded before any line is told, and by how it began.
-        let answer = self.ended(operation, opened).await?;
-        let (work, permit) = answer.reply;
+        // ORDER: recorded before any line is read.
+        let answer = self.ended(operation, prepared).await?;
+        let (open, permit) = answer.reply;
+        let work = tokio::task::spawn_blocking(open).await;
+        let work = work.map_err(Error::internal)?.map_err(Error::internal)?;
         Ok(self.answer(Reading {
             work: Some(work),
             call: call.clone(),
@@ -292,13 +290,6 @@ impl<W: Work> Reading<W> {
         });
         drop(waited.await);
     }
-}
-
-async fn opened<W: Send + 'static>(
-    open: impl FnOnce() -> io::Result<W> + Send + 'static,
-) -> Result<W> {
-    let opened = tokio::task::spawn_blocking(open).await;
-    opened.map_err(Error::internal)?.map_err(Error::internal)
 }
 
 fn crowded() -> Error {

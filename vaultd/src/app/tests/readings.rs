@@ -98,20 +98,3 @@ async fn a_reading_is_in_the_trail_before_its_first_line_and_a_refused_one_too()
     assert!(lines[1].contains("\"status\":\"ok\""), "{lines:?}");
     world.app.shut_down().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reading_that_cannot_begin_is_not_recorded_as_done() {
-    let dir = tempfile::tempdir().unwrap();
-    let world = opened(dir.path()).await;
-    let audit = dir.path().join("audit");
-    let away = dir.path().join("away");
-    std::fs::rename(&audit, &away).unwrap();
-    let refused = search(&world, &AuditQuery::default()).await.unwrap_err();
-    assert_eq!(refused.reason(), Reason::Internal);
-    std::fs::rename(&away, &audit).unwrap();
-    let lines = found(&world, &AuditQuery::default()).await;
-    let searches = lines.iter().filter(|line| line.contains("/SearchAudit"));
-    let failed = searches.filter(|line| line.contains(r#""internal""#));
-    assert_eq!(failed.count(), 1);
-    world.app.shut_down().await;
-}
