@@ -134,7 +134,7 @@ fn a_role_is_assumed_in_a_context_of_its_own_and_ends_with_what_it_was_made_from
             .json()
             .as_array()
             .map(Vec::len),
-        Some(2)
+        Some(3)
     );
     reader(&["session", "ls", "role:reader"]).refused(4, "POLICY_DENIED");
     reader(&["session", "revoke", "--all", "role:second"]).refused(4, "POLICY_DENIED");
