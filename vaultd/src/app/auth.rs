@@ -18,6 +18,9 @@ use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 use crate::clock::OsEntropy;
 
+/// What a session may bring on a full disk, too, in bytes.
+const SMALL: usize = 1024;
+
 /// What a login asks for; see `LoginRequest` in the proto.
 #[derive(Clone, Debug, Default)]
 pub struct LoginRequest {
@@ -70,8 +73,13 @@ impl App {
             under: request.under,
             limits: request.limits,
         };
+        let bytes = login.actions.iter().map(|glob| glob.as_str().len()).sum();
+        let terms = match self.session_terms(bytes) {
+            Ok(terms) => terms,
+            Err(error) => return self.refused(call, error).await,
+        };
         let answer = self
-            .write(call, Terms::default(), move |visit, tx| {
+            .write(call, terms, move |visit, tx| {
                 let grant = visit.grant(tx, Action::LOGIN, Resource::Own)?;
                 let session =
                     access::login(tx, visit.caller(), &grant, &hash, &login).map_err(refused)?;
@@ -79,6 +87,18 @@ impl App {
             })
             .await?;
         Ok(answer.map(|session| (token::to_text(&secret), session)))
+    }
+
+    /// A session that brings so many bytes. A large one is refused as what grows is; a small one is what it takes to
+    /// make room.
+    pub(super) fn session_terms(&self, bytes: usize) -> Result<Terms> {
+        if bytes > SMALL {
+            self.may_grow()?;
+        }
+        Ok(Terms {
+            bytes,
+            ..Terms::default()
+        })
     }
 
     /// Ends the session that this call is made with; `false` for the initial token, which does not end.
@@ -130,6 +150,7 @@ impl App {
 pub(super) fn refused(refused: access::LoginRefusal) -> Error {
     match refused {
         access::LoginRefusal::Record(error) => refusal::record(error),
+        full @ access::LoginRefusal::TooMany => Error::new(Reason::LimitReached, full.to_string()),
         other @ (access::LoginRefusal::Ttl
         | access::LoginRefusal::Idle
         | access::LoginRefusal::Uses

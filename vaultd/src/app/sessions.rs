@@ -42,8 +42,17 @@ impl App {
     ) -> Result<Answer<(TokenText, Oneself)>> {
         let secret = TokenSecret::make(&mut OsEntropy);
         let hash = TokenHash::of(&secret);
+        let Assume { policies, tags, .. } = &request.terms;
+        let tags = tags
+            .iter()
+            .map(|(key, value)| key.as_str().len() + value.as_str().len());
+        let bytes = policies.iter().map(String::len).chain(tags).sum();
+        let terms = match self.session_terms(bytes) {
+            Ok(terms) => terms,
+            Err(error) => return self.refused(call, error).await,
+        };
         let answer = self
-            .write(call, Terms::default(), move |visit, tx| {
+            .write(call, terms, move |visit, tx| {
                 let session = assume(visit, tx, &request, &hash)?;
                 Ok((Verdict::Commit, session))
             })

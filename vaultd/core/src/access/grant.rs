@@ -193,7 +193,21 @@ impl Caller {
                 }
                 Ok(Why::statement(&by, Certainty::Applies))
             }
-            Decision::Denied(by, certainty) => Err(Why::statement(&by, certainty)),
+            Decision::Denied(by, certainty) => {
+                // Whoever made the session wrote its policies: of what he may not do anyway, they must not tell him by
+                // denying it which tags it has, nor that it is there.
+                let others = Layers {
+                    session: None,
+                    ..layers
+                };
+                let told = by.layer == Layer::Session && *resource != Resource::Own;
+                match policy::evaluate(&others, &request) {
+                    Decision::NotAllowed(layer) if told => Err(Why::Missing(layer)),
+                    Decision::NotAllowed(_) | Decision::Allowed(_) | Decision::Denied(..) => {
+                        Err(Why::statement(&by, certainty))
+                    }
+                }
+            }
             Decision::NotAllowed(_) if *resource == Resource::Own => Ok(Why::Own),
             Decision::NotAllowed(layer) => Err(Why::Missing(layer)),
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     Action, ActionGlob, Caller, Denied, Grant, Limits, Origin, Principal, Resource, Session,
-    TokenHash, Unauthenticated, authenticate, authorise, caller::MAX_DEPTH, session::Renewal,
+    TokenHash, Unauthenticated, authenticate, authorise, caller::MAX_DEPTH, session::Renewal, sessions::shown,
 };
 use crate::{
     crypto::envelope::Class,
@@ -20,6 +20,13 @@ const MINUTE: u64 = 60_000;
 const SHORTEST: u64 = MINUTE;
 const DEFAULT: u64 = 12 * 60 * MINUTE;
 const LONGEST: u64 = 24 * 60 * MINUTE;
+
+/// Most sessions of one principal, through roles or not.
+const MOST: usize = 1_000;
+/// So many more for those that are made from none: whoever made the others shall not keep their user out.
+const APART: usize = 100;
+/// Ended ones that are removed to make room, at a time.
+const CLEARED: usize = 64;
 
 /// When sessions end, by the hour.
 const EXPIRY: Calendar = Calendar::new(1, 60 * MINUTE);
@@ -79,6 +86,11 @@ pub enum LoginRefusal {
     /// A session of a session of a session, and so on.
     #[error("this session was exchanged {MAX_DEPTH} times over; log in from the beginning")]
     Depth,
+    /// Others can be called with already.
+    #[error(
+        "there are {MOST} sessions of this principal: end some of them first, see `vaultctl session ls`"
+    )]
+    TooMany,
     /// The grant was not for logging in.
     #[error("the grant is not for logging in")]
     Grant,
@@ -250,12 +262,56 @@ impl Called {
     }
 }
 
-/// Stores a session, so that it is found by its token, its name, its principal, its role, and its end.
+/// Stores a session where there is room for it.
+///
+/// # Errors
+/// When its principal has too many.
 pub(super) fn begin(
     tx: &mut Tx<'_>,
     token: &TokenHash,
     session: &Session,
-) -> Result<(), RecordError> {
+) -> Result<(), LoginRefusal> {
+    make_room(tx, session)?;
+    Ok(keep(tx, token, session)?)
+}
+
+/// Whether a principal has room for another session. What has ended, and still lies there, is in nobody's way.
+fn make_room(tx: &mut Tx<'_>, session: &Session) -> Result<(), LoginRefusal> {
+    let most = if session.parent.is_some() {
+        MOST
+    } else {
+        MOST + APART
+    };
+    let prefix = Key::new(Kind::Owned, &[&session.principal.to_be_bytes()]);
+    // No check: of two that begin at once both may be the last.
+    let owned = tx.peek::<Marker>(prefix.as_bytes(), None, most)?;
+    if owned.len() < most {
+        return Ok(());
+    }
+    let mut cleared = 0;
+    for (key, _) in owned {
+        let Some(token) = key.ids().get(8..).and_then(TokenHash::from_bytes) else {
+            continue;
+        };
+        match tx.read::<Session>(&token.key())? {
+            Some(session) if shown(tx, &session)?.is_some() => continue,
+            Some(session) => end(tx, &token, &session),
+            None => tx.delete(key),
+        }
+        cleared += 1;
+        if cleared == CLEARED {
+            break;
+        }
+    }
+    if cleared > 0 {
+        Ok(())
+    } else {
+        Err(LoginRefusal::TooMany)
+    }
+}
+
+/// Stores a session, so that it is found by its token, its name, its principal, its role, and its end.
+fn keep(tx: &mut Tx<'_>, token: &TokenHash, session: &Session) -> Result<(), RecordError> {
     tx.put(token.key(), session)?;
     tx.put(Called::key(&session.accessor), &Called { token: *token })?;
     for owner in session.owners() {
@@ -349,7 +405,7 @@ pub fn create_administrator(
         },
     )?;
     let session = Session::of(tx, token, (id, 0), None);
-    begin(tx, token, &session)?;
+    keep(tx, token, &session)?;
     Ok(session)
 }
 
@@ -390,6 +446,6 @@ pub(crate) fn begin_for_tests(
     let epoch = tx.see::<Principal>(&Principal::key(id))?.unwrap().epoch;
     let end = tx.now() + DEFAULT;
     let session = Session::of(tx, token, (id, epoch), Some(end));
-    begin(tx, token, &session)?;
+    keep(tx, token, &session)?;
     Ok(session)
 }

@@ -168,7 +168,10 @@ pub fn shown_session(tx: &mut Tx<'_>, session: Session) -> Result<Option<Listed>
 }
 
 /// A session with its names, if it can still be called with.
-fn shown(tx: &mut Tx<'_>, session: &Arc<Session>) -> Result<Option<Listed>, RecordError> {
+pub(super) fn shown(
+    tx: &mut Tx<'_>,
+    session: &Arc<Session>,
+) -> Result<Option<Listed>, RecordError> {
     let alive = |result: Result<_, Unauthenticated>| match result {
         Ok(found) => Ok(Some(found)),
         Err(Unauthenticated::Token) => Ok(None),

@@ -81,6 +81,7 @@ pub(super) fn arrival(error: Refusal) -> Error {
         Refusal::Login(LoginRefusal::Record(error)) | Refusal::Record(error) => {
             refusal::record(error)
         }
+        Refusal::Login(LoginRefusal::TooMany) => Error::new(Reason::LimitReached, message),
         Refusal::Login(_) => Error::new(Reason::RequestInvalid, message),
         Refusal::Denied(_) => Error::new(
             Reason::PolicyDenied,

@@ -10,6 +10,7 @@ mod many;
 mod passwords;
 mod programs;
 mod proofs;
+mod numbers;
 mod reaching;
 mod rights;
 mod root;
