@@ -108,10 +108,10 @@ impl Calling {
         let caller = caller.map_err(refusal::unauthenticated)?;
         notes.by(&caller);
         if let Some(audit) = &self.audit {
-            let (accessor, principal) = (caller.session().accessor(), caller.principal());
             let affords = audit.affords(Actor {
-                accessor,
-                principal,
+                accessor: caller.session().accessor(),
+                principal: caller.principal(),
+                assumed_by: caller.assumed_by(),
             });
             affords.map_err(refusal::audit)?;
         }

@@ -14,10 +14,29 @@ use super::replies::Held;
 use super::unsealed::Unsealed;
 use super::{App, refusal};
 
+/// Who is calling.
+#[derive(Debug)]
+pub(super) struct Found {
+    accessor: String,
+    principal: String,
+    assumed_by: Option<String>,
+}
+
+impl Found {
+    /// Somebody in no session of a role.
+    pub(super) fn of_name(accessor: &str, principal: String) -> Self {
+        Self {
+            accessor: accessor.to_owned(),
+            principal,
+            assumed_by: None,
+        }
+    }
+}
+
 /// What will be said of a request in the audit log.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    pub(super) actor: Option<(String, String)>,
+    pub(super) actor: Option<Found>,
     /// The uses of the session are counted, and this one was not.
     pub(super) uncounted: bool,
     pub(super) resources: Vec<String>,
@@ -27,6 +46,8 @@ pub(super) struct Notes {
     pub(super) denied: Option<String>,
     pub(super) granted: Option<String>,
     pub(super) version: Option<u64>,
+    /// The accessor of the session that it made.
+    pub(super) made: Option<String>,
     pub(super) parts: Vec<Part>,
     /// The room that the reply takes until it was sent.
     pub(super) held: Option<Held>,
@@ -35,10 +56,11 @@ pub(super) struct Notes {
 impl Notes {
     /// Who it was found to be.
     pub(super) fn by(&mut self, caller: &Caller) {
-        self.actor = Some((
-            caller.session().accessor().to_owned(),
-            caller.principal().to_owned(),
-        ));
+        let accessor = caller.session().accessor();
+        self.actor = Some(Found {
+            assumed_by: caller.assumed_by().map(str::to_owned),
+            ..Found::of_name(accessor, caller.principal().to_owned())
+        });
     }
 
     /// Names something that the request is about.
@@ -121,11 +143,12 @@ impl App {
     pub(super) fn describe(&self, entry: &mut Entry, notes: &Notes) {
         let keys = self.keys.load();
         let blind = |name: &[u8]| keys.as_deref().map_or([0; 32], |keys| blind(keys, name));
-        if let Some((accessor, principal)) = &notes.actor {
+        if let Some(actor) = &notes.actor {
             entry.actor(
                 Actor {
-                    accessor,
-                    principal,
+                    accessor: &actor.accessor,
+                    principal: &actor.principal,
+                    assumed_by: actor.assumed_by.as_deref(),
                 },
                 &blind,
             );
@@ -151,6 +174,9 @@ impl App {
         }
         if let Some(action) = notes.action {
             entry.action(action);
+        }
+        if let Some(accessor) = &notes.made {
+            entry.made(accessor);
         }
         if let Some(version) = notes.version {
             entry.version(version);

@@ -139,6 +139,12 @@ impl<'a> Visit<'a> {
         self.notes.version = Some(version);
     }
 
+    /// The session that was made for a role.
+    pub(super) fn made(&mut self, made: &super::auth::Oneself) {
+        self.notes.about(made.principal.clone());
+        self.notes.made = Some(made.session.accessor().to_owned());
+    }
+
     /// What became of each of many resources, in the order in which grants were asked for.
     pub(super) fn fared(&mut self, parts: Vec<Part>) {
         self.notes.parts = parts;

@@ -146,7 +146,9 @@ fn assume(
     let session =
         access::assume(tx, visit.caller(), grants, hash, terms).map_err(assume_refused)?;
     let listed = access::shown_session(tx, session).map_err(refusal::record)?;
-    listed.map(oneself).ok_or_else(refusal::token)
+    let made = listed.map(oneself).ok_or_else(refusal::token)?;
+    visit.made(&made);
+    Ok(made)
 }
 
 fn revoke(visit: &mut Visit<'_>, tx: &mut Tx<'_>, accessor: &str) -> Result<()> {

@@ -58,6 +58,7 @@ struct Draft {
     resources: Vec<String>,
     parts: Vec<Part>,
     version: Option<u64>,
+    made: Option<String>,
     decision: Decision,
 }
 
@@ -65,7 +66,10 @@ struct Known {
     accessor: String,
     /// As the line has it.
     written: String,
-    principal: String,
+    /// Who assumed the role, as the line has it.
+    assumed_by: Option<String>,
+    /// Who pays for the line.
+    payer: String,
 }
 
 impl Entry {
@@ -82,6 +86,7 @@ impl Entry {
                 resources: Vec::new(),
                 parts: Vec::new(),
                 version: None,
+                made: None,
                 decision: Decision::Undecided,
             })),
         }
@@ -93,7 +98,8 @@ impl Entry {
             draft.actor = Some(Known {
                 accessor: actor.accessor.to_owned(),
                 written: draft.name(actor.principal, blind),
-                principal: actor.principal.to_owned(),
+                assumed_by: actor.assumed_by.map(|name| draft.name(name, blind)),
+                payer: actor.payer().principal.to_owned(),
             });
         });
     }
@@ -129,6 +135,11 @@ impl Entry {
     /// What authorisation said.
     pub fn decision(&mut self, decision: Decision) {
         self.fill(|draft| draft.decision = decision);
+    }
+
+    /// The accessor of the session that it made.
+    pub fn made(&mut self, accessor: &str) {
+        self.fill(|draft| draft.made = Some(accessor.to_owned()));
     }
 
     /// The version that was read or made.
@@ -260,7 +271,7 @@ impl Draft {
         };
         let payer = Payer {
             accessor: &actor.accessor,
-            principal: &actor.principal,
+            principal: &actor.payer,
         };
         let state = &self.desk.state;
         let paid = state.pay(payer, body.len(), !self.withdrawable);
@@ -281,6 +292,10 @@ impl Draft {
         }
         self.desk.state.lost.fetch_add(1, Ordering::Relaxed);
         Err(AuditError::Unavailable)
+    }
+
+    fn assumed_by(&self) -> Option<&str> {
+        self.actor.as_ref()?.assumed_by.as_deref()
     }
 
     /// The request's line, and the lines that go on with its resources where one has no room for them.
@@ -305,6 +320,8 @@ impl Draft {
             action: self.event.action,
             accessor: self.actor.as_ref().map(|actor| actor.accessor.as_str()),
             principal: self.actor.as_ref().map(|actor| actor.written.as_str()),
+            assumed_by: self.assumed_by(),
+            made: self.made.as_deref(),
             resources,
             parts,
             of: pages.more().then_some(self.resources.len()),
@@ -325,6 +342,7 @@ impl Draft {
                 action: self.event.action,
                 accessor: self.actor.as_ref().map(|actor| actor.accessor.as_str()),
                 principal: self.actor.as_ref().map(|actor| actor.written.as_str()),
+                assumed_by: self.assumed_by(),
                 status: outcome.status,
                 from,
                 resources,

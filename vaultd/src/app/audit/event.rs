@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde::Serialize;
 
+use super::budget::Payer;
+
 /// The 16 bytes of a request's UUID.
 pub type RequestId = [u8; 16];
 
@@ -73,6 +75,18 @@ pub struct Actor<'a> {
     pub accessor: &'a str,
     /// The user's name; written like a path, blinded by default.
     pub principal: &'a str,
+    /// Who assumed the role that it acts as, if one was; written like the name.
+    pub assumed_by: Option<&'a str>,
+}
+
+impl<'a> Actor<'a> {
+    /// Who pays for its lines: whoever acts, by whatever name and through whatever role.
+    pub(super) fn payer(&self) -> Payer<'a> {
+        Payer {
+            accessor: self.accessor,
+            principal: self.assumed_by.unwrap_or(self.principal),
+        }
+    }
 }
 
 /// Blinds a name with the audit key of the open keyring.

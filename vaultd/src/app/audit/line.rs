@@ -29,6 +29,12 @@ pub(super) struct RequestLine<'a> {
     pub(super) accessor: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) principal: Option<&'a str>,
+    /// Who assumed the role that it acts as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) assumed_by: Option<&'a str>,
+    /// The accessor of the session that it made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) made: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) resources: &'a [String],
     #[serde(rename = "results", skip_serializing_if = "<[Part]>::is_empty")]
@@ -63,6 +69,9 @@ pub(super) struct MoreLine<'a> {
     pub(super) accessor: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) principal: Option<&'a str>,
+    /// Who assumed the role that it acts as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) assumed_by: Option<&'a str>,
     pub(super) status: Status,
     /// The place of the first of these, counted from 0.
     pub(super) from: usize,

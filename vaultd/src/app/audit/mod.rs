@@ -42,7 +42,6 @@ pub(super) use line::blinded;
 use crate::clock::Clock;
 use crate::store::Fatal;
 
-use budget::Payer;
 use entry::Desk;
 use file::AuditFile;
 use pen::Pen;
@@ -250,10 +249,7 @@ impl Audit {
     /// # Errors
     /// [`AuditError::OverBudget`].
     pub fn affords(&self, actor: Actor<'_>) -> Result<(), AuditError> {
-        self.desk.state.affords(Payer {
-            accessor: actor.accessor,
-            principal: actor.principal,
-        })
+        self.desk.state.affords(actor.payer())
     }
 
     /// Begins the record of a request.

@@ -79,6 +79,7 @@ fn event() -> Event {
 const ALICE: Actor<'_> = Actor {
     accessor: "acc-1",
     principal: "alice",
+    assumed_by: None,
 };
 
 fn blind(name: &[u8]) -> [u8; 32] {

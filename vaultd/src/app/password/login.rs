@@ -13,7 +13,7 @@ use vault_core::name::UserName;
 use super::{Choice, Place, Right, refusal};
 use crate::app::call::{Answer, Call};
 use crate::app::error::Result;
-use crate::app::notes::Notes;
+use crate::app::notes::{Found, Notes};
 use crate::app::{App, Oneself};
 use crate::clock::OsEntropy;
 
@@ -96,7 +96,7 @@ impl App {
         let mut right = compared.ok_or_else(refusal::failed)?;
         notes.actor = self
             .known(&right)?
-            .map(|name| (NO_SESSION.to_owned(), name));
+            .map(|name| Found::of_name(NO_SESSION, name));
         let mut chosen = None;
         if let Some(new) = request.new_password {
             let (same, choice) = self.choose(&place, right, (new, true)).await?;

@@ -4,7 +4,7 @@ use super::super::audit::tests::{Fake, breakable_at};
 use super::*;
 
 /// An open vault whose sessions may write some twenty lines of audit each, and then wait for minutes.
-async fn tight(dir: &Path) -> (World, Fake) {
+pub(super) async fn tight(dir: &Path) -> (World, Fake) {
     let (audit, fake) = breakable_at(15);
     let world = born_in(open_with(dir, || audit).await).await;
     unseal(&world).await;
@@ -12,7 +12,7 @@ async fn tight(dir: &Path) -> (World, Fake) {
 }
 
 /// Looks at itself until it is refused; how often it was answered, and why it no longer is.
-async fn exhaust(world: &World, token: &TokenText) -> (usize, Reason) {
+pub(super) async fn exhaust(world: &World, token: &TokenText) -> (usize, Reason) {
     let call = call("WhoAmI", Some(token));
     for answered in 0..1000 {
         if let Err(error) = world.app.who_am_i(&call).await {

@@ -339,3 +339,44 @@ async fn only_a_session_with_an_idle_life_is_renewed() {
     );
     world.app.shut_down().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_a_roles_session_names_who_assumed_it_by_whatever_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = budget::tight(dir.path()).await;
+    make_role(&world, "first", r#""*""#, r#""session:List""#).await;
+    let named = |name: &str| Assume {
+        name: Some(name.try_into().unwrap()),
+        ..Assume::default()
+    };
+    let root = fake.lines().pop().unwrap()["principal"].clone();
+    let (token, session) = assume(&world, &world.token, "first", named("else"))
+        .await
+        .unwrap();
+    let line = fake.lines().pop().unwrap();
+    assert_eq!(line["principal"], root);
+    assert_eq!(line["made"], session.session.accessor());
+    assert_eq!(line["resources"].as_array().unwrap().len(), 2);
+    world
+        .app
+        .who_am_i(&call("WhoAmI", Some(&token)))
+        .await
+        .unwrap();
+    let line = fake.lines().pop().unwrap();
+    assert_ne!(line["principal"], root);
+    assert_eq!(line["assumed_by"], root);
+    assert_eq!(line["accessor"], session.session.accessor());
+
+    let mut answered = 0;
+    for n in 0..1000 {
+        match assume(&world, &world.token, "first", named(&format!("n{n}"))).await {
+            Ok((token, _)) => answered += budget::exhaust(&world, &token).await.0,
+            Err(error) => {
+                assert_eq!(error.reason(), Reason::Overloaded);
+                break;
+            }
+        }
+    }
+    assert!(answered < 200, "{answered}");
+    world.app.shut_down().await;
+}

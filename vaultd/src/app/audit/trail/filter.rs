@@ -12,7 +12,7 @@ use serde::Deserialize;
 /// What a line must be. What is empty asks for nothing; of several words one is enough.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Callers by name or accessor, as lines hold them.
+    /// Callers by name or accessor, as lines hold them; by name also what they do through roles.
     pub callers: BTreeMap<String, String>,
     /// Resources, as lines hold them.
     pub resources: BTreeMap<String, String>,
@@ -57,6 +57,8 @@ struct Members<'a> {
     #[serde(borrow, default)]
     principal: Cow<'a, str>,
     #[serde(borrow, default)]
+    assumed_by: Cow<'a, str>,
+    #[serde(borrow, default)]
     accessor: Cow<'a, str>,
     #[serde(borrow, default)]
     action: Cow<'a, str>,
@@ -76,7 +78,8 @@ impl Filter {
         if !self.asks_for(&members) {
             return Look::Other;
         }
-        let spoken = members.resources.iter().chain([&members.principal]);
+        let spoken = members.resources.iter();
+        let spoken = spoken.chain([&members.principal, &members.assumed_by]);
         let shown = |name: &Cow<'_, str>| {
             let all = [&self.callers, &self.resources, &self.known];
             let clear = all.iter().find_map(|names| names.get(name.as_ref()))?;
@@ -92,7 +95,8 @@ impl Filter {
     fn asks_for(&self, members: &Members<'_>) -> bool {
         let caller = |name: &Cow<'_, str>| self.callers.contains_key(name.as_ref());
         let resource = |name: &Cow<'_, str>| self.resources.contains_key(name.as_ref());
-        (self.callers.is_empty() || caller(&members.principal) || caller(&members.accessor))
+        let callers = [&members.principal, &members.assumed_by, &members.accessor];
+        (self.callers.is_empty() || callers.into_iter().any(caller))
             && (self.resources.is_empty() || members.resources.iter().any(resource))
             && (self.actions.is_empty() || self.actions.iter().any(|a| means(a, &members.action)))
             && (self.outcomes.is_empty() || self.outcomes.contains(&members.status.as_ref()))

@@ -308,3 +308,17 @@ fn the_last_line_with_a_number_is_found_however_long_it_is() {
         );
     }
 }
+
+#[test]
+fn who_assumed_a_role_is_found_by_his_own_name() {
+    let through = line(2, "role:ops/else").replace(
+        "\"principal\"",
+        "\"assumed_by\":\"user:alice\",\"principal\"",
+    );
+    let (_dir, trail) = trail(&[(CURRENT, line(1, "bob") + &through)]);
+    let filter = Filter {
+        callers: names("user:alice"),
+        ..Filter::default()
+    };
+    assert_eq!(search(&trail, filter), [2]);
+}
