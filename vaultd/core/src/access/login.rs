@@ -3,33 +3,27 @@
 //! A session never exceeds the one it was exchanged from: it has the actions that both name, the folder
 //! that lies in both, ends no later, and ends when that one is ended. It is used from where both may be.
 
+mod kept;
+
 use std::sync::Arc;
+
+use kept::MOST;
+pub use kept::sweep_sessions;
+pub(super) use kept::{Called, begin, end, keep};
 
 use super::{
     Action, ActionGlob, Caller, Denied, Grant, Limits, Origin, Principal, Resource, Session,
-    TokenHash, Unauthenticated, authenticate, authorise, caller::MAX_DEPTH, session::Renewal, sessions::shown,
+    TokenHash, Unauthenticated, authenticate, authorise, caller::MAX_DEPTH, session::Renewal,
 };
 use crate::{
-    crypto::envelope::Class,
     name::FolderPath,
-    record::{Calendar, Document, Key, Kind, Marker, RecordError, Tx},
+    record::{RecordError, Tx},
 };
-use minicbor::{Decode, Encode};
 
 const MINUTE: u64 = 60_000;
 const SHORTEST: u64 = MINUTE;
 const DEFAULT: u64 = 12 * 60 * MINUTE;
 const LONGEST: u64 = 24 * 60 * MINUTE;
-
-/// Most sessions of one principal, through roles or not.
-const MOST: usize = 1_000;
-/// So many more for those that are made from none: whoever made the others shall not keep their user out.
-const APART: usize = 100;
-/// Ended ones that are removed to make room, at a time.
-const CLEARED: usize = 64;
-
-/// When sessions end, by the hour.
-const EXPIRY: Calendar = Calendar::new(1, 60 * MINUTE);
 
 /// What a session shall be able to do. Nothing given: as much as the caller's.
 #[derive(Clone, Debug, Default)]
@@ -245,96 +239,6 @@ fn depth(tx: &mut Tx<'_>, caller: &Caller) -> Result<usize, RecordError> {
     Ok(depth)
 }
 
-/// Which session an accessor names.
-#[derive(Clone, Copy, Encode, Decode)]
-pub(super) struct Called {
-    #[n(0)]
-    pub(super) token: TokenHash,
-}
-
-impl Document for Called {
-    const CLASS: Class = Class::Shared;
-}
-
-impl Called {
-    pub(super) fn key(accessor: &str) -> Key {
-        Key::new(Kind::Accessor, &[accessor.as_bytes()])
-    }
-}
-
-/// Stores a session where there is room for it.
-///
-/// # Errors
-/// When its principal has too many.
-pub(super) fn begin(
-    tx: &mut Tx<'_>,
-    token: &TokenHash,
-    session: &Session,
-) -> Result<(), LoginRefusal> {
-    make_room(tx, session)?;
-    Ok(keep(tx, token, session)?)
-}
-
-/// Whether a principal has room for another session. What has ended, and still lies there, is in nobody's way.
-fn make_room(tx: &mut Tx<'_>, session: &Session) -> Result<(), LoginRefusal> {
-    let most = if session.parent.is_some() {
-        MOST
-    } else {
-        MOST + APART
-    };
-    let prefix = Key::new(Kind::Owned, &[&session.principal.to_be_bytes()]);
-    // No check: of two that begin at once both may be the last.
-    let owned = tx.peek::<Marker>(prefix.as_bytes(), None, most)?;
-    if owned.len() < most {
-        return Ok(());
-    }
-    let mut cleared = 0;
-    for (key, _) in owned {
-        let Some(token) = key.ids().get(8..).and_then(TokenHash::from_bytes) else {
-            continue;
-        };
-        match tx.read::<Session>(&token.key())? {
-            Some(session) if shown(tx, &session)?.is_some() => continue,
-            Some(session) => end(tx, &token, &session),
-            None => tx.delete(key),
-        }
-        cleared += 1;
-        if cleared == CLEARED {
-            break;
-        }
-    }
-    if cleared > 0 {
-        Ok(())
-    } else {
-        Err(LoginRefusal::TooMany)
-    }
-}
-
-/// Stores a session, so that it is found by its token, its name, its principal, its role, and its end.
-fn keep(tx: &mut Tx<'_>, token: &TokenHash, session: &Session) -> Result<(), RecordError> {
-    tx.put(token.key(), session)?;
-    tx.put(Called::key(&session.accessor), &Called { token: *token })?;
-    for owner in session.owners() {
-        tx.put(token.owned_by(owner), &Marker {})?;
-    }
-    match session.expires_at {
-        Some(end) => EXPIRY.file(tx, end, token.as_bytes()),
-        None => Ok(()),
-    }
-}
-
-/// Removes a session. Those that were exchanged from it end with it.
-pub(super) fn end(tx: &mut Tx<'_>, token: &TokenHash, session: &Session) {
-    tx.delete(token.key());
-    tx.delete(Called::key(&session.accessor));
-    for owner in session.owners() {
-        tx.delete(token.owned_by(owner));
-    }
-    if let Some(end) = session.expires_at {
-        EXPIRY.unfile(tx, end, token.as_bytes());
-    }
-}
-
 fn narrow_actions(
     callers: Option<&[ActionGlob]>,
     wanted: &[ActionGlob],
@@ -407,31 +311,6 @@ pub fn create_administrator(
     let session = Session::of(tx, token, (id, 0), None);
     keep(tx, token, &session)?;
     Ok(session)
-}
-
-/// Removes up to `limit` sessions that have ended by themselves; whether there may be more.
-///
-/// # Errors
-/// When the store fails.
-pub fn sweep_sessions(tx: &mut Tx<'_>, limit: usize) -> Result<bool, RecordError> {
-    let due = EXPIRY.due(tx, limit)?;
-    for item in due.items {
-        if let Some(token) = TokenHash::from_bytes(&item.id) {
-            let session = tx.get::<Session>(&token.key())?;
-            match session {
-                Some(session) if session.has_ended(tx) => end(tx, &token, &session),
-                // A renewal does not move the entry.
-                Some(session) => {
-                    if let Some(end) = session.expires_at {
-                        EXPIRY.file(tx, end, token.as_bytes())?;
-                    }
-                }
-                None => {}
-            }
-        }
-        tx.delete(item.key);
-    }
-    Ok(due.more)
 }
 
 /// A session as a login makes it, for tests of what comes after.

@@ -11,7 +11,7 @@ use super::{
     Absent, Action, Facts, Grant, Origin, Principal, Resource, Session, Sort, TokenHash,
     WrongGrant,
     arrival::Situation,
-    login::{begin, end},
+    login::{end, keep},
     password::{Credential, Standing},
     policy::PrincipalKind,
     principal::COLLECTION,
@@ -147,7 +147,7 @@ pub fn generate_root(tx: &mut Tx<'_>, token: &TokenHash) -> Result<Session, Reco
     tx.put(Principal::key(id), &principal)?;
     let owner = (id, principal.epoch);
     let session = Session::of(tx, token, owner, Some(now.saturating_add(LIFE)));
-    begin(tx, token, &session)?;
+    keep(tx, token, &session)?;
     let made = OneTimeRoot {
         principal: id,
         token: *token,
