@@ -141,11 +141,11 @@ fn whatever_is_wrong_with_a_service_or_its_secret_id_is_one_answer() {
         ("ci", &away),
     ] {
         let refused = log_in(&daemon, name, id).refused(5, "LOGIN_FAILED");
-        said.push(message(&refused));
+        said.push(message(&refused).replace(&format!("issue {name}"), "issue NAME"));
     }
     daemon.ctl(&["service", "disable", "ci"]).ok();
     let refused = log_in(&daemon, "ci", &id).refused(5, "LOGIN_FAILED");
-    said.push(message(&refused));
+    said.push(message(&refused).replace("issue ci", "issue NAME"));
     daemon.ctl(&["service", "enable", "ci"]).ok();
     log_in(&daemon, "ci", &id).ok();
     daemon.ctl(&["service", "rm", "ci", "--yes"]).ok();
