@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
@@ -19,6 +19,7 @@ const FILES: [&str; 14] = [
     "vault/v1/sessions.proto",
     "vault/v1/mfa.proto",
     "vault/v1/programs.proto",
+    "vault/v1/trust.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -18,7 +18,7 @@
 //!
 //! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls` and `pin` make connections;
 //! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
-//! `sessions`, `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `mfa`, `policies`, `programs` and `audit` are the services; `reference` is the path grammar; `value` and
+//! `sessions`, `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `mfa`, `policies`, `programs`, `trust` and `audit` are the services; `reference` is the path grammar; `value` and
 //! `secret` hold what must not be printed; `error` is the one error type.
 //!
 //! Plain replies are the wire types of `vault-proto`, re-exported as [`wire`]. What carries secret
@@ -50,6 +50,7 @@ mod sessions;
 mod sharing;
 mod system;
 mod tls;
+mod trust;
 mod value;
 mod vault;
 
@@ -78,6 +79,7 @@ pub use sessions::{RoleTerms, Sessions};
 pub use sharing::{Shared, Sharing, Unwrapped};
 pub use system::{Initialised, Rekey, System, UnsealKey};
 pub use tls::{CaCertificate, fetch_ca};
+pub use trust::Trusts;
 pub use value::{Text, Token, Value};
 pub use vault::Vault;
 

@@ -12,7 +12,7 @@ use tonic::{Response, Status};
 use crate::consistency::Seen;
 use crate::{
     Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Policies,
-    Programs, Root, Secrets, Sessions, Sharing, System, Token,
+    Programs, Root, Secrets, Sessions, Sharing, System, Token, Trusts,
 };
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
@@ -130,6 +130,11 @@ impl Vault {
     /// Programs, and what they prove themselves as services with.
     pub fn programs(&self) -> Programs<'_> {
         Programs(self)
+    }
+
+    /// Issuers whose tokens programs log in with.
+    pub fn trusts(&self) -> Trusts<'_> {
+        Trusts(self)
     }
 
     /// Policies as documents.

@@ -48,6 +48,22 @@ fn body(path: &str) -> Vec<u8> {
             let fields = [("user", text("alice")), ("password", text("x"))];
             message("LoginPasswordRequest", &fields)
         }
+        "CreateTrust" | "UpdateTrust" | "DescribeTrust" | "DeleteTrust" => {
+            message(&format!("{name}Request"), &[("name", text("cluster"))])
+        }
+        "BindService" | "UnbindService" => {
+            let mut fields = vec![("trust", text("cluster")), ("service", text("till"))];
+            if name == "BindService" {
+                let claim = message(
+                    "BoundClaim",
+                    &[("name", text("sub")), ("pattern", text("x"))],
+                );
+                let claim = DynamicMessage::decode(descriptor("BoundClaim"), claim.as_slice());
+                let claim = Value::Message(claim.expect("what was just encoded"));
+                fields.push(("claims", Value::List(vec![claim])));
+            }
+            message(&format!("{name}Request"), &fields)
+        }
         "ChangePassword" => {
             let fields = [("old_password", text("x")), ("new_password", text("y"))];
             message("ChangePasswordRequest", &fields)

@@ -35,6 +35,7 @@ mod source;
 mod strangers;
 mod tidy;
 mod transcript;
+mod trust;
 mod unit;
 mod wire;
 

@@ -73,6 +73,7 @@ printed!(
     IssueSecretIdResponse,
     LoginResponse,
     LoginSecretIdRequest,
+    LoginTokenRequest,
     NewRecoveryCodesRequest,
     NewRecoveryCodesResponse,
     PassphraseSeal,

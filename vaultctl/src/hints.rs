@@ -45,7 +45,9 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "BEYOND_OWN_RIGHTS" => {
             "nobody hands out more than he has: ask someone who has it, or narrow the policy"
         }
-        "IDENTITY_NOT_FOUND" => "see who there is: vaultctl user ls, group ls, role ls, service ls",
+        "IDENTITY_NOT_FOUND" => {
+            "see who there is: vaultctl user ls, group ls, role ls, service ls, trust ls"
+        }
         "IDENTITY_EXISTS" => "choose another name, or change what is there with `update`",
         "SECRET_ID_NOT_FOUND" => "see which are good yet: vaultctl service secret-id ls NAME",
         "POLICY_NOT_FOUND" => "see which there are: vaultctl policy ls",

@@ -5,7 +5,8 @@ mod service;
 use std::time::Duration;
 
 use vault_sdk::{
-    Credentials, Error, Kind, LoggedIn, PasswordLogin, SessionLimits, SessionTerms, Token, Vault,
+    Credentials, Error, Kind, LoggedIn, PasswordLogin, SessionLimits, SessionTerms, Text, Token,
+    Vault,
 };
 
 use super::Outcome;
@@ -96,10 +97,10 @@ impl Args {
             under: self.under.unwrap_or_default(),
             limits: self.limits.into_sdk(),
         };
-        let made = if let Some(service) = self.program.service() {
+        let made = if self.program.is_meant() {
             // Of whoever was logged in before.
             target.token = None;
-            self.program.log_in(ctl, target, service, terms).await?
+            self.program.log_in(ctl, target, terms).await?
         } else if let Some(user) = self.user {
             // Of whoever was logged in before.
             target.token = None;

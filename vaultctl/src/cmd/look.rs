@@ -39,6 +39,7 @@ impl Command {
             }
             Self::Logout(_) | Self::Whoami => "look whether it still opens: vaultctl whoami",
             Self::Mfa(_) => "look before you repeat it: vaultctl mfa ls",
+            Self::Trust(_) => "look before you repeat it: vaultctl trust show",
             Self::Init(_) | Self::Unseal(_) | Self::Seal => {
                 "look before you repeat it: vaultctl status"
             }

@@ -51,6 +51,7 @@ mod share;
 mod status;
 mod trash;
 mod tree;
+mod trust;
 mod unseal;
 mod unwrap;
 mod version;
@@ -99,6 +100,9 @@ pub(crate) enum Command {
     /// Second factors: yours, and other users'
     #[command(subcommand)]
     Mfa(mfa::Command),
+    /// Issuers whose tokens programs log in with
+    #[command(subcommand)]
+    Trust(trust::Command),
     /// The vaults you work with
     #[command(subcommand)]
     Context(context::Command),
@@ -181,6 +185,7 @@ impl Command {
             Self::Password(command) => command.run(ctl).await,
             Self::Whoami => whoami::run(ctl).await,
             Self::Mfa(command) => command.run(ctl).await,
+            Self::Trust(command) => command.run(ctl).await,
             Self::Context(command) => command.run(ctl).await,
             Self::Status => status::run(ctl).await,
             Self::Doctor(args) => args.run(ctl).await,

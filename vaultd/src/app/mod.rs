@@ -57,6 +57,7 @@ mod status;
 mod time;
 mod trail;
 mod transact;
+mod trust;
 mod unsealed;
 
 #[cfg(test)]
@@ -95,6 +96,7 @@ pub use sharing::{ShareRequest, SharedSource, Unwrapped};
 pub use simulate::{Capable, Simulated};
 pub use status::{Inside, SealStatus, Status};
 pub use trail::{AuditQuery, Ending, Reading};
+pub use trust::{IssuerName, TokenLogin};
 
 use audit::{Audit, Entry};
 use freshness::Freshness;

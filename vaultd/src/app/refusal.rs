@@ -68,8 +68,10 @@ pub(super) fn identity(refusal: identity::Refusal) -> Error {
     let message = refusal.to_string();
     let reason = match refusal {
         Refusal::NotFound(Sort::Policy, _) | Refusal::InlineNotFound(_) => Reason::PolicyNotFound,
-        Refusal::NotFound(..) => Reason::IdentityNotFound,
-        Refusal::Exists(..) | Refusal::LooksLike(..) => Reason::IdentityExists,
+        Refusal::NotFound(..) | Refusal::TrustNotFound(_) => Reason::IdentityNotFound,
+        Refusal::Exists(..) | Refusal::LooksLike(..) | Refusal::TrustExists(_) => {
+            Reason::IdentityExists
+        }
         Refusal::MixedScripts(..) => Reason::NameInvalid,
         Refusal::VersionNotFound(_) => Reason::VersionNotFound,
         Refusal::Document(error) => {
@@ -80,7 +82,7 @@ pub(super) fn identity(refusal: identity::Refusal) -> Error {
         Refusal::UnknownPrincipal(_) => Reason::PrincipalUnknown,
         Refusal::Attached(_) => Reason::PolicyAttached,
         Refusal::TooMany(_) => Reason::LimitReached,
-        Refusal::Invalid(_) => Reason::RequestInvalid,
+        Refusal::Invalid(_) | Refusal::Claims(_) | Refusal::Issuer(_) => Reason::RequestInvalid,
         Refusal::OneTime(error) => return one_time(error),
         Refusal::NoSecretId => Reason::SecretIdNotFound,
         Refusal::SecretId(error) => return secret_id(error),

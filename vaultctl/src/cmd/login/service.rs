@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use vault_sdk::{Error, LoggedIn, SessionTerms, Text};
 
+use crate::cmd::policy::read_text;
 use crate::connect::Target;
 use crate::ctl::Ctl;
 use crate::failure::Failure;
@@ -25,12 +26,20 @@ pub(super) struct Program {
     /// Log in as the service that this process is by its uid: over the vault's Unix socket
     #[arg(long, requires = "service", conflicts_with = "secret_id_file")]
     peer: bool,
+
+    /// Log in with the token of a trusted issuer; `-` for stdin. Without --service as the one service that it is bound
+    /// to. Kubernetes puts one into the pod
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "secret_id_file", "peer"])]
+    jwt_file: Option<String>,
 }
 
+/// Largest token of an issuer.
+const LARGEST_JWT: u64 = 16 << 10;
+
 impl Program {
-    /// The service that was named.
-    pub(super) fn service(&self) -> Option<&str> {
-        self.service.as_deref()
+    /// Whether it is a program that logs in.
+    pub(super) fn is_meant(&self) -> bool {
+        self.service.is_some() || self.jwt_file.is_some()
     }
 
     /// Logs in as it.
@@ -38,9 +47,16 @@ impl Program {
         &self,
         ctl: &Ctl,
         target: Target,
-        service: &str,
         terms: SessionTerms,
     ) -> Result<LoggedIn, Failure> {
+        if let Some(file) = &self.jwt_file {
+            let jwt = read_text(file, LARGEST_JWT, "a token")?;
+            let jwt = Text::new(jwt.trim_end().to_owned());
+            let vault = target.vault(ctl)?;
+            let login = vault.trusts().login(self.service.as_deref(), &jwt, terms);
+            return login.await.map_err(refused_token);
+        }
+        let service = self.service.as_deref().unwrap_or_default();
         if self.peer && !target.is_local() {
             return Err(
                 Failure::usage("whose process this is is known over the Unix socket only")
@@ -92,4 +108,14 @@ fn refused(error: Error, service: &str, peer: bool) -> Failure {
             "an administrator says whose processes are it: vaultctl service allow-uid {service} UID"
         )),
     }
+}
+
+/// Which of the bindings failed is for the audit.
+fn refused_token(error: Error) -> Failure {
+    if error.reason() == "LOGIN_FAILED" {
+        let advice =
+            "the audit says why: vaultctl audit search; what is bound: vaultctl trust show NAME";
+        return Failure::from(error).instead(advice);
+    }
+    error.into()
 }

@@ -98,6 +98,20 @@ actions! {
     SERVICE_ALLOW_UID = "service:AllowUid";
     /// Take a uid from a service.
     SERVICE_REMOVE_UID = "service:RemoveUid";
+    /// Say by whose word, or with which key, a program logs in as a service.
+    SERVICE_BIND = "service:Bind";
+    /// Take that back.
+    SERVICE_UNBIND = "service:Unbind";
+    /// Believe an issuer of tokens.
+    TRUST_CREATE = "trust:Create";
+    /// See an issuer that is believed, and for which services.
+    TRUST_DESCRIBE = "trust:Describe";
+    /// See which issuers are believed.
+    TRUST_LIST = "trust:List";
+    /// Believe an issuer by other keys or rules.
+    TRUST_UPDATE = "trust:Update";
+    /// Believe an issuer no more.
+    TRUST_DELETE = "trust:Delete";
     /// Make a role.
     ROLE_CREATE = "role:Create";
     /// See a role.

@@ -31,6 +31,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 pub mod totp;
+pub mod trust;
 
 pub use absent::Absent;
 pub use action::{Action, ActionGlob, ActionGlobError};

@@ -117,6 +117,10 @@ kinds! {
     Attached = 0x86, Terms;
     /// Guarded: `secret or folder ‖ id` → the policy that is attached to it.
     ResourcePolicy = 0x87, Terms;
+    /// Guarded: issuers whose tokens are believed, and their keys.
+    Issuer = 0x89, Terms;
+    /// Guarded: what a program shows to be which service.
+    Bound = 0x8A, Terms;
     /// Guarded: whose the one-time root is.
     OneTimeRoot = 0x8B, Terms;
     /// Guarded: `service ‖ uid`: as whose process a program is a service.

@@ -200,7 +200,7 @@ impl App {
 
     /// Writes a part of a request whose audit entry is opened and finished elsewhere; `act` says with its reply
     /// whether to write.
-    async fn write_inside<R: Send + 'static>(
+    pub(super) async fn write_inside<R: Send + 'static>(
         &self,
         mut act: impl FnMut(&mut Tx<'_>) -> Result<(R, bool)> + Send + 'static,
     ) -> Result<R> {
@@ -217,7 +217,7 @@ impl App {
     }
 
     /// Reads from this node's state as it is: what is acted on is read again by the write that acts.
-    fn look<R>(
+    pub(super) fn look<R>(
         &self,
         read: impl FnOnce(&mut Tx<'_>) -> std::result::Result<R, RecordError>,
     ) -> Result<R> {

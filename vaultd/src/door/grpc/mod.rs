@@ -22,6 +22,7 @@ mod sharing;
 mod simulate;
 mod status;
 mod system;
+mod trust;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ use vault_proto::v1::secrets_server::SecretsServer;
 use vault_proto::v1::sessions_server::SessionsServer;
 use vault_proto::v1::sharing_server::SharingServer;
 use vault_proto::v1::system_server::SystemServer;
+use vault_proto::v1::trust_server::TrustServer;
 
 use crate::app::App;
 
@@ -68,6 +70,9 @@ pub fn routes(app: &Arc<App>) -> Routes {
     let sessions = SessionsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let mfa = MfaServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let programs = ProgramsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
+    let trust = TrustServer::new(door.clone())
+        .max_decoding_message_size(MAX_REQUEST)
+        .max_encoding_message_size(MAX_REPLY);
     let secrets = SecretsServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REPLY);
@@ -95,4 +100,5 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .add_service(audit)
         .add_service(sessions)
         .add_service(programs)
+        .add_service(trust)
 }

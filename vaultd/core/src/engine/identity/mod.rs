@@ -18,6 +18,7 @@ mod remove;
 mod target;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod update;
 
 pub use attach::{attach, delete_inline, detach, put_inline, set_boundary};
@@ -38,4 +39,8 @@ pub use program::{
 pub use refusal::Refusal;
 pub use remove::delete;
 pub use target::hand_over;
+pub use trust::{
+    BoundService, NewIssuer, Trusted, bind_service, create_trust, delete_trust, describe_trust,
+    list_trusts, unbind_service, update_trust,
+};
 pub use update::{Change, update};

@@ -6,6 +6,7 @@ use crate::{
         onetime::IssueRefusal,
         policy::PolicyError,
         program::{peer::AllowRefusal, secret_id},
+        trust::ClaimError,
     },
     name::MixedScripts,
     record::RecordError,
@@ -26,6 +27,18 @@ pub enum Refusal {
     /// Somebody else's name, of other letters, looks the same.
     #[error("`{0}:{1}` looks like `{0}:{2}`, which exists: choose a name that can be told from it")]
     LooksLike(Sort, String, String),
+    /// No issuer is called so.
+    #[error("there is no trusted issuer `{0}`")]
+    TrustNotFound(String),
+    /// Another issuer is called so.
+    #[error("there is a trusted issuer `{0}` already")]
+    TrustExists(String),
+    /// An issuer cannot be believed as it is said.
+    #[error("{0}")]
+    Issuer(Box<str>),
+    /// What a token must say is not said well.
+    #[error(transparent)]
+    Claims(#[from] ClaimError),
     /// Never made, or dropped.
     #[error("the policy has no version {0}")]
     VersionNotFound(u64),

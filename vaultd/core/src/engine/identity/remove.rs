@@ -8,6 +8,7 @@ use crate::{
     access::{
         Action, Caller, Grant, Group, Principal, Proofs, Sort, factor, lockout, principal::Named,
         program::peer,
+        trust,
     },
     record::{Key, Kind, RecordError, Tx},
 };
@@ -78,6 +79,7 @@ fn disband(
 /// What is kept of somebody beside his record.
 fn forget(tx: &mut Tx<'_>, id: u64) -> Result<(), RecordError> {
     lockout::forget_places(tx, id);
+    trust::forget_service(tx, id)?;
     tx.delete(Key::new(Kind::Password, &[&id.to_be_bytes()]));
     peer::forget(tx, id)?;
     factor::forget(tx, id)

@@ -1,0 +1,142 @@
+//! From a token that was verified to a session of the service that it is bound to.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::Value;
+
+use super::{Binding, Issuer, last_id};
+use crate::{
+    access::{
+        Caller, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
+        login::enter,
+        policy::PrincipalKind,
+        principal::named,
+    },
+    name::ServiceName,
+    record::{RecordError, Tx},
+};
+
+/// A token whose signature, issuer, audience and times were found good.
+#[derive(Clone, Debug)]
+pub struct Vouched {
+    /// By which issuers, and by which generation of their keys and rules.
+    pub by: Vec<(u64, u64)>,
+    /// What it says.
+    pub claims: Arc<Value>,
+}
+
+/// Why a token that was found good is nobody's. For the audit: outside it is one answer for all.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustRefusal {
+    /// The issuer's keys or rules are others than those that it was verified by.
+    #[error("the issuer was changed meanwhile")]
+    Overtaken,
+    /// Nobody has the name that was given.
+    #[error("there is no such service")]
+    NoService,
+    /// It is there, and says no to what the token claims.
+    #[error("no binding of the service holds what the token claims")]
+    Unbound,
+    /// No service was named, and several would do.
+    #[error("the token is bound to several services, and none was named")]
+    Ambiguous,
+    /// Gone, or disabled.
+    #[error("the service is disabled")]
+    Disabled,
+    /// What the session shall be like.
+    #[error(transparent)]
+    Login(#[from] LoginRefusal),
+    /// A policy keeps it from logging in.
+    #[error("{0}")]
+    Denied(Box<str>),
+    /// The store failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl From<EntryRefusal> for TrustRefusal {
+    fn from(refusal: EntryRefusal) -> Self {
+        match refusal {
+            EntryRefusal::Nobody => Self::Disabled,
+            EntryRefusal::Denied(denied) => Self::Denied(denied.why.to_string().into()),
+            EntryRefusal::Login(LoginRefusal::Record(error)) => Self::Record(error),
+            EntryRefusal::Login(refusal) => Self::Login(refusal),
+        }
+    }
+}
+
+/// Makes a session of the service that a token is bound to: the one that is named, or else the only one.
+///
+/// # Errors
+/// When it is bound to none, or the service may not log in.
+pub fn arrive_by_token(
+    tx: &mut Tx<'_>,
+    vouched: &Vouched,
+    service: Option<&ServiceName>,
+    (token, origin): (&TokenHash, &Arc<Origin>),
+    login: &Login,
+) -> Result<(Caller, Session), TrustRefusal> {
+    let wanted = match service {
+        Some(name) => {
+            Some(named(tx, Sort::Service, name.as_str())?.ok_or(TrustRefusal::NoService)?)
+        }
+        None => None,
+    };
+    let mut bound = BTreeSet::new();
+    for (id, generation) in &vouched.by {
+        let issuer = tx.see::<Issuer>(&Issuer::key(*id))?;
+        // INVARIANT: keys that were taken back verify nothing, however late the request is decided
+        if issuer.is_none_or(|issuer| issuer.generation != *generation) {
+            return Err(TrustRefusal::Overtaken);
+        }
+        let bindings = match wanted {
+            Some(service) => {
+                let binding = tx.see::<Binding>(&Binding::key(*id, service))?;
+                binding
+                    .into_iter()
+                    .map(|binding| (service, binding))
+                    .collect()
+            }
+            None => of_issuer(tx, *id)?,
+        };
+        let holds = |binding: &Binding| binding.any_of.iter().any(|one| one.hold(&vouched.claims));
+        bound.extend(
+            bindings
+                .iter()
+                .filter(|(_, one)| holds(one))
+                .map(|(id, _)| *id),
+        );
+    }
+    let mut bound = bound.into_iter();
+    match (bound.next(), bound.next()) {
+        (Some(service), None) => as_service(tx, service, (token, origin), login),
+        (None, _) => Err(TrustRefusal::Unbound),
+        (Some(_), Some(_)) => Err(TrustRefusal::Ambiguous),
+    }
+}
+
+/// The bindings of an issuer, by service.
+pub(crate) fn of_issuer(
+    tx: &mut Tx<'_>,
+    issuer: u64,
+) -> Result<Vec<(u64, Arc<Binding>)>, RecordError> {
+    let found = tx.see_all::<Binding>(&Binding::of(issuer))?;
+    let found = found.into_iter();
+    Ok(found
+        .filter_map(|(key, binding)| Some((last_id(&key)?, binding)))
+        .collect())
+}
+
+/// Begins a session of a service that has proved itself.
+fn as_service(
+    tx: &mut Tx<'_>,
+    service: u64,
+    (token, origin): (&TokenHash, &Arc<Origin>),
+    login: &Login,
+) -> Result<(Caller, Session), TrustRefusal> {
+    let principal = tx.see::<Principal>(&Principal::key(service))?;
+    let able = |one: &Arc<Principal>| one.kind == PrincipalKind::Service && !one.disabled;
+    let principal = principal.filter(able).ok_or(TrustRefusal::Disabled)?;
+    let whole = Session::of(tx, token, (service, principal.epoch), None);
+    Ok(enter(tx, origin, token, whole, login)?)
+}
