@@ -5,8 +5,7 @@ mod service;
 use std::time::Duration;
 
 use vault_sdk::{
-    Credentials, Error, Kind, LoggedIn, PasswordLogin, SessionLimits, SessionTerms, Text, Token,
-    Vault,
+    Credentials, Error, Kind, LoggedIn, PasswordLogin, SessionLimits, SessionTerms, Token, Vault,
 };
 
 use super::Outcome;

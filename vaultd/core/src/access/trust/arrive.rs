@@ -8,9 +8,7 @@ use super::{Binding, Issuer, last_id};
 use crate::{
     access::{
         Caller, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
-        login::enter,
-        policy::PrincipalKind,
-        principal::named,
+        login::enter, policy::PrincipalKind, principal::named,
     },
     name::ServiceName,
     record::{RecordError, Tx},

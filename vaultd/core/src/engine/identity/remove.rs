@@ -7,8 +7,7 @@ use super::{
 use crate::{
     access::{
         Action, Caller, Grant, Group, Principal, Proofs, Sort, factor, lockout, principal::Named,
-        program::peer,
-        trust,
+        program::peer, trust,
     },
     record::{Key, Kind, RecordError, Tx},
 };
