@@ -130,7 +130,10 @@ impl Programs<'_> {
         let send = |channel, request| async {
             ProgramsClient::new(channel).revoke_secret_id(request).await
         };
-        self.0.call(Safety::Write, message, send).await.map(drop)
+        match self.0.call(Safety::Idempotent, message, send).await {
+            Err(error) if error.says_done("SECRET_ID_NOT_FOUND") => Ok(()),
+            ended => ended.map(drop),
+        }
     }
 
     /// Lets processes of a uid be a service; `false` if they were.
@@ -144,7 +147,11 @@ impl Programs<'_> {
         };
         let send =
             |channel, request| async { ProgramsClient::new(channel).allow_uid(request).await };
-        Ok(self.0.call(Safety::Write, message, send).await?.changed)
+        Ok(self
+            .0
+            .call(Safety::Idempotent, message, send)
+            .await?
+            .changed)
     }
 
     /// Takes a uid from a service; `false` if it had it not.
@@ -158,7 +165,11 @@ impl Programs<'_> {
         };
         let send =
             |channel, request| async { ProgramsClient::new(channel).remove_uid(request).await };
-        Ok(self.0.call(Safety::Write, message, send).await?.changed)
+        Ok(self
+            .0
+            .call(Safety::Idempotent, message, send)
+            .await?
+            .changed)
     }
 
     /// The uids of a service, in order.

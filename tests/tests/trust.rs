@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use vault_tests::{Daemon, Output};
 
 use crate::BINARIES;
+use crate::wire::{Wire, message};
 
 /// An issuer: a key of its own, made for the test.
 struct Issuer(KeyPair);
@@ -335,4 +336,25 @@ fn whoever_binds_a_service_may_do_what_it_may() {
     let update =
         "trust update cluster --issuer https://cluster.test --audience vault --jwks-file jwks.json";
     ctl(&daemon, update).refused(4, "BEYOND_OWN_RIGHTS");
+}
+
+#[tokio::test]
+async fn a_binding_that_is_ended_again_under_its_id_is_answered_as_the_first_time() {
+    const UNBIND: &str = "/vault.v1.Trust/UnbindService";
+    let (daemon, _issuer) = open();
+    let token = fs::read_to_string(daemon.place.path("token")).expect("a token");
+    let wire = Wire::connect(&daemon, token.trim()).await;
+    let text = |text: &str| prost_reflect::Value::String(text.to_owned());
+    let body = message(
+        "UnbindServiceRequest",
+        &[("trust", text("cluster")), ("service", text("till"))],
+    );
+    let id = uuid::Uuid::new_v4().to_string();
+    let first = wire.call_as(&id, UNBIND, body.clone()).await;
+    let first = first.expect("ended");
+    let again = wire.call_as(&id, UNBIND, body.clone()).await;
+    assert_eq!(again.expect("the same answer"), first);
+    let own = uuid::Uuid::new_v4().to_string();
+    let other = wire.call_as(&own, UNBIND, body).await;
+    assert_ne!(other.expect("nothing is bound"), first);
 }

@@ -18,7 +18,7 @@ use vault_proto::v1::{
 use zeroize::Zeroizing;
 
 use super::auth::narrowing;
-use super::metadata::{call, refuse, respond, to_the_end};
+use super::metadata::{call, refuse, repeatable, respond, to_the_end};
 use super::{Door, convert, parse};
 use crate::app::{Error, IssuerName, Result, TokenLogin};
 
@@ -27,7 +27,7 @@ type Reply<T> = std::result::Result<Response<T>, Status>;
 /// One write method: parse, act to the end, answer.
 macro_rules! write {
     ($door:ident, $method:literal, $request:ident, $parse:expr, |$app:ident, $call:ident, $parsed:pat_param| $act:expr, $format:expr) => {{
-        let call = call(concat!("/vault.v1.Trust/", $method), &$request)?;
+        let call = repeatable(concat!("/vault.v1.Trust/", $method), &$request)?;
         let parsed = match $parse($request.into_inner()) {
             Ok(parsed) => parsed,
             Err(error) => return Err(refuse($door, &call, error).await),
