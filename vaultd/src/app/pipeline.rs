@@ -129,6 +129,12 @@ impl<'a> Visit<'a> {
         self.notes.about(resource);
     }
 
+    /// It was done before, and is answered as it was then, whatever is decided now.
+    pub(super) fn repeats(&mut self) {
+        self.notes.denied = None;
+        self.notes.granted = Some("as the first time".to_owned());
+    }
+
     /// What the caller showed of his own, of which no policy decides.
     pub(super) fn showed(&mut self, what: &'static str) {
         self.notes.granted = Some(format!("own, {what}"));

@@ -26,6 +26,7 @@ mod mfa;
 mod narrowing;
 mod operations;
 mod readings;
+mod repeats;
 mod replies;
 mod restored;
 mod rewrap;

@@ -17,12 +17,14 @@ pub(crate) const KEEP: u64 = 10 * MINUTE;
 const APART: Calendar = Calendar::of(Kind::Outcome, 3, KEEP);
 
 /// The identity of a request.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Once {
     /// Chosen by the client, the same for every try.
     pub request_id: [u8; 16],
     /// Of method and body, under a key that only voters hold, since values are in it.
     pub digest: [u8; 32],
+    /// The same under earlier terms of that key: the first try may have come before the keys were rotated.
+    pub earlier: Vec<[u8; 32]>,
 }
 
 impl std::fmt::Debug for Once {
@@ -135,7 +137,7 @@ impl Remembered {
         Self {
             principal,
             request_id: once.request_id,
-            digest: short(once),
+            digest: short(&once.digest),
             at,
             reply: encoded,
         }
@@ -146,7 +148,8 @@ impl Remembered {
     }
 
     pub(crate) fn answer<R: for<'b> Decode<'b, ()>>(&self, once: &Once) -> Result<R, NotReplayed> {
-        if self.digest == short(once) {
+        let mut digests = std::iter::once(&once.digest).chain(&once.earlier);
+        if digests.any(|digest| self.digest == short(digest)) {
             // Another kind of reply means another kind of request under the same id.
             minicbor::decode(&self.reply).map_err(|_| NotReplayed::Reused)
         } else {
@@ -161,10 +164,10 @@ impl Remembered {
 }
 
 /// Half of the digest is plenty to tell bodies of one caller apart.
-fn short(once: &Once) -> [u8; 16] {
+fn short(digest: &[u8; 32]) -> [u8; 16] {
     let mut half = [0; 16];
     half.iter_mut()
-        .zip(once.digest)
-        .for_each(|(to, from)| *to = from);
+        .zip(digest)
+        .for_each(|(to, from)| *to = *from);
     half
 }

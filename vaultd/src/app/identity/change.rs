@@ -37,19 +37,35 @@ impl App {
             + 'static,
     {
         let repeat = call.digest.and_then(|digest| Repeat::of(call, digest));
-        let mut proofs = self.proofs(call, action, &resource, &act).await?;
-        self.write(call, Terms::default(), move |visit, tx| {
-            let grant = visit.grant(tx, action, resource.clone())?;
+        let first = move |visit: &Visit<'_>, tx: &mut Tx<'_>| {
             let principal = visit.caller().principal_id();
-            let once = repeat.map(|repeat| repeat.once(tx));
-            if let Some(once) = &once
-                && let Some(reply) = once::replay(tx, principal, once).map_err(refusal::replay)?
-            {
+            let once = repeat.map(|repeat| (principal, repeat.once(tx)));
+            let reply = once
+                .as_ref()
+                .map(|(who, once)| once::replay::<R>(tx, *who, once));
+            let reply = reply.transpose().map_err(refusal::replay)?.flatten();
+            Ok::<_, Error>((once, reply))
+        };
+        let look =
+            |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grant: Result<Grant>, proofs: &mut Proofs| {
+                if first(visit, tx)?.1.is_none() {
+                    act(tx, visit.caller(), &grant?, proofs).map_err(refusal::identity)?;
+                }
+                Ok(())
+            };
+        let mut proofs = self.proofs(call, action, &resource, &look).await?;
+        self.write(call, Terms::default(), move |visit, tx| {
+            let grant = visit.grant(tx, action, resource.clone());
+            // Before the grant counts: the first try may have taken the right away, and is done.
+            let (once, reply) = first(visit, tx)?;
+            if let Some(reply) = reply {
+                visit.repeats();
                 return Ok((Verdict::Commit, reply));
             }
+            let grant = grant?;
             let reply = act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)?;
-            if let Some(once) = &once {
-                once::remember(tx, principal, once, &reply).map_err(refusal::record)?;
+            if let Some((who, once)) = &once {
+                once::remember(tx, *who, once, &reply).map_err(refusal::record)?;
             }
             Ok((Verdict::Commit, reply))
         })
@@ -91,7 +107,12 @@ impl App {
             + Sync
             + 'static,
     {
-        let mut proofs = self.proofs(call, action, &resource, &act).await?;
+        let look =
+            |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grant: Result<Grant>, proofs: &mut Proofs| {
+                let tried = act(tx, visit.caller(), &grant?, proofs);
+                tried.map(drop).map_err(refusal::identity)
+            };
+        let mut proofs = self.proofs(call, action, &resource, &look).await?;
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, action, resource.clone())?;
             if let Some(beside) = &beside {
@@ -105,23 +126,23 @@ impl App {
 
     /// The proofs that a change takes. What else stands in its way is for the change itself to say; that they were
     /// not had in time is recorded here.
-    async fn proofs<R, F>(
+    async fn proofs<F>(
         &self,
         call: &Call,
         action: Action,
         resource: &Resource,
-        act: &F,
+        try_it: &F,
     ) -> Result<Proofs>
     where
-        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal> + Sync,
+        F: Fn(&mut Visit<'_>, &mut Tx<'_>, Result<Grant>, &mut Proofs) -> Result<()> + Sync,
     {
         let mut proofs = Proofs::default();
         for _ in 0..ROUNDS {
             let mut notes = Notes::default();
             let mut look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
                 proofs.begin();
-                let grant = visit.grant(tx, action, resource.clone())?;
-                act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)
+                let grant = visit.grant(tx, action, resource.clone());
+                try_it(visit, tx, grant, &mut proofs)
             };
             let tried = self.read_counted(call, &mut notes, &mut look).await;
             drop(tried);

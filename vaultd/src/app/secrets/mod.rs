@@ -47,10 +47,14 @@ impl Repeat {
 
     /// Keyed by what voters alone hold, because the digest covers values and lies in a record that replicas open.
     pub(in crate::app) fn once(self, tx: &Tx<'_>) -> Once {
-        let key = tx.keys().voter().active().key();
+        let (voter, active) = (tx.keys().voter(), tx.keys().voter().active());
+        let earlier = voter.iter().filter(|term| term.number() != active.number());
         Once {
             request_id: self.request_id,
-            digest: mac::body_mac(key, &self.digest),
+            digest: mac::body_mac(active.key(), &self.digest),
+            earlier: earlier
+                .map(|term| mac::body_mac(term.key(), &self.digest))
+                .collect(),
         }
     }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Named {
     pub(crate) name: String,
     #[n(1)]
     pub(crate) id: u64,
+    /// What it looks like, as the tables had it when it was given.
+    #[n(2)]
+    pub(crate) look: Option<Box<str>>,
 }
 
 /// Beside a sort: what lies here is not the name but its look.
@@ -110,6 +113,7 @@ impl Named {
         let named = Self {
             name: name.to_owned(),
             id,
+            look: Some(look),
         };
         for key in keys {
             tx.put(key, &named)?;
@@ -119,11 +123,17 @@ impl Named {
 
     /// Takes the name away from whoever has it, and its look with it.
     pub(crate) fn take(tx: &mut Tx<'_>, sort: Sort, name: &str) -> Result<(), RecordError> {
-        for term in tx.keys().index().iter() {
-            tx.delete(Self::under(term, sort, name));
+        let terms = tx.keys().index().iter();
+        let keys: Vec<Key> = terms.map(|term| Self::under(term, sort, name)).collect();
+        // What it looked like then: tables of looks change.
+        let mut looked = look(name).ok();
+        for key in keys {
+            let kept = tx.see::<Self>(&key)?;
+            looked = kept.and_then(|kept| kept.look.clone()).or(looked);
+            tx.delete(key);
         }
         // A name of before looks were kept has none, and may look like one that was given since.
-        for key in look(name).map_or_else(|_| Vec::new(), |look| Self::looking(tx, sort, &look)) {
+        for key in looked.map_or_else(Vec::new, |look| Self::looking(tx, sort, &look)) {
             if tx.see::<Self>(&key)?.is_some_and(|kept| kept.name == name) {
                 tx.delete(key);
             }

@@ -12,9 +12,9 @@ use crate::{
     record::{Key, Kind, RecordError, Tx},
 };
 
-/// Most users of a group that is deleted: two writes each, of the 512 that one change has room for, beside what is
-/// the group's own.
-const MAX_AT_ONCE: usize = 240;
+/// Users of a group that is deleted, and managed policies that are attached to it: two writes each, of the 512 that one
+/// change has room for, beside what is the group's own.
+const MAX_AT_ONCE: usize = 250;
 
 /// Deletes what the grant names, with everything that is its own. Its sessions have ended with that.
 ///
@@ -53,9 +53,9 @@ fn disband(
     group: &Target,
 ) -> Result<(), Refusal> {
     let members = describe::ids(tx, group.id)?;
-    if members.len() > MAX_AT_ONCE {
+    if members.len() + group.attached().managed.len() > MAX_AT_ONCE {
         return Err(Refusal::TooMany(
-            "the group has over 240 users, more than one change takes out: take some out first",
+            "the group has over 250 users and attached policies together, more than one change takes out: take some out first",
         ));
     }
     let documents = group.documents(tx)?;

@@ -68,6 +68,7 @@ fn a_folder_of_deep_chains_and_busy_secrets_still_fits_its_transactions() {
             let once = Once {
                 request_id: [request; 16],
                 digest: [n; 32],
+                earlier: vec![],
             };
             let request = Put {
                 fields: fields(&[("value", "x")]),

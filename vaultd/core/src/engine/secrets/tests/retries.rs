@@ -6,6 +6,7 @@ fn once(id: u8, digest: u8) -> Once {
     Once {
         request_id: [id; 16],
         digest: [digest; 32],
+        earlier: vec![],
     }
 }
 

@@ -66,6 +66,7 @@ fn an_update_of_an_existing_secret_takes_four_records_and_six_checks() {
     let once = Once {
         request_id: [1; 16],
         digest: [2; 32],
+        earlier: vec![],
     };
     let (_, transaction) = world.evaluate(|tx| {
         let caller = access::authenticate(tx, &token, &access::Origin::local()).unwrap();
