@@ -1,11 +1,14 @@
 //! Nobody hands out more than he has: proofs that a document lies within a caller's own rights.
 //!
 //! A proof may take a second, so none is made where a request is decided. What is asked for and not known is
-//! noted; [`Proofs::prove`] is run apart, and then the request once more. A proof names both sides by what they
-//! say, so it holds whatever else has changed since: what one evaluation wanted stands in no other's way. Who calls is
-//! another on each side: see [`Whoever`].
+//! noted; [`Proofs::prove`] is run apart, and then the request once more. A proof is kept under both documents
+//! themselves, so it holds for what says the same and for nothing else, whatever has changed since: what one evaluation
+//! wanted stands in no other's way. Who calls is another on each side: see [`Whoever`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     ActionGlob, Caller,
@@ -17,17 +20,15 @@ use crate::record::{RecordError, Tx};
 /// Proofs for one request.
 #[derive(Debug, Default)]
 pub struct Proofs {
-    known: BTreeMap<Name, Option<Box<str>>>,
-    wanted: BTreeMap<Name, Wanted>,
+    known: BTreeMap<Claim, Option<Box<str>>>,
+    wanted: BTreeSet<Claim>,
 }
 
-/// Digests of what must lie within what.
-type Name = ([u8; 32], [u8; 32]);
-
-#[derive(Debug)]
-struct Wanted {
-    within: Arc<Document>,
+/// That one document lies within another.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Claim {
     what: Arc<Document>,
+    within: Arc<Document>,
 }
 
 /// Why a document may not be handed out.
@@ -59,13 +60,13 @@ impl Proofs {
     /// not for a thread that others wait for.
     pub fn prove(&mut self, stopped: &dyn Fn() -> bool) -> bool {
         let mut further = false;
-        while let Some((name, Wanted { within, what })) = self.wanted.pop_first() {
-            let proof = check_no_new_access(&within, &what, stopped);
+        while let Some(claim) = self.wanted.pop_first() {
+            let proof = check_no_new_access(&claim.within, &claim.what, stopped);
             if stopped() {
-                self.wanted.insert(name, Wanted { within, what });
+                self.wanted.insert(claim);
                 break;
             }
-            self.known.insert(name, beyond(proof).map(Into::into));
+            self.known.insert(claim, beyond(proof).map(Into::into));
             further = true;
         }
         further
@@ -82,22 +83,20 @@ impl Proofs {
         documents: &[Arc<Document>],
     ) -> Result<(), Exceeds> {
         let limits = limits(tx, caller)?;
-        let limits: Vec<_> = limits.iter().map(|limit| (digest(limit), limit)).collect();
         let mut proved = true;
         for what in documents {
             let what = what.of_whoever(Whoever::AtMost);
-            let named = digest(&what);
-            for (limit, within) in &limits {
-                let name = (*limit, named);
-                match self.known.get(&name) {
+            for within in &limits {
+                let claim = Claim {
+                    what: Arc::clone(&what),
+                    within: Arc::clone(within),
+                };
+                match self.known.get(&claim) {
                     Some(None) => {}
                     Some(Some(beyond)) => return Err(Exceeds::Beyond(beyond.clone())),
                     None => {
                         proved = false;
-                        self.wanted.entry(name).or_insert_with(|| Wanted {
-                            within: Arc::clone(within),
-                            what: Arc::clone(&what),
-                        });
+                        self.wanted.insert(claim);
                     }
                 }
             }
@@ -156,11 +155,6 @@ fn narrowed_to(actions: &[ActionGlob]) -> Document {
     // INVARIANT: actions of sessions were checked; if one has gone since, nothing lies within nothing
     Document::parse(&text, Kind::Session)
         .map_or_else(|_| Document::joined(&[]), |(document, _)| document)
-}
-
-/// As it was understood, not as it is written: the same text may mean two things in two versions.
-fn digest(document: &Document) -> [u8; 32] {
-    *blake3::hash(format!("{document:?}").as_bytes()).as_bytes()
 }
 
 /// What would be handed out beyond what the caller has.

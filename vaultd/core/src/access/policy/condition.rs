@@ -16,7 +16,7 @@ use super::{
 };
 use crate::name::TagKey;
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Condition {
     pub(super) spot: Spot,
     pub(super) operator: Operator,
@@ -25,13 +25,13 @@ pub(super) struct Condition {
 }
 
 /// A value of the document, and what it means to the operator.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Wanted {
     pub(super) text: Box<str>,
     pub(super) operand: Operand,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Operand {
     Text(Template),
     Fields(Fields),

@@ -10,7 +10,7 @@ use super::{
 use crate::access::Action;
 
 /// What a document is for, which decides what it may say. Numbers are on disk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Kind {
     /// Attached to a user, a group, a role or a service.
@@ -41,7 +41,7 @@ impl Kind {
 }
 
 /// What the language of a document is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Version {
     /// None given: variables are plain text.
     None,
@@ -61,7 +61,7 @@ impl Version {
 }
 
 /// What a statement does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Effect {
     /// Lets it happen, unless something denies it.
     Allow,
@@ -69,8 +69,8 @@ pub enum Effect {
     Deny,
 }
 
-/// A checked policy.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A checked policy. Two are equal where they say the same; their order means nothing but that.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Document {
     pub(super) kind: Kind,
     pub(super) version: Version,
@@ -79,7 +79,7 @@ pub struct Document {
 }
 
 /// One statement of a policy.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Statement {
     pub(super) spot: Spot,
     pub(super) sid: Option<Box<str>>,
@@ -93,7 +93,7 @@ pub struct Statement {
 }
 
 /// A list, or all but a list.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Listed<T> {
     pub(super) spot: Spot,
     pub(super) sense: Sense,
@@ -101,7 +101,7 @@ pub(super) struct Listed<T> {
 }
 
 /// How a list is meant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Sense {
     /// `Action`: these.
     These,
@@ -110,21 +110,21 @@ pub(super) enum Sense {
 }
 
 /// `secret:Get*`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct ActionPattern {
     pub(super) spot: Spot,
     pub(super) text: Box<str>,
 }
 
 /// `secret:db/*`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct ResourcePattern {
     pub(super) spot: Spot,
     pub(super) template: Template,
 }
 
 /// Whom a statement is about.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Principal {
     /// `*`
     Anyone,
@@ -154,7 +154,7 @@ pub enum PrincipalKind {
 }
 
 /// A principal's name before it is bound, its id after.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum PrincipalName {
     /// `alice`: means nobody until it is bound.
     Called(Box<str>),

@@ -1,6 +1,6 @@
 //! Why a text is not a policy, and where it says so.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 /// Longest message: what is quoted from a document may be long.
 const MAX_MESSAGE: usize = 300;
@@ -54,6 +54,18 @@ impl PartialEq for Spot {
 }
 
 impl Eq for Spot {}
+
+impl PartialOrd for Spot {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Spot {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
 
 impl fmt::Debug for Spot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

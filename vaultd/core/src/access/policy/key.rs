@@ -6,7 +6,7 @@ use super::operator::Family;
 use crate::name::TagKey;
 
 /// What a condition or a variable asks of the request.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Key {
     SourceIp,
     MultiFactorAuthPresent,

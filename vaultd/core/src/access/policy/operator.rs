@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What kind of values an operator compares.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Family {
     Text,
     Number,
@@ -16,7 +16,7 @@ pub(super) enum Family {
 }
 
 /// How it compares one value of the request with one of the document, before any negation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Relation {
     Equals,
     EqualsIgnoreCase,
@@ -28,7 +28,7 @@ pub(super) enum Relation {
 }
 
 /// One of the 27.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Base {
     pub(super) name: &'static str,
     pub(super) family: Family,
@@ -107,7 +107,7 @@ pub(super) static BASES: [Base; 27] = [
 ];
 
 /// How the values of a key with several are taken together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Quantifier {
     /// The key has one value.
     One,
@@ -118,7 +118,7 @@ pub(super) enum Quantifier {
 }
 
 /// What is true of a key that the request does not have, where the operator does not say.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Absent {
     /// The operator decides.
     Usual,
@@ -127,7 +127,7 @@ pub(super) enum Absent {
 }
 
 /// An operator as a document writes it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Operator {
     pub(super) quantifier: Quantifier,
     pub(super) base: &'static Base,

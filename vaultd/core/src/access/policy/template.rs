@@ -12,7 +12,7 @@ use super::{
 };
 
 /// What a text consists of.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Piece {
     /// These characters.
     Text(Box<str>),
@@ -25,7 +25,7 @@ pub(super) enum Piece {
 }
 
 /// A value of the request in a text.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Variable {
     pub(super) key: Key,
     /// What stands for it when the request has no such value.
@@ -33,7 +33,7 @@ pub(super) struct Variable {
 }
 
 /// A text with what it means.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Template {
     text: Box<str>,
     pieces: Box<[Piece]>,
@@ -187,7 +187,7 @@ impl Template {
 
 /// An ARN or a name `kind:path`, matched field by field: six fields in an ARN and two otherwise, of which
 /// the last may have further `:`. A wildcard stays in its field; `*` alone is everything.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Fields {
     text: Box<str>,
     fields: Box<[Template]>,

@@ -141,7 +141,7 @@ pub(super) fn bytes(text: &str) -> Option<Box<[u8]>> {
 }
 
 /// A range of addresses, `10.0.0.0/8` or `2001:db8::/32`; one address is a range of its own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(in crate::access) struct Net {
     first: IpAddr,
     bits: u32,
