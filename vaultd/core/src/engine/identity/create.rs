@@ -30,7 +30,7 @@ pub struct New {
 ///
 /// # Errors
 /// When the name is taken, what is asked for does not go with the sort, or it would have rights that the caller has
-/// not: by its tags, or because a role trusts whoever it does not name.
+/// not: by its tags, or because a role trusts whoever it does not name, or, of a role, may trust it.
 pub fn create(
     tx: &mut Tx<'_>,
     caller: &Caller,
@@ -73,7 +73,7 @@ pub fn create(
     if !new.tags.is_empty() {
         proofs.everything(tx, caller)?;
     }
-    reach::of_newcomer(tx, caller, proofs)?;
+    reach::of_newcomer(tx, caller, proofs, (kind, id))?;
     let principal = Principal {
         name: name.to_owned(),
         created_at: now,

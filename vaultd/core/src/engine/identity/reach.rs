@@ -54,7 +54,9 @@ pub(super) fn within(
     )
 }
 
-/// The same of somebody who is only being made: a role that trusts all but some does not know him.
+/// The same of somebody who is only being made: a role that trusts all but some does not know him. Whoever else is
+/// trusted under conditions or not at all is looked at when his credentials are given to somebody. A role has none: its
+/// own trust policy hands it over as it is made.
 ///
 /// # Errors
 /// When it does not, or it must be proved first.
@@ -62,8 +64,13 @@ pub(super) fn of_newcomer(
     tx: &mut Tx<'_>,
     caller: &Caller,
     proofs: &mut Proofs,
+    (kind, id): (PrincipalKind, u64),
 ) -> Result<(), Refusal> {
-    prove(tx, caller, proofs, Vec::new(), From::New)
+    let from = match kind {
+        PrincipalKind::Role => From::Known((kind, id)),
+        PrincipalKind::User | PrincipalKind::Service | PrincipalKind::Root => From::New,
+    };
+    prove(tx, caller, proofs, Vec::new(), from)
 }
 
 fn prove(

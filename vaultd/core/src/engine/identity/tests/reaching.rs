@@ -149,6 +149,42 @@ fn nobody_is_made_whom_a_role_trusts_because_it_does_not_know_him() {
 }
 
 #[test]
+fn no_role_is_made_that_another_may_trust_under_a_condition_or_but_for_a_deny() {
+    let allowed = |rest: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": [
+            {{"Effect": "Allow", "Action": "role:Assume", "Principal": "*"{rest}]}}"#
+        )
+    };
+    let on = |condition: &str| allowed(&format!(r#", "Condition": {condition}}}"#));
+    let all_but_mallory =
+        r#"}, {"Effect": "Deny", "Action": "role:Assume", "Principal": {"Vault": "user:mallory"}}"#;
+    let trusting = [
+        on(r#"{"StringEquals": {"vault:PrincipalTag/team": "admins"}}"#),
+        on(r#"{"StringLike": {"vault:PrincipalName": "ops-*"}}"#),
+        on(r#"{"StringEquals": {"vault:PrincipalType": "Role"}}"#),
+        allowed(all_but_mallory),
+        allowed("}"),
+    ];
+    for text in trusting {
+        let mut world = World::new();
+        let creates = allow("role:Create", "*");
+        let mallory = world.user_with("mallory", &creates);
+        let own = New {
+            trust: Some(trust("user:mallory", "*")),
+            ..New::default()
+        };
+        world.make(&mallory, &role("before"), &own).unwrap();
+        world.role("admin", text.clone());
+        world.make(&mallory, &role("harmless"), &own).unwrap();
+        world.give(&role("admin"), &allow("*", "*"));
+        beyond(world.make(&mallory, &role("ops-x"), &own));
+        let root = world.root;
+        world.make(&root, &role("ops-x"), &own).unwrap();
+    }
+}
+
+#[test]
 fn too_many_roles_take_the_right_to_everything() {
     let mut world = World::new();
     let help = world.user_with("help", HELPS);
