@@ -143,6 +143,11 @@ pub enum Refusal {
     /// The policy leaves it to administrators.
     #[error("the password policy lets administrators change passwords, and nobody else")]
     NotSelf,
+    /// The session is for enrolling a second factor. A change that is due is part of a login.
+    #[error(
+        "this session is for enrolling a second factor, which is demanded of this user: `vaultctl mfa enrol` first"
+    )]
+    Enrolling,
     /// Of a session that is not wholly the user's own.
     #[error(transparent)]
     NotOneself(#[from] NotOneself),
@@ -170,6 +175,7 @@ impl Refusal {
             Self::Nobody
             | Self::NoUser
             | Self::NotSelf
+            | Self::Enrolling
             | Self::NotOneself(_)
             | Self::Lockout(_)
             | Self::Record(_) => false,
@@ -293,7 +299,7 @@ fn second_factor(
 pub fn begin_change(tx: &mut Tx<'_>, caller: &Caller, source: Source) -> Result<Begun, Refusal> {
     let user = caller.principal_id();
     let situation = Situation::of(tx, user)?.ok_or(Refusal::NoUser)?;
-    changer(caller)?;
+    may_change(caller)?;
     if !situation.policy.allows_self_service() {
         return Err(Refusal::NotSelf);
     }
@@ -315,7 +321,7 @@ pub fn change_password(
     chosen: &Chosen,
 ) -> Result<(), Refusal> {
     let situation = Situation::of(tx, checked.user())?.ok_or(Refusal::NoUser)?;
-    changer(caller)?;
+    may_change(caller)?;
     let same = checked.user() == caller.principal_id() && chosen.factors() == situation.factors;
     if !same {
         return Err(Refusal::Overtaken);
@@ -338,6 +344,15 @@ pub fn change_password(
         ..(*caller.session).clone()
     };
     Ok(tx.put(caller.token.key(), &own)?)
+}
+
+/// Whether the session is one to change the user's password in.
+fn may_change(caller: &Caller) -> Result<(), Refusal> {
+    changer(caller)?;
+    if caller.session.only_enrols() {
+        return Err(Refusal::Enrolling);
+    }
+    Ok(())
 }
 
 /// Replaces the password that was compared, and ends the user's sessions: returns the number of those to come.

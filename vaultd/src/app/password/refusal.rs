@@ -75,7 +75,9 @@ pub(super) fn arrival(error: Refusal) -> Error {
         Refusal::Ended => ended(),
         Refusal::Overtaken => Error::new(Reason::Contention, format!("{message}; log in again")),
         Refusal::NotDue => not_due(),
-        Refusal::NoUser | Refusal::NotSelf => Error::new(Reason::PolicyDenied, message),
+        Refusal::NoUser | Refusal::NotSelf | Refusal::Enrolling => {
+            Error::new(Reason::PolicyDenied, message)
+        }
         Refusal::NotOneself(_) => Error::new(Reason::OwnSessionNeeded, message),
         Refusal::Lockout(refusal) => refusal::lockout(refusal),
         Refusal::Login(LoginRefusal::Record(error)) | Refusal::Record(error) => {

@@ -118,6 +118,33 @@ fn from_the_moment_on_a_session_without_a_factor_does_nothing_but_enrol_one() {
 }
 
 #[test]
+fn a_session_that_only_enrols_changes_no_password() {
+    let mut vault = Vault::new();
+    let (early, _) = vault.arrives(None);
+    let whole = vault.opens(&early).unwrap();
+    let begun = vault.world.write(|tx| begin_change(tx, &whole, here()));
+    let (checked, credential) = vault.compare(begun.unwrap(), FIRST).unwrap();
+    let chosen = vault.choose(&credential, SECOND).unwrap();
+    vault.world.write(|tx| checked.excuse(tx)).unwrap();
+    vault.demand_from(0, 0);
+    let (token, arrival) = vault.arrives(None);
+    assert!(arrival.session.only_enrols());
+    let caller = vault.opens(&token).unwrap();
+    let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+    assert!(matches!(begun, Err(Refusal::Enrolling)), "{begun:?}");
+    let changed = vault
+        .world
+        .write(|tx| change_password(tx, &caller, &checked, &chosen));
+    assert!(matches!(changed, Err(Refusal::Enrolling)), "{changed:?}");
+    // What a login demands is chosen at the login.
+    let until = vault.world.now + 60 * MINUTE;
+    vault.give("drawn by the vault", Chooser::OneTime(until));
+    let token = vault.token();
+    let login = vault.log_in("drawn by the vault", (None, Some(SECOND)), &token);
+    assert_eq!(login, Came::In);
+}
+
+#[test]
 fn who_has_a_factor_hears_nothing_of_the_demand() {
     let mut vault = Vault::new();
     let device = enrolled(&mut vault.world, ALICE, "phone");
