@@ -98,10 +98,21 @@ impl Daemon {
     /// Starts it again, ended well before, with further lines of configuration.
     pub fn restart_with(&mut self, more: &str) {
         self.stop();
+        self.configure(more);
+        self.restart();
+    }
+
+    /// Adds lines to its configuration, for its next start.
+    pub fn configure(&self, more: &str) {
         let file = self.place.path("vaultd.toml");
         let before = fs::read_to_string(&file).expect("a configuration");
         fs::write(&file, format!("{before}{more}\n")).expect("a configuration");
-        self.restart();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), signal).expect("sent");
     }
 
     /// Starts the daemon again on the same data; it must not be running.

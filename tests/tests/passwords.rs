@@ -1,9 +1,12 @@
 //! What passwords must be like, of the vault and of groups, as the command line says it and logins hold to it.
 
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 use vault_tests::{Daemon, Output};
 
 use crate::BINARIES;
-use crate::logins::{FIRST, login, reset};
+use crate::logins::{FIRST, SECOND, login, reset};
 
 /// Of nobody's dictionary, and of eighteen characters.
 const SHORT: &str = "quartz-umbrella-37";
@@ -93,4 +96,74 @@ fn a_groups_policy_is_shown_advised_upon_and_cleared() {
     assert!(show("ops").ok().json()["policy"].is_null());
     let doctor = ctl(&daemon, &["doctor"], "").stdout;
     assert!(doctor.contains("the policy is sound"), "{doctor}");
+}
+
+#[test]
+fn passwords_on_the_nodes_list_are_refused_and_a_bad_list_keeps_it_from_starting() {
+    let mut daemon = Daemon::start(BINARIES);
+    let opened = daemon.open();
+    ctl(&daemon, &["user", "create", "alice"], "").ok();
+    let drawn = reset(&daemon, "alice");
+    let doctor = ctl(&daemon, &["doctor"], "").stdout;
+    assert!(doctor.contains("no list of its own"), "{doctor}");
+    daemon.stop();
+    let list = daemon.place.path("blocked");
+    daemon.configure(&format!("password.blocklist = \"{}\"", list.display()));
+    let write = |bytes: &[u8]| std::fs::write(&list, bytes).expect("a list");
+    for (bytes, wanted) in [
+        (None, "leave `password.blocklist` out"),
+        (Some(&b""[..]), "has no entry"),
+        (
+            Some(b"one\ntwo\nd\xe9j\xe0 vu\n"),
+            "blocked:3: the line is not UTF-8",
+        ),
+        (
+            Some(b"0123456789abcdef0123456789abcdef:7\n"),
+            "blocked:1: the list is of hashes",
+        ),
+    ] {
+        if let Some(bytes) = bytes {
+            write(bytes);
+        }
+        let refused = daemon.fails_to_start();
+        assert!(refused.stderr.contains(wanted), "{refused}");
+    }
+    write(format!("something else\n{}\n", FIRST.to_uppercase()).as_bytes());
+    daemon.restart();
+    daemon.unseal(&opened);
+    let refused = |new: &str| {
+        let tried = login(&daemon, "alice", &[&drawn, new]);
+        let tried = tried.refused(2, "PASSWORD_REFUSED");
+        assert!(tried.stderr.contains("BlockedPasswords"), "{tried}");
+    };
+    refused(FIRST);
+    // SHA-1 of the same and of the other, as the shell has it
+    let sums = [FIRST, SECOND].map(|text| {
+        let line = format!("printf %s '{text}' | sha1sum | cut -d' ' -f1");
+        format!("{}:3\n", daemon.place.shell(&line).ok().stdout.trim())
+    });
+    for (bytes, entries) in [
+        (format!("{}not one", sums[0]), "2 passwords are blocked"),
+        (sums.concat(), "2 passwords are blocked"),
+        (sums[1].to_uppercase(), "1 passwords are blocked"),
+    ] {
+        write(bytes.as_bytes());
+        let said = daemon.log_text().len();
+        daemon.signal(Signal::HUP);
+        let told = || {
+            let log = daemon.log_text();
+            log.get(said..)
+                .is_some_and(|new| new.contains("blocked passwords"))
+        };
+        let begun = Instant::now();
+        while !told() && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::yield_now();
+        }
+        let doctor = ctl(&daemon, &["doctor"], "").stdout;
+        assert!(doctor.contains(entries), "{doctor}");
+    }
+    refused(SECOND);
+    let shown = ctl(&daemon, &["password", "policy", "show"], "").ok();
+    assert_eq!(shown.json()["blocklist"], 1);
+    login(&daemon, "alice", &[&drawn, FIRST]).ok();
 }

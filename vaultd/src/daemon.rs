@@ -111,14 +111,16 @@ async fn run(mut config: Config, environment: &Environment) -> Result<(), Daemon
     let tls = Arc::new(Identity::load(&config, Clock::default())?);
     announce(&tls);
     let metrics = Arc::new(Metrics::new()?);
+    let blocked = node::blocked(&config).await?;
     let (stop, mut stopped) = watch::channel(Phase::Run);
-    signals::listen(stop, Arc::clone(&tls), config.clone(), Clock::default())?;
+    let read_again = (Arc::clone(&tls), Arc::clone(&blocked));
+    signals::listen(stop, read_again, config.clone(), Clock::default())?;
     loop {
         let listeners = Listeners::bind(&config).await?;
         // A port that the kernel chose is kept when the daemon starts again in place.
         config.listen.address = listeners.address();
         config.health = listeners.health_address();
-        let assembled = node::assemble(&config, environment, Purpose::Server).await?;
+        let assembled = node::assemble(&config, environment, &blocked, Purpose::Server).await?;
         tracing::info!(
             address = config.listen.address.map(tracing::field::display),
             socket = config

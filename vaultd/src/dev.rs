@@ -131,10 +131,12 @@ async fn run(
 ) -> Result<(), DaemonError> {
     node::prepare(&config.node.data_dir)?;
     let tls = Arc::new(Identity::load(&config, Clock::default())?);
+    let blocked = node::blocked(&config).await?;
     let (stop, mut stopped) = watch::channel(Phase::Run);
-    signals::listen(stop, Arc::clone(&tls), config.clone(), Clock::default())?;
+    let read_again = (Arc::clone(&tls), Arc::clone(&blocked));
+    signals::listen(stop, read_again, config.clone(), Clock::default())?;
     let listeners = bind(&mut config).await?;
-    let assembled = node::assemble(&config, environment, Purpose::Dev).await?;
+    let assembled = node::assemble(&config, environment, &blocked, Purpose::Dev).await?;
     let token = open(&assembled.app, &config).await?;
     let contexts = Contexts::of(environment).map_err(DevError::from)?;
     let entry = entry(&config, &tls);

@@ -14,7 +14,9 @@ use vault_core::access::TokenHash;
 use vault_core::crypto::entropy::Entropy as _;
 
 use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths, Source};
-use crate::app::{App, Automatic, Call, Credential, SealStatus, Settings, StartError};
+use crate::app::{
+    App, Automatic, Blocked, BlockedError, Call, Credential, SealStatus, Settings, StartError,
+};
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{self, AuditPaths, AuditSync, Config, Environment};
 use crate::door::grpc;
@@ -54,6 +56,9 @@ pub(crate) enum NodeError {
     /// The application does not start.
     #[error("cannot start: {0}")]
     App(#[from] StartError),
+    /// The list of blocked passwords is no such list.
+    #[error(transparent)]
+    Blocked(#[from] BlockedError),
     /// A state stays what it was made for.
     #[error(
         "`{0}` was made by `vaultd dev` and stays for trying things out; name another data directory"
@@ -142,6 +147,16 @@ pub(crate) fn prepare(dir: &Path) -> Result<(), NodeError> {
     Ok(vault_sys::check_private_dir(dir)?)
 }
 
+/// Reads the list of passwords that nobody may choose.
+///
+/// # Errors
+/// [`NodeError::Blocked`] where there is to be one and it cannot be used.
+pub(crate) async fn blocked(config: &Config) -> Result<Arc<Blocked>, NodeError> {
+    let file = config.password.blocklist.clone();
+    let read = tokio::task::spawn_blocking(move || Blocked::load(file));
+    Ok(Arc::new(read.await??))
+}
+
 /// Puts a node together on the prepared data directory. Sealed, unless an automatic seal opens it.
 ///
 /// # Errors
@@ -149,6 +164,7 @@ pub(crate) fn prepare(dir: &Path) -> Result<(), NodeError> {
 pub(crate) async fn assemble(
     config: &Config,
     environment: &Environment,
+    blocked: &Arc<Blocked>,
     purpose: Purpose,
 ) -> Result<Assembled, NodeError> {
     let dir = config.node.data_dir.clone();
@@ -186,6 +202,7 @@ pub(crate) async fn assemble(
         dev: purpose == Purpose::Dev,
         rotate_after: config.rotate_after,
         reply_bytes: config.limits.reply_bytes,
+        blocked: Arc::clone(blocked),
     };
     let app = App::start(
         settings,

@@ -1,4 +1,5 @@
-//! Signals: TERM and INT stop the daemon in order, a second one at once; HUP reads the certificate again.
+//! Signals: TERM and INT stop the daemon in order, a second one at once; HUP reads the certificate again, and
+//! the list of blocked passwords.
 
 use std::io;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at};
 
+use crate::app::Blocked;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::server::Phase;
@@ -19,7 +21,7 @@ use crate::tls::Identity;
 /// If the process cannot listen for signals.
 pub(crate) fn listen(
     phase: watch::Sender<Phase>,
-    tls: Arc<Identity>,
+    (tls, blocked): (Arc<Identity>, Arc<Blocked>),
     config: Config,
     clock: Clock,
 ) -> io::Result<()> {
@@ -32,7 +34,11 @@ pub(crate) fn listen(
             tokio::select! {
                 _ = terminate.recv() => stop(&phase),
                 _ = interrupt.recv() => stop(&phase),
-                _ = hangup.recv() => reload(&tls, &config, clock),
+                _ = hangup.recv() => {
+                    reload(&tls, &config, clock);
+                    let blocked = Arc::clone(&blocked);
+                    tokio::task::spawn_blocking(move || reread(&blocked));
+                }
                 _ = daily.tick() => reload(&tls, &config, clock),
                 () = phase.closed() => return,
             }
@@ -60,6 +66,13 @@ fn reload(tls: &Identity, config: &Config, clock: Clock) {
                 "the certificate cannot be read; the one in use stays"
             );
         }
+    }
+}
+
+fn reread(blocked: &Blocked) {
+    if let Err(error) = blocked.reload() {
+        let error = crate::console::chain(&error);
+        tracing::error!(error, "the list of blocked passwords in use stays");
     }
 }
 

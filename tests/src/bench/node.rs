@@ -127,6 +127,7 @@ impl Serving {
             dev: false,
             rotate_after: None,
             reply_bytes: config.limits.reply_bytes,
+            blocked: Arc::default(),
         };
         let app = App::start(settings, store.clone(), node, audit, Clock::default()).await?;
         let token = init(&app).await?;

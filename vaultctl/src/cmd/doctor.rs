@@ -195,6 +195,12 @@ async fn passwords(vault: &Vault, report: &mut Report) {
     let Ok(whole) = vault.auth().password_policy(None).await else {
         return;
     };
+    let listed = match whole.blocklist {
+        Some(entries) => format!("{entries} passwords are blocked by the node's list"),
+        None => "the node has no list of its own: common ones are refused (password.blocklist)"
+            .to_owned(),
+    };
+    report.add(Grade::Good, "blocklist", listed);
     let mut said: Vec<String> = whole.advice;
     for group in whole.groups {
         let own = vault.auth().password_policy(Some(group.clone())).await;

@@ -157,9 +157,12 @@ impl Policy {
                 .map_err(|_| Failure::internal("the vault's password policy is not JSON"))?,
         };
         if ctl.output.is_json() {
-            ctl.output.json(
-                &json!({ "policy": policy, "advice": reply.advice, "groups": reply.groups }),
-            )?;
+            ctl.output.json(&json!({
+                "policy": policy,
+                "advice": reply.advice,
+                "groups": reply.groups,
+                "blocklist": reply.blocklist,
+            }))?;
         } else if policy.is_some() {
             ctl.output.line(&reply.document)?;
         }

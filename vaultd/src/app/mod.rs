@@ -81,7 +81,9 @@ pub use identity::Names;
 pub use keyring::{KeyringState, TermState};
 pub use mfa::{Authenticators, ConfirmedEnrolment, StartEnrolment, Started};
 pub use operate::Operation;
-pub use password::{LoggedIn, OneTimePassword, PasswordLogin, PasswordRules};
+pub use password::{
+    Blocked, BlockedError, LoggedIn, OneTimePassword, PasswordLogin, PasswordRules,
+};
 pub use policies::{Attachment, Changed, Pair, Validated};
 pub use program::ProgramLogin;
 pub use rekey::{RekeyPhase, RekeyState};
@@ -129,6 +131,8 @@ pub struct Settings {
     pub rotate_after: Option<Duration>,
     /// Plain bytes in replies that wait to be sent.
     pub reply_bytes: u64,
+    /// Passwords that nobody may choose on this node.
+    pub blocked: Arc<Blocked>,
 }
 
 /// The application: everything behind the doors.

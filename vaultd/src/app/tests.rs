@@ -91,6 +91,7 @@ async fn start(
         dev: false,
         rotate_after,
         reply_bytes: 33 << 20,
+        blocked: Arc::default(),
     };
     App::start(settings, store, node, audit(), clock)
         .await

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::values::{OFF, Values};
 use super::{
     Audit, AuditPaths, AuditSync, CertificateFiles, Config, ConfigError, Effective, Layers, Limits,
-    Listen, Log, LogFormat, Node, Origin, Process, Raw, Seal, Tls, keys,
+    Listen, Log, LogFormat, Node, Origin, Password, Process, Raw, Seal, Tls, keys,
 };
 
 impl Config {
@@ -30,6 +30,9 @@ impl Config {
             seal: Seal {
                 key_file: values.path("seal.key_file")?,
                 credential: credential(&values)?,
+            },
+            password: Password {
+                blocklist: values.path("password.blocklist")?,
             },
             audit: audit(&values, &node)?,
             log: log(&values)?,

@@ -182,6 +182,11 @@ pub const KEYS: &[Key] = &[
         "age at which keys get new terms by themselves; `off` for never",
     ),
     key(
+        "password.blocklist",
+        "",
+        "file of passwords that nobody may choose: one a line, or SHA-1 in hex with or without `:count`; read again on HUP",
+    ),
+    key(
         "audit.directory",
         "",
         "local audit files; default: audit in node.data_dir",

@@ -104,6 +104,8 @@ pub struct Config {
     pub rotate_after: Option<Duration>,
     /// Where automatic seals find their key.
     pub seal: Seal,
+    /// What new passwords are compared with.
+    pub password: Password,
     /// The local audit files.
     pub audit: Audit,
     /// What goes to stderr.
@@ -201,6 +203,13 @@ pub struct Seal {
     pub key_file: Option<PathBuf>,
     /// Name of the systemd credential.
     pub credential: Option<String>,
+}
+
+/// Passwords, as far as the node and no policy says.
+#[derive(Clone, Debug)]
+pub struct Password {
+    /// File of those that nobody may choose.
+    pub blocklist: Option<PathBuf>,
 }
 
 /// The local audit files.

@@ -36,6 +36,8 @@ pub struct PasswordRules {
     pub advice: Vec<String>,
     /// Of the vault's, when it is read: groups that have their own.
     pub groups: Vec<String>,
+    /// How many passwords this node's list blocks, if it has one.
+    pub blocklist: Option<u64>,
 }
 
 impl App {
@@ -109,10 +111,11 @@ impl App {
         call: &Call,
         of: Resource,
     ) -> Result<Answer<PasswordRules>> {
+        let blocklist = self.settings.blocked.entries();
         self.read(call, |visit, tx| {
             let grant = visit.grant(tx, Action::PASSWORD_DESCRIBE_POLICY, of.clone())?;
             let policy = engine::password_policy(tx, &grant).map_err(refusal::identity)?;
-            Ok(rules(&policy))
+            Ok(rules(&policy, blocklist))
         })
         .await
     }
@@ -126,6 +129,7 @@ impl App {
         call: &Call,
         (of, policy): (Resource, Option<Policy>),
     ) -> Result<Answer<PasswordRules>> {
+        let blocklist = self.settings.blocked.entries();
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, Action::PASSWORD_PUT_POLICY, of.clone())?;
             engine::put_password_policy(tx, visit.caller(), &grant, policy.as_ref())
@@ -135,13 +139,13 @@ impl App {
             } else {
                 PasswordPolicy::Group(policy.clone())
             };
-            Ok((Verdict::Commit, rules(&now)))
+            Ok((Verdict::Commit, rules(&now, blocklist)))
         })
         .await
     }
 }
 
-fn rules(policy: &PasswordPolicy) -> PasswordRules {
+fn rules(policy: &PasswordPolicy, blocklist: Option<u64>) -> PasswordRules {
     let (document, advice, groups) = match policy {
         PasswordPolicy::Vault(policy, groups) => {
             (policy.to_json(), policy.advice(), groups.clone())
@@ -155,5 +159,6 @@ fn rules(policy: &PasswordPolicy) -> PasswordRules {
         document,
         advice: advice.iter().map(ToString::to_string).collect(),
         groups,
+        blocklist,
     }
 }

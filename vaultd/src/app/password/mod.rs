@@ -7,8 +7,10 @@
 //! | [`manage`] | what administrators do |
 //! | [`pool`] | the threads that hash |
 //! | [`sources`] | how often one source may try |
+//! | [`blocked`] | the node's list of passwords that nobody may choose |
 //! | [`refusal`] | what each refusal is called |
 
+mod blocked;
 mod change;
 mod login;
 mod manage;
@@ -21,11 +23,11 @@ use std::sync::Arc;
 use vault_core::access::arrival::{Begun, Situation};
 use vault_core::access::lockout::Source as Network;
 use vault_core::access::password::{
-    Blocklist, Checked, Chosen, Context, Cost, Credential, Hasher, Password, Standing, Unfit,
-    Verdict, choose,
+    Checked, Chosen, Context, Cost, Credential, Hasher, Password, Standing, Unfit, Verdict, choose,
 };
 use vault_core::record::{IdBlock, RecordError, Tx};
 
+pub use blocked::{Blocked, BlockedError};
 pub use login::{LoggedIn, PasswordLogin};
 pub use manage::{OneTimePassword, PasswordRules};
 
@@ -163,8 +165,8 @@ impl App {
         }
         let hasher = Arc::clone(&self.passwords.hasher);
         let region = Arc::clone(&self.settings.region);
+        let blocklist = self.settings.blocked.list();
         let chosen = place.run(move || {
-            let blocklist = Blocklist::default();
             let context = Context {
                 factors: situation.factors,
                 words: &[situation.name(), "vault", &region],

@@ -133,7 +133,7 @@ pub fn check(
         ),
         (strength.is_common, Weakness::Common),
         (
-            is_blocked(policy, context.blocklist, &folded),
+            is_blocked(policy, context.blocklist, text, &folded),
             Weakness::Blocked,
         ),
         (is_context(&folded, &words), Weakness::Context),
@@ -153,8 +153,8 @@ fn is_symbol(c: char) -> bool {
     !c.is_alphanumeric() && !c.is_whitespace()
 }
 
-fn is_blocked(policy: &Policy, list: &Blocklist, folded: &str) -> bool {
-    list.contains(folded)
+fn is_blocked(policy: &Policy, list: &Blocklist, typed: &str, folded: &str) -> bool {
+    list.contains(typed, folded)
         || policy
             .blocked()
             .iter()

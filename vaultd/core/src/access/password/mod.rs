@@ -25,7 +25,7 @@ mod strength;
 mod tests;
 mod text;
 
-pub use blocklist::{Blocklist, TooManyWords};
+pub use blocklist::{BadLine, Blocklist, Reading};
 pub use check::{Context, Factors, Weakness, check};
 pub use checked::{Checked, SucceedRefusal, Uncompared};
 pub use choice::{Chosen, Unfit, choose};

@@ -97,5 +97,6 @@ pub(super) fn rules_text(rules: PasswordRules) -> PasswordPolicy {
         document: rules.document,
         advice: rules.advice,
         groups: rules.groups,
+        blocklist: rules.blocklist,
     }
 }

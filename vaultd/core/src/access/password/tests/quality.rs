@@ -1,6 +1,7 @@
 //! Which new passwords pass: length in code points, lists, names, strength.
 
 use proptest::prelude::{any, prop_assert, proptest};
+use sha1::Digest as _;
 
 use super::super::strength::{WINDOW, windows};
 use super::super::*;
@@ -35,6 +36,19 @@ fn account(factors: Factors) -> Account<'static> {
 
 fn judge(typed: &str) -> Vec<Weakness> {
     account(Factors::Alone).judge(&Policy::default(), typed)
+}
+
+fn listed(text: &str) -> Result<Blocklist, BadLine> {
+    let mut reading = Reading::default();
+    for line in text.split('\n') {
+        reading.line(line.as_bytes())?;
+    }
+    Ok(reading.done())
+}
+
+/// As "Pwned Passwords" has it, in capitals.
+fn pwned(password: &str) -> String {
+    hex::encode_upper(sha1::Sha1::digest(password.as_bytes()))
 }
 
 fn policy(text: &str) -> Policy {
@@ -109,9 +123,7 @@ fn listed_passwords_are_refused_in_every_spelling() {
 
 #[test]
 fn the_administrators_lists_are_compared_whole_and_folded() {
-    let list =
-        Blocklist::from_lines("Winter Games Oslo 1952\n\n  Ünser Geheimnis ist groß \r\nx\n")
-            .unwrap();
+    let list = listed("Winter Games Oslo 1952\n\n  Ünser Geheimnis ist groß \r\nx\n").unwrap();
     assert_eq!(list.len(), 3);
     let account = Account {
         list,
@@ -249,6 +261,72 @@ fn texts_that_keep_an_estimator_busy_are_judged() {
 }
 
 #[test]
+fn a_list_of_sha1_is_of_passwords_as_they_are_typed_and_as_they_fold() {
+    // FIPS 180-4's example, in either case, with and without a count
+    assert_eq!(pwned("abc"), "A9993E364706816ABA3E25717850C26C9CD0D89D");
+    let counted = |text: &str| format!("{}:{}", pwned(text), text.len());
+    let lines = [
+        counted("winter games oslo 1952"),
+        pwned("Correct Horse Battery Staple").to_lowercase(),
+        counted("not of these"),
+    ];
+    let account = Account {
+        list: listed(&lines.join("\r\n")).unwrap(),
+        ..account(Factors::Alone)
+    };
+    assert_eq!(
+        (account.list.len(), account.list.form()),
+        (3, "SHA-1 of passwords")
+    );
+    for typed in [
+        "winter games oslo 1952",
+        "Winter Games OSLO 1952",
+        "Correct Horse Battery Staple",
+    ] {
+        assert_eq!(
+            account.judge(&Policy::default(), typed),
+            [Weakness::Blocked],
+            "{typed:?}"
+        );
+    }
+    for typed in ["winter games oslo 1953", "correct horse battery Staple"] {
+        assert_eq!(account.judge(&Policy::default(), typed), [], "{typed:?}");
+    }
+}
+
+#[test]
+fn what_is_no_list_is_told_by_the_line_and_never_by_what_stands_there() {
+    let sha1 = pwned("abc");
+    let (short, ntlm) = (sha1.replacen('A', "", 1), "0f".repeat(16));
+    let long = "x".repeat(MAX_BYTES + 1);
+    for (lines, wanted) in [
+        (&[sha1.as_str(), "hunter2"][..], BadLine::NoSha1),
+        (&[&sha1, &short], BadLine::NoSha1),
+        (&[&sha1, &format!("{sha1}:")], BadLine::NoSha1),
+        (&[&sha1, &format!("{sha1}:x")], BadLine::NoSha1),
+        (&[&sha1, &format!("{sha1} 7")], BadLine::NoSha1),
+        (&[&ntlm], BadLine::OtherHash),
+        (&["", &format!("{ntlm}:12")], BadLine::OtherHash),
+        (&[&"0f".repeat(32)], BadLine::OtherHash),
+        (&["a word", &long], BadLine::TooLong),
+    ] {
+        let refused = listed(&lines.join("\n")).unwrap_err();
+        assert_eq!(refused, wanted, "{lines:?}");
+        let said = refused.to_string();
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.is_empty() || !said.contains(line))
+        );
+    }
+    let mut reading = Reading::default();
+    assert_eq!(reading.line(b"caf\xe9"), Err(BadLine::Encoding));
+    // a hash among words is a word: somebody did choose such a password
+    let mixed = listed(&format!("\u{feff}a word\n{sha1}\n")).unwrap();
+    assert_eq!((mixed.len(), mixed.form()), (2, "passwords"));
+}
+
+#[test]
 fn no_text_is_shown_to_the_estimator_but_its_ends() {
     for length in [0, 1, 23, 24, 25, 47, 48, 49, 1024] {
         let typed: String = "\u{e9}a\u{1f600}".chars().cycle().take(length).collect();
@@ -264,7 +342,7 @@ proptest! {
     #[test]
     fn no_text_makes_the_judge_fall_over(typed in any::<String>(), word in any::<String>()) {
         if let Ok(password) = Password::try_from(typed.as_str()) {
-            let list = Blocklist::from_lines(&word).unwrap();
+            let Ok(list) = listed(&word) else { return Ok(()) };
             let words = [word.as_str(), "\u{130}\u{df}\u{fb03}"];
             let context = Context { factors: Factors::Alone, words: &words, blocklist: &list };
             let judged = check(&Policy::default(), &password, &context);
