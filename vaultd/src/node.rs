@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vault_core::access::TokenHash;
+use vault_core::access::password::CostError;
 use vault_core::crypto::entropy::Entropy as _;
 
 use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths, Source};
 use crate::app::{
-    App, Automatic, Blocked, BlockedError, Call, Credential, SealStatus, Settings, StartError,
+    App, Automatic, Blocked, BlockedError, Call, Credential, HashCost, SealStatus, Settings,
+    StartError,
 };
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{self, AuditPaths, AuditSync, Config, Environment};
@@ -59,6 +61,9 @@ pub(crate) enum NodeError {
     /// The list of blocked passwords is no such list.
     #[error(transparent)]
     Blocked(#[from] BlockedError),
+    /// The configuration's bounds are not the core's.
+    #[error(transparent)]
+    Cost(#[from] CostError),
     /// A state stays what it was made for.
     #[error(
         "`{0}` was made by `vaultd dev` and stays for trying things out; name another data directory"
@@ -194,6 +199,7 @@ pub(crate) async fn assemble(
     let held = store.clone();
     let started = tokio::task::spawn_blocking(move || Node::start(held, identity));
     let node = started.await??;
+    let hash = &config.password;
     let settings = Settings {
         node_id: NODE,
         region: config.node.region.as_str().into(),
@@ -203,6 +209,7 @@ pub(crate) async fn assemble(
         rotate_after: config.rotate_after,
         reply_bytes: config.limits.reply_bytes,
         blocked: Arc::clone(blocked),
+        hash_cost: HashCost::new(hash.hash_memory_kib, hash.hash_passes, hash.hash_lanes)?,
     };
     let app = App::start(
         settings,

@@ -16,7 +16,7 @@ use vault_core::crypto::shamir::Split;
 use vault_proto::v1::GetSecretResponse;
 use vaultd::app::audit::{Audit, AuditConfig, Source};
 use vaultd::app::{
-    App, Automatic, Call, ConfirmInitRequest, Counted, InitRequest, SealChoice, Settings,
+    App, Automatic, Call, ConfirmInitRequest, Counted, HashCost, InitRequest, SealChoice, Settings,
 };
 use vaultd::clock::Clock;
 use vaultd::config::{Config, Layers};
@@ -128,6 +128,7 @@ impl Serving {
             rotate_after: None,
             reply_bytes: config.limits.reply_bytes,
             blocked: Arc::default(),
+            hash_cost: HashCost::DEFAULT,
         };
         let app = App::start(settings, store.clone(), node, audit, Clock::default()).await?;
         let token = init(&app).await?;

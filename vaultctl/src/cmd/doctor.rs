@@ -201,6 +201,14 @@ async fn passwords(vault: &Vault, report: &mut Report) {
             .to_owned(),
     };
     report.add(Grade::Good, "blocklist", listed);
+    if whole.old_hashes > 0 {
+        let text = format!(
+            "{} passwords are hashed at another cost than new ones, until their users log in; until then each login \
+             computes both",
+            whole.old_hashes
+        );
+        report.add(Grade::Good, "hashes", text);
+    }
     let mut said: Vec<String> = whole.advice;
     for group in whole.groups {
         let own = vault.auth().password_policy(Some(group.clone())).await;

@@ -162,6 +162,7 @@ impl Policy {
                 "advice": reply.advice,
                 "groups": reply.groups,
                 "blocklist": reply.blocklist,
+                "old_hashes": reply.old_hashes,
             }))?;
         } else if policy.is_some() {
             ctl.output.line(&reply.document)?;

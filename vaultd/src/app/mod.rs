@@ -67,6 +67,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use vault_core::access::password::Cost as HashCost;
 use vault_proto::Access;
 use vault_proto::v1::Reason;
 
@@ -133,6 +134,8 @@ pub struct Settings {
     pub reply_bytes: u64,
     /// Passwords that nobody may choose on this node.
     pub blocked: Arc<Blocked>,
+    /// What new hashes of passwords cost.
+    pub hash_cost: HashCost,
 }
 
 /// The application: everything behind the doors.
@@ -185,6 +188,7 @@ impl App {
         let proposer =
             Proposer::start(of, Arc::clone(&time), keys.clone()).map_err(StartError::Thread)?;
         let freshness = Freshness::start(&node, &store, clock);
+        let passwords = password::Passwords::start(settings.hash_cost)?;
         let app = Arc::new(Self {
             replies: replies::Replies::new(settings.reply_bytes),
             settings,
@@ -205,7 +209,7 @@ impl App {
             proving: policies::Analyses::default(),
             analyses: policies::Analyses::default(),
             readers: trail::Readers::default(),
-            passwords: password::Passwords::start()?,
+            passwords,
         });
         app.open_at_start().await.map_err(StartError::SetupCode)?;
         jobs::start(&app);
@@ -327,6 +331,16 @@ fn sealed() -> Error {
 /// Why the application did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A hash of a password would take more than half of the memory.
+    #[error(
+        "`password.hash_memory` is {wanted} MiB, and hashing may take {room} MiB, half of what the machine or the control group has; give less"
+    )]
+    HashMemory {
+        /// In MiB.
+        wanted: u32,
+        /// In MiB.
+        room: u32,
+    },
     /// The system gave no thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

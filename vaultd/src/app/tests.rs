@@ -92,6 +92,7 @@ async fn start(
         rotate_after,
         reply_bytes: 33 << 20,
         blocked: Arc::default(),
+        hash_cost: HashCost::DEFAULT,
     };
     App::start(settings, store, node, audit(), clock)
         .await

@@ -31,9 +31,7 @@ impl Config {
                 key_file: values.path("seal.key_file")?,
                 credential: credential(&values)?,
             },
-            password: Password {
-                blocklist: values.path("password.blocklist")?,
-            },
+            password: password(&values)?,
             audit: audit(&values, &node)?,
             log: log(&values)?,
             effective: effective(layers),
@@ -173,6 +171,20 @@ fn limits(values: &Values<'_>) -> Result<Limits, ConfigError> {
         ));
     }
     Ok(limits)
+}
+
+/// The bounds of hashes are those of the core: RFC 9106 and what one login may take.
+fn password(values: &Values<'_>) -> Result<Password, ConfigError> {
+    let narrow =
+        |key, number: u64| u32::try_from(number).map_err(|_| values.wrong(key, "too large"));
+    let memory = "password.hash_memory";
+    let (passes, lanes) = ("password.hash_passes", "password.hash_lanes");
+    Ok(Password {
+        blocklist: values.path("password.blocklist")?,
+        hash_memory_kib: narrow(memory, values.size(memory, 19 << 20, 1 << 30)? / 1024)?,
+        hash_passes: narrow(passes, values.count(passes, 2, 16)?)?,
+        hash_lanes: narrow(lanes, values.count(lanes, 1, 4)?)?,
+    })
 }
 
 fn audit(values: &Values<'_>, node: &Node) -> Result<Audit, ConfigError> {

@@ -187,6 +187,13 @@ pub const KEYS: &[Key] = &[
         "file of passwords that nobody may choose: one a line, or SHA-1 in hex with or without `:count`; read again on HUP",
     ),
     key(
+        "password.hash_memory",
+        "64MiB",
+        "memory that one Argon2id hash of a password takes; hashes of other costs are made anew when their users log in",
+    ),
+    key("password.hash_passes", "3", "passes over that memory"),
+    key("password.hash_lanes", "1", "lanes of that memory"),
+    key(
         "audit.directory",
         "",
         "local audit files; default: audit in node.data_dir",

@@ -210,6 +210,12 @@ pub struct Seal {
 pub struct Password {
     /// File of those that nobody may choose.
     pub blocklist: Option<PathBuf>,
+    /// Memory that a hash takes, in KiB.
+    pub hash_memory_kib: u32,
+    /// Passes over it.
+    pub hash_passes: u32,
+    /// Its lanes.
+    pub hash_lanes: u32,
 }
 
 /// The local audit files.

@@ -23,7 +23,8 @@ use super::{
     lockout::{self, Attempt, NOBODY, Source},
     login::enter,
     password::{
-        Checked, Chosen, Credential, Factors, PasswordHash, Policy, Seen, Standing, SucceedRefusal,
+        Checked, Chosen, Credential, Factors, InUse, PasswordHash, Policy, Seen, Standing,
+        SucceedRefusal,
     },
     principal::named,
     totp::{Demand, Elevation, Method},
@@ -44,6 +45,8 @@ pub struct Begun {
     pub attempt: Attempt,
     /// None where nobody has the name, or who has it has no password.
     pub credential: Option<Credential>,
+    /// What comparing costs, whoever it is.
+    pub in_use: InUse,
 }
 
 /// Counts an attempt to log in. Apply it before the password is compared.
@@ -59,10 +62,12 @@ pub fn begin_login(
     let user = named(tx, Sort::User, name.as_str())?;
     // ORDER: nobody's is read for a name that nobody has: the same reads for both
     let credential = Credential::load(tx, user.unwrap_or(NOBODY))?;
+    let in_use = InUse::load(tx)?;
     let attempt = lockout::begin(tx, name, user, source, &limits)?;
     Ok(Begun {
         attempt,
         credential,
+        in_use,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vault_core::access::arrival::{Brought, Outcome, Refusal, Typed, arrive, begin_login};
-use vault_core::access::password::{Chosen, Password, PasswordHash};
+use vault_core::access::password::{Chosen, InUse, Password, PasswordHash};
 use vault_core::access::totp::{Demand, Method};
 use vault_core::access::{Login, Resource, TokenHash};
 use vault_core::crypto::secret::{TokenSecret, TokenText};
@@ -114,7 +114,9 @@ impl App {
                 return Err(error);
             }
         }
-        let upgraded = if right.old && chosen.is_none() {
+        // ORDER: of nobody who is gone or disabled: the time would say that the password is right
+        let known = notes.actor.is_some();
+        let upgraded = if right.old && known && chosen.is_none() {
             // what does not succeed now is done at a login to come
             self.hash(&place, password).await.ok()
         } else {
@@ -140,6 +142,7 @@ impl App {
         let secret = TokenSecret::make(&mut OsEntropy);
         let (hash, origin) = (TokenHash::of(&secret), self.calling(call).origin());
         let (checked, coded) = (Arc::new(right.checked), shown.code.is_some());
+        let anew = shown.upgraded.is_some();
         let arriving = Arc::clone(&checked);
         let outcome = self
             .write_inside(move |tx| {
@@ -174,6 +177,9 @@ impl App {
             Demand::Met | Demand::Notice { .. } => by(arrival.method).to_owned(),
             Demand::EnrolOnly => "password, to enrol a second factor only".to_owned(),
         });
+        if anew && let Some(granted) = &mut notes.granted {
+            granted.push_str(", hashed anew");
+        }
         Ok(LoggedIn {
             token: token::to_text(&secret),
             oneself: Oneself::of(&arrival.caller, arrival.session),
@@ -197,7 +203,10 @@ impl App {
         password: Arc<Password>,
     ) -> Result<PasswordHash> {
         let hasher = Arc::clone(&self.passwords.hasher);
-        let made = place.run(move || hasher.hash(&password, &mut OsEntropy));
+        let in_use = self.look(InUse::load)?;
+        let made = place.run(hasher.memory_kib(&in_use), move || {
+            hasher.hash(&password, &in_use, &mut OsEntropy)
+        });
         made.await?.map_err(refusal::no_memory)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vault_core::access::onetime::{self, Purpose};
-use vault_core::access::password::{Password, PasswordHash, Policy};
+use vault_core::access::password::{InUse, Password, PasswordHash, Policy};
 use vault_core::access::{Action, Resource};
 use vault_core::crypto::secret::OneTimeCode;
 use vault_core::engine::identity::{self as engine, PasswordPolicy};
@@ -38,6 +38,8 @@ pub struct PasswordRules {
     pub groups: Vec<String>,
     /// How many passwords this node's list blocks, if it has one.
     pub blocklist: Option<u64>,
+    /// How many passwords are not hashed as this node hashes new ones.
+    pub old_hashes: u64,
 }
 
 impl App {
@@ -111,11 +113,12 @@ impl App {
         call: &Call,
         of: Resource,
     ) -> Result<Answer<PasswordRules>> {
-        let blocklist = self.settings.blocked.entries();
+        let (blocklist, cost) = (self.settings.blocked.entries(), self.settings.hash_cost);
         self.read(call, |visit, tx| {
             let grant = visit.grant(tx, Action::PASSWORD_DESCRIBE_POLICY, of.clone())?;
             let policy = engine::password_policy(tx, &grant).map_err(refusal::identity)?;
-            Ok(rules(&policy, blocklist))
+            let in_use = InUse::load(tx).map_err(refusal::record)?;
+            Ok(rules(&policy, (blocklist, in_use.others(cost))))
         })
         .await
     }
@@ -129,7 +132,7 @@ impl App {
         call: &Call,
         (of, policy): (Resource, Option<Policy>),
     ) -> Result<Answer<PasswordRules>> {
-        let blocklist = self.settings.blocked.entries();
+        let (blocklist, cost) = (self.settings.blocked.entries(), self.settings.hash_cost);
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, Action::PASSWORD_PUT_POLICY, of.clone())?;
             engine::put_password_policy(tx, visit.caller(), &grant, policy.as_ref())
@@ -139,13 +142,17 @@ impl App {
             } else {
                 PasswordPolicy::Group(policy.clone())
             };
-            Ok((Verdict::Commit, rules(&now, blocklist)))
+            let in_use = InUse::load(tx).map_err(refusal::record)?;
+            Ok((
+                Verdict::Commit,
+                rules(&now, (blocklist, in_use.others(cost))),
+            ))
         })
         .await
     }
 }
 
-fn rules(policy: &PasswordPolicy, blocklist: Option<u64>) -> PasswordRules {
+fn rules(policy: &PasswordPolicy, (blocklist, old_hashes): (Option<u64>, u64)) -> PasswordRules {
     let (document, advice, groups) = match policy {
         PasswordPolicy::Vault(policy, groups) => {
             (policy.to_json(), policy.advice(), groups.clone())
@@ -160,5 +167,6 @@ fn rules(policy: &PasswordPolicy, blocklist: Option<u64>) -> PasswordRules {
         advice: advice.iter().map(ToString::to_string).collect(),
         groups,
         blocklist,
+        old_hashes,
     }
 }

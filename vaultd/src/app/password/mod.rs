@@ -5,7 +5,7 @@
 //! | [`login`] | from a user and a password to a session |
 //! | [`change`] | a user's own change |
 //! | [`manage`] | what administrators do |
-//! | [`pool`] | the threads that hash |
+//! | [`pool`], [`memory`] | the threads that hash, and what they may take |
 //! | [`sources`] | how often one source may try |
 //! | [`blocked`] | the node's list of passwords that nobody may choose |
 //! | [`refusal`] | what each refusal is called |
@@ -14,6 +14,7 @@ mod blocked;
 mod change;
 mod login;
 mod manage;
+mod memory;
 mod pool;
 mod refusal;
 mod sources;
@@ -23,7 +24,8 @@ use std::sync::Arc;
 use vault_core::access::arrival::{Begun, Situation};
 use vault_core::access::lockout::Source as Network;
 use vault_core::access::password::{
-    Checked, Chosen, Context, Cost, Credential, Hasher, Password, Standing, Unfit, Verdict, choose,
+    Candidate, Checked, Chosen, Context, Cost, Credential, Hasher, InUse, Password, Standing, Step,
+    Unfit, Verdict,
 };
 use vault_core::record::{IdBlock, RecordError, Tx};
 
@@ -51,12 +53,19 @@ pub(super) struct Passwords {
 }
 
 impl Passwords {
-    /// Starts the threads.
-    pub(super) fn start() -> std::result::Result<Self, StartError> {
+    /// Starts the threads, for new hashes of that cost.
+    pub(super) fn start(cost: Cost) -> std::result::Result<Self, StartError> {
+        let room = memory::for_hashing();
+        if cost.memory_kib() > room {
+            return Err(StartError::HashMemory {
+                wanted: cost.memory_kib() >> 10,
+                room: room >> 10,
+            });
+        }
         Ok(Self {
-            pool: Pool::start().map_err(StartError::Thread)?,
+            pool: Pool::start(room).map_err(StartError::Thread)?,
             sources: Sources::default(),
-            hasher: Arc::new(Hasher::make(Cost::DEFAULT, &[], &mut OsEntropy)),
+            hasher: Arc::new(Hasher::make(cost, &mut OsEntropy)),
         })
     }
 }
@@ -89,7 +98,7 @@ impl App {
     pub(super) fn admit_guess(&self, call: &Call) -> Result<Network> {
         let network = network(call);
         let sources = &self.passwords.sources;
-        if sources.admit(&network, self.clock.monotonic()) {
+        if sources.admit(&network, 1, self.clock.monotonic()) {
             Ok(network)
         } else {
             Err(too_often())
@@ -117,10 +126,11 @@ impl App {
         let Begun {
             attempt,
             credential,
+            in_use,
         } = begun;
-        let compared = place.run(move || {
+        let compared = place.run(hasher.memory_kib(&in_use), move || {
             let stored = credential.as_ref().map(Credential::hash);
-            let verdict = hasher.verify(attempt, &password, stored);
+            let verdict = hasher.verify(attempt, &password, (stored, &in_use));
             verdict.map(|verdict| (verdict, credential))
         });
         let (verdict, credential) = match compared.await? {
@@ -154,33 +164,59 @@ impl App {
         let user = right.checked.user();
         let looked = self.look(|tx| {
             let situation = Situation::of(tx, user)?;
+            let in_use = InUse::load(tx)?;
             Ok(situation.map(|situation| {
                 let standing = situation.standing(tx, &right.credential);
-                (situation, standing)
+                (situation, standing, in_use)
             }))
         })?;
-        let (situation, standing) = looked.ok_or_else(refusal::failed)?;
+        let (situation, standing, in_use) = looked.ok_or_else(refusal::failed)?;
         if standing == Standing::Ended || (due && standing == Standing::Good) {
             return Ok((right, Choice::Standing(standing)));
         }
-        let hasher = Arc::clone(&self.passwords.hasher);
         let region = Arc::clone(&self.settings.region);
         let blocklist = self.settings.blocked.list();
-        let chosen = place.run(move || {
+        let looked = place.run(0, move || {
             let context = Context {
                 factors: situation.factors,
                 words: &[situation.name(), "vault", &region],
                 blocklist: &blocklist,
             };
-            let (policy, new) = (&situation.policy, (&password, &context));
-            let chosen = choose(&hasher, policy, &right.credential, new, &mut OsEntropy);
-            (right, chosen)
+            let instead = (&right.credential, in_use);
+            let candidate = Candidate::look(&situation.policy, instead, (password, &context));
+            (right, candidate)
         });
-        let (right, chosen) = chosen.await?;
-        Ok(match chosen {
-            Ok(chosen) => (right, Choice::Chosen(chosen)),
-            Err(unfit) => (right, Choice::Unfit(unfit)),
-        })
+        let (right, candidate) = looked.await?;
+        let chosen = match candidate {
+            Ok(candidate) => self.compare_with_older(place, user, candidate).await?,
+            Err(unfit) => Err(unfit),
+        };
+        Ok((right, chosen.map_or_else(Choice::Unfit, Choice::Chosen)))
+    }
+
+    /// Compares a new password with those before it, one hash after the other: others have their turns between. Each
+    /// older one is a try of the user's own, who has shown who he is, and costs nobody else's network any.
+    async fn compare_with_older(
+        &self,
+        place: &Place,
+        user: u64,
+        mut candidate: Candidate,
+    ) -> Result<std::result::Result<Chosen, Unfit>> {
+        let older = u32::try_from(candidate.older()).unwrap_or(u32::MAX);
+        let sources = &self.passwords.sources;
+        if !sources.admit(&("passwords of", user), older, self.clock.monotonic()) {
+            return Ok(Err(Unfit::TooOften));
+        }
+        loop {
+            let hasher = Arc::clone(&self.passwords.hasher);
+            let memory = candidate.memory_kib(&hasher);
+            let step = place.run(memory, move || candidate.step(&hasher, &mut OsEntropy));
+            candidate = match step.await? {
+                Ok(Step::Further(candidate)) => candidate,
+                Ok(Step::Done(chosen)) => return Ok(Ok(chosen)),
+                Err(unfit) => return Ok(Err(unfit)),
+            };
+        }
     }
 
     /// Takes back the count of a right password that comes to nothing.

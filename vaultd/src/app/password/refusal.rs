@@ -54,6 +54,7 @@ pub(super) fn unfit(unfit: &Unfit) -> Error {
             named.map(|why| (why.rule(), why.to_string())).collect()
         }
         Unfit::Reused => vec![("PasswordReusePrevention", unfit.to_string())],
+        Unfit::TooOften => return Error::new(Reason::Overloaded, unfit.to_string()),
         Unfit::NoMemory(error) => return no_memory(*error),
     };
     let reasons: Vec<String> = said

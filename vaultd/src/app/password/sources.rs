@@ -4,11 +4,9 @@
 //! however many addresses takes up no more memory, and nobody can choose to share another's bucket. The counters that
 //! lock are elsewhere, in the replicated state; this only keeps one source from taking all of the hashing.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-use vault_core::access::lockout::Source;
 
 const SLOTS: usize = 4096;
 /// Tries that a source may make at once.
@@ -39,16 +37,16 @@ impl Default for Sources {
 }
 
 impl Sources {
-    /// Takes a try from a source's bucket, if one is left.
-    pub(super) fn admit(&self, source: &Source, now: Duration) -> bool {
+    /// Takes so many tries from a source's bucket, if they are left.
+    pub(super) fn admit(&self, source: &impl Hash, tries: u32, now: Duration) -> bool {
         let at = usize::try_from(self.key.hash_one(source)).unwrap_or_default() % SLOTS;
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.get_mut(at).is_none_or(|slot| slot.take(now))
+        slots.get_mut(at).is_none_or(|slot| slot.take(tries, now))
     }
 }
 
 impl Slot {
-    fn take(&mut self, now: Duration) -> bool {
+    fn take(&mut self, tries: u32, now: Duration) -> bool {
         let passed = now.saturating_sub(self.since).as_millis() / REFILL.as_millis();
         let passed = u32::try_from(passed).unwrap_or(u32::MAX);
         if passed >= self.used {
@@ -60,14 +58,19 @@ impl Slot {
             self.used -= passed;
             self.since += REFILL * passed;
         }
-        let left = self.used < BURST;
-        self.used += u32::from(left);
+        let used = self.used.saturating_add(tries);
+        let left = used <= BURST;
+        if left {
+            self.used = used;
+        }
         left
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use vault_core::access::lockout::Source;
+
     use super::*;
 
     #[test]
@@ -75,7 +78,7 @@ mod tests {
         let sources = Sources::default();
         let (one, other) = (Source::of_uid(1), Source::of_uid(2));
         let begun = Duration::from_secs(100);
-        let tries = |source, now| (0..1000).filter(|_| sources.admit(source, now)).count();
+        let tries = |source, now| (0..1000).filter(|_| sources.admit(source, 1, now)).count();
         assert_eq!(tries(&one, begun), 60);
         assert_eq!(tries(&one, begun + Duration::from_millis(499)), 0);
         assert_eq!(tries(&one, begun + Duration::from_secs(1)), 2);
@@ -84,10 +87,35 @@ mod tests {
     }
 
     #[test]
+    fn what_costs_two_dozen_tries_is_made_twice_and_then_every_twelve_seconds() {
+        let sources = Sources::default();
+        let begun = Duration::from_secs(100);
+        let tries = |now| {
+            (0..10)
+                .filter(|_| sources.admit(&("user", 7), 24, now))
+                .count()
+        };
+        assert_eq!(tries(begun), 2);
+        assert_eq!(tries(begun + Duration::from_secs(5)), 0);
+        assert_eq!(tries(begun + Duration::from_secs(6)), 1);
+        assert_eq!(tries(begun + Duration::from_secs(17)), 0);
+        assert_eq!(tries(begun + Duration::from_secs(18)), 1);
+        assert!(
+            sources.admit(&("user", 7), 0, begun),
+            "nothing costs nothing"
+        );
+        assert!(!sources.admit(&("user", 8), u32::MAX, begun));
+        assert!(
+            sources.admit(&("user", 8), 60, begun),
+            "a refusal takes none"
+        );
+    }
+
+    #[test]
     fn a_million_sources_take_up_no_more_than_one() {
         let sources = Sources::default();
         for uid in 0..1_000_000 {
-            sources.admit(&Source::of_uid(uid), Duration::ZERO);
+            sources.admit(&Source::of_uid(uid), 1, Duration::ZERO);
         }
         assert_eq!(sources.slots.lock().unwrap().len(), SLOTS);
     }

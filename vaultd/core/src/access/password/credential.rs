@@ -8,7 +8,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{Factors, NoMemory, Password, PasswordHash, Policy};
+use super::{Factors, InUse, PasswordHash, Policy};
 use crate::crypto::envelope::Class;
 use crate::record::{Document, Key, Kind, RecordError, Tx};
 
@@ -130,20 +130,11 @@ impl Credential {
         }
     }
 
-    /// Whether a new password is the one in use, one of the `last` before it, or the one that a reset took away.
-    /// Slow: a hash for each.
-    ///
-    /// # Errors
-    /// [`NoMemory`].
-    pub fn reuses(&self, password: &Password, last: usize) -> Result<bool, NoMemory> {
+    /// What a new password must not be: the one in use, the `last` ones before it, and the one that a reset took away.
+    pub(super) fn history(&self, last: usize) -> Vec<PasswordHash> {
         let last = last.max(kept_at_least(self.one_time.is_some()));
         let hashes = std::iter::once(&self.current).chain(self.previous.iter().take(last));
-        for hash in hashes {
-            if hash.opens(password)?.into() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        hashes.map(PasswordHash::copy).collect()
     }
 
     /// Replaces a user's password. `decided_on`: the hash that the old password was compared with; none for an
@@ -168,6 +159,8 @@ impl Credential {
         {
             return Ok(Seen::Overtaken);
         }
+        let gone = before.as_ref().map(|before| before.current.cost());
+        InUse::moved(tx, gone, Some(hash.cost()))?;
         let mut previous = Vec::new();
         if let Some(before) = before {
             // what the vault drew was nobody's habit
@@ -206,9 +199,13 @@ impl Credential {
         from: &PasswordHash,
         to: &PasswordHash,
     ) -> Result<Seen, RecordError> {
-        Self::change(tx, user, Some(from), |credential| {
+        let upgraded = Self::change(tx, user, Some(from), |credential| {
             credential.current = to.copy();
-        })
+        })?;
+        if upgraded == Seen::Replaced {
+            InUse::moved(tx, Some(from.cost()), Some(to.cost()))?;
+        }
+        Ok(upgraded)
     }
 
     /// Spends a one-time password: at the login that it was made for, in the transaction that makes the session.
@@ -235,8 +232,14 @@ impl Credential {
     }
 
     /// Removes a user's password, if he has one.
-    pub fn delete(tx: &mut Tx<'_>, user: u64) {
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn delete(tx: &mut Tx<'_>, user: u64) -> Result<(), RecordError> {
+        let before = Self::load(tx, user)?;
+        InUse::moved(tx, before.map(|before| before.current.cost()), None)?;
         tx.delete(Self::key(user));
+        Ok(())
     }
 
     fn change(

@@ -6,13 +6,13 @@
 //! ```
 //! A login of a name that nobody has, or that has no password, takes the same path as one of a name that has:
 //! the same hashes of the same cost, against a record of random bytes. Where costs changed, a hash of each cost
-//! in use is computed for everybody, or the time would tell whose hash is old.
+//! in use ([`InUse`]) is computed for everybody, or the time would tell whose hash is old.
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use super::{Checked, Password, Uncompared};
+use super::{Checked, Cost, InUse, Password, Uncompared};
 use crate::access::lockout::Attempt;
 use crate::crypto::{entropy::Entropy, stretch};
 
@@ -20,71 +20,10 @@ const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 /// Argon2id, version 0x13. Numbers are on disk: never reuse one.
 const ALGORITHM: u8 = 1;
-/// Most costs that a hasher computes for each login.
-const MAX_COSTS: usize = 4;
-
-/// What one guess costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    memory_kib: u32,
-    passes: u32,
-    lanes: u32,
-}
-
-/// Parameters that no new hash is made with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("password hashing takes 19 MiB to 1 GiB of memory, 2 to 16 passes and 1 to 4 lanes")]
-pub struct CostError;
-
 /// There is not enough memory for the hash; nothing is known of the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is not enough memory to hash a password; try again")]
 pub struct NoMemory;
-
-impl Cost {
-    /// 64 MiB, three passes, one lane.
-    pub const DEFAULT: Self = Self {
-        memory_kib: 64 << 10,
-        passes: 3,
-        lanes: 1,
-    };
-
-    /// For tests of what happens around the hash.
-    #[cfg(test)]
-    pub(crate) const CHEAP: Self = Self {
-        memory_kib: 8,
-        passes: 1,
-        lanes: 1,
-    };
-
-    /// Parameters for new hashes.
-    ///
-    /// # Errors
-    /// When one is out of bounds.
-    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, CostError> {
-        let cost = Self {
-            memory_kib,
-            passes,
-            lanes,
-        };
-        if memory_kib >= 19 << 10 && passes >= 2 && cost.is_bounded() {
-            Ok(cost)
-        } else {
-            Err(CostError)
-        }
-    }
-
-    /// Whether it may be computed at all: a hash of before the floor rose may, an endless one may not.
-    fn is_bounded(self) -> bool {
-        (1..=4).contains(&self.lanes)
-            && (8 * self.lanes..=1 << 20).contains(&self.memory_kib)
-            && (1..=16).contains(&self.passes)
-    }
-
-    fn parts(self) -> [u32; 3] {
-        [self.memory_kib, self.passes, self.lanes]
-    }
-}
 
 /// A stored hash.
 pub struct PasswordHash {
@@ -107,6 +46,11 @@ impl PasswordHash {
         entropy.fill(&mut salt);
         let hash = stretched(password, &salt, cost)?;
         Ok(Self { cost, salt, hash })
+    }
+
+    /// What it costs to compare with.
+    pub fn cost(&self) -> Cost {
+        self.cost
     }
 
     /// A record like any other, which no password opens.
@@ -206,33 +150,27 @@ pub enum Verdict {
 
 /// Hashes passwords, and compares them in a time that does not tell who exists. Made once, at start.
 pub struct Hasher {
-    /// One for each cost in use; the first is that of new hashes.
-    dummies: Vec<PasswordHash>,
+    /// Compared with in place of what nobody has; its cost is that of new hashes.
+    dummy: PasswordHash,
 }
 
 impl Hasher {
-    /// A hasher for new hashes of `cost`, while hashes of `older` costs are still stored (at most three are
-    /// taken). Leaving one out that is stored makes its owners' logins slower, and tells that they exist.
-    pub fn make(cost: Cost, older: &[Cost], entropy: &mut dyn Entropy) -> Self {
-        let mut costs = vec![cost];
-        for older in older {
-            if !costs.contains(older) && costs.len() < MAX_COSTS {
-                costs.push(*older);
-            }
-        }
-        let dummies = costs.into_iter();
+    /// A hasher for new hashes of `cost`.
+    pub fn make(cost: Cost, entropy: &mut dyn Entropy) -> Self {
         Self {
-            dummies: dummies
-                .map(|cost| PasswordHash::dummy(cost, entropy))
-                .collect(),
+            dummy: PasswordHash::dummy(cost, entropy),
         }
     }
 
-    /// What new hashes cost.
+    /// What new hashes cost, where those in use leave room for it ([`InUse::admit`]).
     pub fn cost(&self) -> Cost {
-        self.dummies
-            .first()
-            .map_or(Cost::DEFAULT, |dummy| dummy.cost)
+        self.dummy.cost
+    }
+
+    /// Memory that hashing and comparing take beside these, in KiB.
+    pub fn memory_kib(&self, in_use: &InUse) -> u32 {
+        let most = in_use.costs().map(Cost::memory_kib).max();
+        most.unwrap_or_default().max(self.cost().memory_kib())
     }
 
     /// A hash to store; slow.
@@ -242,9 +180,10 @@ impl Hasher {
     pub fn hash(
         &self,
         password: &Password,
+        in_use: &InUse,
         entropy: &mut dyn Entropy,
     ) -> Result<PasswordHash, NoMemory> {
-        PasswordHash::make(password, self.cost(), entropy)
+        PasswordHash::make(password, in_use.admit(self.cost()), entropy)
     }
 
     /// Compares a password with what is stored, or with nothing in the same time; slow. The attempt is the
@@ -256,10 +195,10 @@ impl Hasher {
         &self,
         attempt: Attempt,
         password: &Password,
-        stored: Option<&PasswordHash>,
+        (stored, in_use): (Option<&PasswordHash>, &InUse),
     ) -> Result<Verdict, Uncompared> {
         let mut right = Choice::from(0);
-        for (hash, real) in self.plan(stored) {
+        for (hash, real) in self.plan(stored, in_use) {
             match hash.opens(password) {
                 Ok(opens) => right |= opens & real,
                 Err(error) => return Err(Uncompared::new(attempt, error)),
@@ -268,7 +207,7 @@ impl Hasher {
         Ok(match (stored, attempt.user()) {
             (Some(stored), Some(user)) if bool::from(right) => {
                 let checked = Checked::new(attempt, user, stored.copy());
-                if stored.cost == self.cost() {
+                if stored.cost == in_use.admit(self.cost()) {
                     Verdict::Right(checked)
                 } else {
                     Verdict::RightButOld(checked)
@@ -279,22 +218,25 @@ impl Hasher {
     }
 
     /// Which hashes are computed, and which of them counts: the same costs whatever is stored.
-    fn plan<'a>(&'a self, stored: Option<&'a PasswordHash>) -> Vec<(&'a PasswordHash, Choice)> {
-        let mut plan: Vec<_> = self
-            .dummies
-            .iter()
-            .map(|dummy| match stored {
-                Some(stored) if stored.cost == dummy.cost => (stored, Choice::from(1)),
-                _ => (dummy, Choice::from(0)),
-            })
-            .collect();
-        // a cost that nobody announced: slower, and still right
-        if let Some(stored) = stored
-            && self.dummies.iter().all(|dummy| dummy.cost != stored.cost)
-        {
-            plan.push((stored, Choice::from(1)));
+    fn plan(&self, stored: Option<&PasswordHash>, in_use: &InUse) -> Vec<(PasswordHash, Choice)> {
+        let mut costs: Vec<Cost> = in_use.costs().collect();
+        match stored {
+            // a cost that nobody noted: slower, and still right
+            Some(stored) if !costs.contains(&stored.cost) => costs.push(stored.cost),
+            None if costs.is_empty() => costs.push(self.cost()),
+            Some(_) | None => {}
         }
-        plan
+        let of = |cost| match stored {
+            Some(stored) if stored.cost == cost => (stored.copy(), Choice::from(1)),
+            Some(_) | None => {
+                let dummy = PasswordHash {
+                    cost,
+                    ..self.dummy.copy()
+                };
+                (dummy, Choice::from(0))
+            }
+        };
+        costs.into_iter().map(of).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! text        what was typed, in the form that is hashed              RFC 8265 OpaqueString
 //! policy      what an administrator asks for                          SP 800-63B-4 by default
 //! check       a new password against it: every reason, never the text
+//! cost        what a hash costs, and which costs are in use
 //! hash        argon2id, compared in a time that tells nothing
 //! checked     a right password, and whose: what a session is made for
 //! choice      a new one: looked at, compared with those before, hashed
@@ -17,6 +18,7 @@ mod blocklist;
 mod check;
 mod checked;
 mod choice;
+mod cost;
 mod credential;
 mod hash;
 mod policy;
@@ -28,8 +30,9 @@ mod text;
 pub use blocklist::{BadLine, Blocklist, Reading};
 pub use check::{Context, Factors, Weakness, check};
 pub use checked::{Checked, SucceedRefusal, Uncompared};
-pub use choice::{Chosen, Unfit, choose};
+pub use choice::{Candidate, Chosen, Step, Unfit};
+pub use cost::{Cost, CostError, InUse};
 pub use credential::{Credential, Origin, Seen, Standing};
-pub use hash::{Cost, CostError, Hasher, NoMemory, PasswordHash, Verdict};
+pub use hash::{Hasher, NoMemory, PasswordHash, Verdict};
 pub use policy::{Advice, Policy, PolicyError};
 pub use text::{MAX_BYTES, MAX_CHARACTERS, Password, PasswordError};

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     access::{
-        Action, Caller, Grant, Group, Principal, Proofs, Sort, factor, lockout, principal::Named,
-        program::peer, trust,
+        Action, Caller, Grant, Group, Principal, Proofs, Sort, factor, lockout,
+        password::Credential, principal::Named, program::peer, trust,
     },
     record::{Key, Kind, RecordError, Tx},
 };
@@ -79,7 +79,7 @@ fn disband(
 fn forget(tx: &mut Tx<'_>, id: u64) -> Result<(), RecordError> {
     lockout::forget_places(tx, id);
     trust::forget_service(tx, id)?;
-    tx.delete(Key::new(Kind::Password, &[&id.to_be_bytes()]));
+    Credential::delete(tx, id)?;
     peer::forget(tx, id)?;
     factor::forget(tx, id)
 }

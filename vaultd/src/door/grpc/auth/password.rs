@@ -98,5 +98,6 @@ pub(super) fn rules_text(rules: PasswordRules) -> PasswordPolicy {
         advice: rules.advice,
         groups: rules.groups,
         blocklist: rules.blocklist,
+        old_hashes: rules.old_hashes,
     }
 }

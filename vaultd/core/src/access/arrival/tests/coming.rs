@@ -74,7 +74,7 @@ fn a_name_that_nobody_has_a_wrong_password_none_and_a_disabled_user_begin_alike(
     vault
         .world
         .write(|tx| {
-            Credential::delete(tx, ALICE);
+            Credential::delete(tx, ALICE).unwrap();
             Ok::<_, RecordError>(())
         })
         .unwrap();

@@ -10,7 +10,8 @@ use crate::{
         ActionGlob, Limits, StoredPolicy,
         model::World,
         password::{
-            Blocklist, Context, Cost, Hasher, Origin as Chooser, Password, Unfit, Verdict, choose,
+            Blocklist, Candidate, Context, Cost, Hasher, Origin as Chooser, Password, Step, Unfit,
+            Verdict,
         },
         policy::{Kind as PolicyKind, PrincipalKind},
         principal::{Named, NotGiven},
@@ -59,7 +60,7 @@ impl Vault {
     /// With one user, whose password is his own.
     fn new() -> Self {
         let mut world = World::new();
-        let hasher = Hasher::make(Cost::CHEAP, &[], &mut world.entropy);
+        let hasher = Hasher::make(Cost::CHEAP, &mut world.entropy);
         let mut vault = Self { world, hasher };
         vault.change_user(|_| {});
         vault.give(FIRST, Chooser::Owner);
@@ -86,7 +87,7 @@ impl Vault {
 
     fn give(&mut self, text: &str, origin: Chooser) {
         let mut entropy = Seeded::new(self.world.now + text.len() as u64);
-        let hash = self.hasher.hash(&password(text), &mut entropy).unwrap();
+        let hash = PasswordHash::make(&password(text), Cost::CHEAP, &mut entropy).unwrap();
         self.world.now += 1;
         let replaced = self
             .world
@@ -111,7 +112,7 @@ impl Vault {
         let stored = begun.credential.as_ref().map(Credential::hash);
         let verdict = self
             .hasher
-            .verify(begun.attempt, &password(text), stored)
+            .verify(begun.attempt, &password(text), (stored, &begun.in_use))
             .unwrap();
         match verdict {
             Verdict::Right(checked) | Verdict::RightButOld(checked) => {
@@ -130,14 +131,15 @@ impl Vault {
             blocklist: &Blocklist::default(),
         };
         let mut entropy = Seeded::new(self.world.now);
-        let new = (&password(text), &context);
-        choose(
-            &self.hasher,
-            &situation.policy,
-            credential,
-            new,
-            &mut entropy,
-        )
+        let new = (password(text), &context);
+        let instead = (credential, InUse::default());
+        let mut candidate = Candidate::look(&situation.policy, instead, new)?;
+        loop {
+            candidate = match candidate.step(&self.hasher, &mut entropy)? {
+                Step::Further(candidate) => candidate,
+                Step::Done(chosen) => return Ok(chosen),
+            };
+        }
     }
 
     fn arrive(&mut self, checked: &Checked, brought: &Brought<'_>) -> Result<Outcome, Refusal> {

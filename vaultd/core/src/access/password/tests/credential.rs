@@ -47,6 +47,12 @@ fn standing(world: &mut World, policy: &Policy) -> Standing {
     world.run(|tx| credential.standing(tx, policy, Factors::Alone))
 }
 
+fn reuses(credential: &Credential, text: &str, last: usize) -> bool {
+    let history = credential.history(last);
+    let mut hashes = history.iter();
+    hashes.any(|hash| hash.opens(&password(text)).unwrap().into())
+}
+
 fn is(credential: &Credential, text: &str) -> bool {
     credential.hash().is(&hash(text))
 }
@@ -140,7 +146,7 @@ fn an_upgrade_keeps_age_and_history_and_leaves_the_principals_alone() {
     assert!(world.apply(&transaction));
     let after = load(&mut world);
     assert_eq!(after.changed_at(), before);
-    assert!(is(&after, "upgraded") && after.reuses(&password("bb"), 2).unwrap());
+    assert!(is(&after, "upgraded") && reuses(&after, "bb", 2));
 }
 
 #[test]
@@ -151,7 +157,7 @@ fn as_many_old_passwords_are_kept_as_the_policy_asks_for() {
         let _ = replace(&mut world, text, Origin::Owner, None, &reuse);
     }
     let credential = load(&mut world);
-    let reuses = |text: &str, last| credential.reuses(&password(text), last).unwrap();
+    let reuses = |text: &str, last| reuses(&credential, text, last);
     assert!(reuses("dddd", 0), "the one in use is never taken again");
     assert!(reuses("ccc", 1) && !reuses("ccc", 0));
     assert!(reuses("bb", 2) && !reuses("bb", 1));
@@ -159,7 +165,7 @@ fn as_many_old_passwords_are_kept_as_the_policy_asks_for() {
     assert!(!reuses("DDDD", 24) && !reuses("ddd", 24));
     let _ = replace(&mut world, "eeeee", Origin::Owner, None, &Policy::default());
     assert!(
-        !load(&mut world).reuses(&password("dddd"), 24).unwrap(),
+        !self::reuses(&load(&mut world), "dddd", 24),
         "none are kept"
     );
 }
@@ -194,10 +200,7 @@ fn a_one_time_password_is_good_for_one_change_before_its_end() {
         world.run(|tx| Credential::spend(tx, USER, &drawn)).unwrap(),
         Seen::Overtaken
     );
-    assert!(
-        load(&mut world).reuses(&password("drawn"), 0).unwrap(),
-        "it cannot stay"
-    );
+    assert!(reuses(&load(&mut world), "drawn", 0), "it cannot stay");
     let _ = replace(&mut world, "chosen", Origin::Owner, Some(&drawn), &policy);
     assert_eq!(standing(&mut world), Standing::Good);
     assert_eq!(
@@ -252,7 +255,7 @@ fn what_a_reset_took_away_is_not_chosen_again_whatever_the_policy_says() {
     let until = world.now + DAY;
     for drawn in ["drawn", "drawn again"] {
         let _ = replace(&mut world, drawn, Origin::OneTime(until), None, &policy);
-        let reuses = |text: &str| load(&mut world).reuses(&password(text), 0).unwrap();
+        let reuses = |text: &str| reuses(&load(&mut world), text, 0);
         let [old, drawn, other] = ["known", drawn, "other"].map(reuses);
         assert!(old && drawn && !other);
     }
@@ -286,7 +289,7 @@ fn age_and_force_ask_for_a_change_only_where_they_should() {
     );
     let _ = replace(&mut world, "bb", Origin::Owner, None, &yearly);
     assert_eq!(standing(&mut world, &Policy::default()), Standing::Good);
-    world.run(|tx| Credential::delete(tx, USER));
+    world.run(|tx| Credential::delete(tx, USER)).unwrap();
     assert!(
         world
             .run(|tx| Credential::load(tx, USER))
@@ -328,9 +331,65 @@ fn hashes_lie_sealed_under_the_voter_key() {
         .records()
         .filter(|(key, _)| kinds.contains(&key.kind_byte()))
         .collect();
-    assert_eq!(records.len(), 3);
+    assert_eq!(records.len(), 4);
     for (_, record) in records {
         let header = crate::crypto::envelope::header(&record.sealed).unwrap();
         assert_eq!(header.class, crate::crypto::envelope::Class::Voter);
     }
+}
+
+/// How many stored hashes have each of these memory sizes, and no other has any.
+fn in_use(world: &mut World, memory_kib: [u32; 3]) -> [u64; 3] {
+    let in_use = world.run(InUse::load).unwrap();
+    let all = in_use.others(of_memory(1 << 10));
+    let counted = memory_kib.map(|kib| all - in_use.others(of_memory(kib)));
+    assert_eq!(all, counted.iter().sum::<u64>());
+    counted
+}
+
+fn of_memory(memory_kib: u32) -> Cost {
+    Cost {
+        memory_kib,
+        ..Cost::CHEAP
+    }
+}
+
+fn of_cost(memory_kib: u32, seed: u64) -> PasswordHash {
+    let mut entropy = Seeded::new(seed);
+    PasswordHash::make(&password("of them"), of_memory(memory_kib), &mut entropy).unwrap()
+}
+
+#[test]
+fn what_hashes_cost_is_counted_with_them_and_a_cost_leaves_with_its_last_one() {
+    let mut world = World::new();
+    let sizes = [8, 16, 32];
+    let give = |world: &mut World, user, hash: &PasswordHash| {
+        let policy = Policy::default();
+        let given =
+            world.run(|tx| Credential::replace(tx, user, hash, Origin::Owner, None, &policy));
+        assert_eq!(given.unwrap(), Seen::Replaced);
+    };
+    let (one, other) = (of_cost(8, 1), of_cost(8, 2));
+    give(&mut world, 1, &one);
+    give(&mut world, 2, &other);
+    assert_eq!(in_use(&mut world, sizes), [2, 0, 0]);
+    let upgraded = of_cost(16, 3);
+    for wrong in [&other, &upgraded] {
+        let late = world.run(|tx| Credential::upgrade(tx, 1, wrong, &upgraded));
+        assert_eq!(late.unwrap(), Seen::Overtaken);
+    }
+    assert_eq!(in_use(&mut world, sizes), [2, 0, 0], "nothing was upgraded");
+    let done = world.run(|tx| Credential::upgrade(tx, 1, &one, &upgraded));
+    assert_eq!(done.unwrap(), Seen::Replaced);
+    assert_eq!(in_use(&mut world, sizes), [1, 1, 0]);
+    give(&mut world, 2, &of_cost(32, 4));
+    assert_eq!(in_use(&mut world, sizes), [0, 1, 1]);
+    give(&mut world, 2, &of_cost(32, 5));
+    assert_eq!(in_use(&mut world, sizes), [0, 1, 1], "of the same cost");
+    for user in [1, 1, 9] {
+        world.run(|tx| Credential::delete(tx, user)).unwrap();
+    }
+    assert_eq!(in_use(&mut world, sizes), [0, 0, 1]);
+    world.run(|tx| Credential::delete(tx, 2)).unwrap();
+    assert_eq!(world.run(InUse::load).unwrap(), InUse::default());
 }

@@ -1,7 +1,10 @@
 //! Hashes open for their password and nothing else, in the same time for everybody.
 
 use super::*;
-use crate::access::{lockout, password::Policy};
+use crate::access::{
+    lockout,
+    password::{CostError, Policy},
+};
 use crate::crypto::entropy::Seeded;
 
 fn password(text: &str) -> Password {
@@ -12,13 +15,27 @@ fn attempt() -> Attempt {
     lockout::counted_for_tests(Some(7))
 }
 
-/// What comparing comes to, in a word.
-fn compared(hasher: &Hasher, typed: &str, stored: Option<&PasswordHash>) -> &'static str {
-    match hasher.verify(attempt(), &password(typed), stored).unwrap() {
+/// What comparing comes to beside hashes of these costs, in a word.
+fn beside(
+    hasher: &Hasher,
+    typed: &str,
+    (stored, costs): (Option<&PasswordHash>, &[Cost]),
+) -> &'static str {
+    let in_use = InUse::of(costs);
+    let verdict = hasher.verify(attempt(), &password(typed), (stored, &in_use));
+    match verdict.unwrap() {
         Verdict::Right(_) => "right",
         Verdict::RightButOld(_) => "right but old",
         Verdict::Wrong => "wrong",
     }
+}
+
+fn compared(hasher: &Hasher, typed: &str, stored: Option<&PasswordHash>) -> &'static str {
+    beside(hasher, typed, (stored, &[hasher.cost()]))
+}
+
+fn none() -> InUse {
+    InUse::default()
 }
 
 fn cost(memory_kib: u32) -> Cost {
@@ -28,9 +45,9 @@ fn cost(memory_kib: u32) -> Cost {
     }
 }
 
-fn costs(hasher: &Hasher, stored: Option<&PasswordHash>) -> Vec<Cost> {
+fn costs(hasher: &Hasher, stored: Option<&PasswordHash>, in_use: &[Cost]) -> Vec<Cost> {
     hasher
-        .plan(stored)
+        .plan(stored, &InUse::of(in_use))
         .into_iter()
         .map(|(hash, _)| hash.cost)
         .collect()
@@ -39,7 +56,7 @@ fn costs(hasher: &Hasher, stored: Option<&PasswordHash>) -> Vec<Cost> {
 #[test]
 fn a_hash_opens_for_its_password_only() {
     let mut entropy = Seeded::new(1);
-    let hasher = Hasher::make(Cost::CHEAP, &[], &mut entropy);
+    let hasher = Hasher::make(Cost::CHEAP, &mut entropy);
     let long = "x".repeat(1023);
     for (chosen, others) in [
         (
@@ -55,7 +72,9 @@ fn a_hash_opens_for_its_password_only() {
         (&long, &[&format!("{long}x"), "x"]),
         ("caf\u{e9} au lait", &["cafe au lait", "CAF\u{c9} AU LAIT"]),
     ] {
-        let stored = hasher.hash(&password(chosen), &mut entropy).unwrap();
+        let stored = hasher
+            .hash(&password(chosen), &none(), &mut entropy)
+            .unwrap();
         let verdict = |typed: &str| compared(&hasher, typed, Some(&stored));
         assert_eq!(verdict(chosen), "right");
         for other in others {
@@ -67,9 +86,9 @@ fn a_hash_opens_for_its_password_only() {
 #[test]
 fn the_letters_of_another_keyboard_open_it() {
     let mut entropy = Seeded::new(2);
-    let hasher = Hasher::make(Cost::CHEAP, &[], &mut entropy);
+    let hasher = Hasher::make(Cost::CHEAP, &mut entropy);
     let stored = hasher
-        .hash(&password("caf\u{e9}\u{a0}noir"), &mut entropy)
+        .hash(&password("caf\u{e9}\u{a0}noir"), &none(), &mut entropy)
         .unwrap();
     let verdict = compared(&hasher, "cafe\u{301} noir", Some(&stored));
     assert_eq!(verdict, "right");
@@ -78,19 +97,23 @@ fn the_letters_of_another_keyboard_open_it() {
 #[test]
 fn a_name_that_nobody_has_is_never_right() {
     let mut entropy = Seeded::new(3);
-    let hasher = Hasher::make(Cost::CHEAP, &[cost(16)], &mut entropy);
+    let hasher = Hasher::make(Cost::CHEAP, &mut entropy);
     for typed in ["dummy", "password", "\u{1f600}", &"x".repeat(1024)] {
-        assert_eq!(compared(&hasher, typed, None), "wrong");
+        for costs in [&[][..], &[cost(16)], &[cost(16), Cost::CHEAP]] {
+            assert_eq!(beside(&hasher, typed, (None, costs)), "wrong");
+        }
     }
 }
 
 #[test]
 fn an_attempt_for_a_name_that_nobody_has_is_wrong_whatever_it_is_compared_with() {
     let mut entropy = Seeded::new(9);
-    let hasher = Hasher::make(Cost::CHEAP, &[], &mut entropy);
-    let stored = hasher.hash(&password("somebody's"), &mut entropy).unwrap();
+    let hasher = Hasher::make(Cost::CHEAP, &mut entropy);
+    let stored = hasher
+        .hash(&password("somebody's"), &none(), &mut entropy)
+        .unwrap();
     let nobodys = lockout::counted_for_tests(None);
-    let verdict = hasher.verify(nobodys, &password("somebody's"), Some(&stored));
+    let verdict = hasher.verify(nobodys, &password("somebody's"), (Some(&stored), &none()));
     assert!(matches!(verdict, Ok(Verdict::Wrong)));
 }
 
@@ -98,37 +121,55 @@ fn an_attempt_for_a_name_that_nobody_has_is_wrong_whatever_it_is_compared_with()
 fn known_and_unknown_names_take_the_same_path() {
     let mut entropy = Seeded::new(4);
     let (new, old, older) = (cost(8), cost(16), cost(32));
-    let hasher = Hasher::make(new, &[old, older, old, new], &mut entropy);
-    let everybody = costs(&hasher, None);
-    assert_eq!(everybody, [new, old, older], "each cost in use once");
-    for theirs in [new, old, older] {
-        let stored = PasswordHash::make(&password("their password"), theirs, &mut entropy).unwrap();
-        assert_eq!(costs(&hasher, Some(&stored)), everybody);
-        let real = hasher
-            .plan(Some(&stored))
-            .into_iter()
-            .filter(|(_, real)| bool::from(*real))
-            .count();
-        assert_eq!(real, 1);
+    let hasher = Hasher::make(new, &mut entropy);
+    // nobody has been hashed anew yet; some have; all have
+    for in_use in [&[older, old][..], &[older, old, new], &[new]] {
+        let everybody = costs(&hasher, None, in_use);
+        assert_eq!(everybody, in_use, "each cost in use once");
+        for theirs in in_use {
+            let stored = PasswordHash::make(&password("their password"), *theirs, &mut entropy);
+            let stored = stored.unwrap();
+            assert_eq!(costs(&hasher, Some(&stored), in_use), everybody);
+            let plan = hasher.plan(Some(&stored), &InUse::of(in_use));
+            let real = plan.iter().filter(|(_, real)| bool::from(*real));
+            assert_eq!(real.count(), 1);
+        }
     }
-    let alone = Hasher::make(Cost::DEFAULT, &[], &mut entropy);
-    assert_eq!(
-        costs(&alone, None),
-        [Cost::DEFAULT],
-        "the dummy costs what everybody's does"
-    );
+    assert_eq!(costs(&hasher, None, &[]), [new], "nobody has a password");
 }
 
 #[test]
 fn a_hash_of_an_old_cost_still_opens_and_asks_for_another() {
     let mut entropy = Seeded::new(5);
     let stored = PasswordHash::make(&password("since last year"), cost(16), &mut entropy).unwrap();
-    for older in [&[cost(16)][..], &[]] {
-        let hasher = Hasher::make(Cost::CHEAP, older, &mut entropy);
-        let verdict = |typed| compared(&hasher, typed, Some(&stored));
+    let hasher = Hasher::make(Cost::CHEAP, &mut entropy);
+    for costs in [&[cost(16)][..], &[Cost::CHEAP], &[]] {
+        let verdict = |typed| beside(&hasher, typed, (Some(&stored), costs));
         assert_eq!(verdict("since last year"), "right but old");
         assert_eq!(verdict("since this year"), "wrong");
     }
+}
+
+#[test]
+fn no_fifth_cost_comes_into_use_and_none_is_hashed_anew_for_it() {
+    let mut entropy = Seeded::new(10);
+    let four = [cost(8), cost(64), cost(32), cost(16)];
+    let hasher = Hasher::make(cost(24), &mut entropy);
+    let theirs = |cost, entropy: &mut Seeded| PasswordHash::make(&password("theirs"), cost, entropy);
+    for (in_use, new) in [(&four[..3], cost(24)), (&four[..], cost(64))] {
+        let made = hasher.hash(&password("a new one"), &InUse::of(in_use), &mut entropy);
+        assert_eq!(made.unwrap().cost(), new);
+        let stored = theirs(new, &mut entropy).unwrap();
+        assert_eq!(beside(&hasher, "theirs", (Some(&stored), in_use)), "right");
+        let stored = theirs(cost(8), &mut entropy).unwrap();
+        let old = beside(&hasher, "theirs", (Some(&stored), in_use));
+        assert_eq!(old, "right but old");
+    }
+    let (in_use, own) = (InUse::of(&four), InUse::of(&[]));
+    assert_eq!(
+        (hasher.memory_kib(&in_use), hasher.memory_kib(&own)),
+        (64, 24)
+    );
 }
 
 #[test]
@@ -210,15 +251,15 @@ fn a_record_reads_back_and_prints_nothing() {
     let read: PasswordHash = decode(&minicbor::to_vec(&hash).unwrap()).unwrap();
     assert!(read.is(&hash) && bool::from(read.opens(&password("kept")).unwrap()));
     assert_eq!(format!("{hash:?}"), "PasswordHash(..)");
-    assert!(!format!("{:?}", Hasher::make(Cost::CHEAP, &[], &mut entropy)).contains("hash:"));
+    assert!(!format!("{:?}", Hasher::make(Cost::CHEAP, &mut entropy)).contains("hash:"));
 }
 
 #[test]
 fn the_default_cost_opens_what_it_made() {
     let mut entropy = Seeded::new(8);
-    let hasher = Hasher::make(Cost::DEFAULT, &[], &mut entropy);
+    let hasher = Hasher::make(Cost::DEFAULT, &mut entropy);
     let stored = hasher
-        .hash(&password("as the product does"), &mut entropy)
+        .hash(&password("as the product does"), &none(), &mut entropy)
         .unwrap();
     let verdict = compared(&hasher, "as the product does", Some(&stored));
     assert_eq!(verdict, "right");
@@ -229,13 +270,14 @@ fn the_default_cost_opens_what_it_made() {
 fn an_attempt_that_memory_did_not_last_for_is_taken_back() {
     let mut world = crate::access::tests::World::new();
     let mut entropy = Seeded::new(3);
+    let hasher = Hasher::make(Cost::CHEAP, &mut entropy);
     // Argon2 takes 8 KiB at least
-    let hasher = Hasher::make(Cost::CHEAP, &[cost(1)], &mut entropy);
+    let in_use = InUse::of(&[Cost::CHEAP, cost(1)]);
     let name = crate::name::UserName::try_from("alice").unwrap();
     let (from, limits) = (lockout::Source::of_uid(0), Policy::default().limits());
     for _ in 0..20 {
         let begun = world.run(|tx| lockout::begin(tx, &name, Some(7), from, &limits));
-        let uncompared = hasher.verify(begun.unwrap(), &password("hers"), None);
+        let uncompared = hasher.verify(begun.unwrap(), &password("hers"), (None, &in_use));
         let uncompared = uncompared.unwrap_err();
         assert_eq!(uncompared.why(), NoMemory);
         world.run(|tx| uncompared.take_back(tx)).unwrap();

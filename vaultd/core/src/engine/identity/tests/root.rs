@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     access::{
         RootRefusal, disable_root, generate_root,
-        password::{Cost, Credential, Hasher, Origin as Chooser, Password, Policy},
+        password::{Cost, Credential, Origin as Chooser, Password, PasswordHash, Policy},
         principal::named,
         root_state,
     },
@@ -16,9 +16,8 @@ const TO_HELP: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allo
 /// Gives a user a password.
 fn password(world: &mut World, name: &str, chooser: Chooser) {
     let mut entropy = Seeded::new(5);
-    let hasher = Hasher::make(Cost::CHEAP, &[], &mut entropy);
     let text = Password::try_from("long enough for all of them").unwrap();
-    let hash = hasher.hash(&text, &mut entropy).unwrap();
+    let hash = PasswordHash::make(&text, Cost::CHEAP, &mut entropy).unwrap();
     let replaced = world.store.write(|tx| {
         let id = named(tx, Sort::User, name)?.unwrap();
         Credential::replace(tx, id, &hash, chooser, None, &Policy::default())
