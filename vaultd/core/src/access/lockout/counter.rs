@@ -1,8 +1,8 @@
 //! One counter: how many attempts, when the last one was, and so how long the next one waits.
 //!
 //! Whatever a policy says, from [`CEILING`] attempts on the wait is an hour at least, and the count is kept for a
-//! day at least: guesses go on, 24 a day. SP 800-63B-4 §3.2.2 wants no more than 100 failures in a row; an end for
-//! good would let anybody lock anybody out.
+//! day at least: guesses go on, 24 a day, unless an administrator unlocks. SP 800-63B-4 §3.2.2 wants no more than 100
+//! failures in a row; an end for good would let anybody lock anybody out.
 
 use minicbor::{Decode, Encode};
 
@@ -32,10 +32,6 @@ pub(super) struct Counter {
     attempts: u32,
     #[n(1)]
     last: u64,
-    /// What an administrator has unlocked: let be by the waits, and still part of what the ceiling counts, for a day.
-    #[n(2)]
-    #[cbor(default)]
-    unlocked: u32,
 }
 
 impl Counter {
@@ -46,15 +42,13 @@ impl Counter {
             let doubled = 1_u64.checked_shl(over).unwrap_or(u64::MAX);
             limits.first.saturating_mul(doubled).min(limits.longest)
         });
-        let all = attempts.saturating_add(self.unlocked(now));
-        let least = if all >= CEILING { HOUR } else { 0 };
+        let least = if attempts >= CEILING { HOUR } else { 0 };
         let delay = delay.max(least);
         self.last.saturating_add(delay).saturating_sub(now)
     }
 
     /// Counts one that does not wait.
     pub(super) fn count(&mut self, now: u64, limits: &Limits) {
-        self.unlocked = self.unlocked(now);
         self.attempts = self.current(now, limits).saturating_add(1);
         // leader time does not go back; if it did, locks would last longer, not shorter
         self.last = self.last.max(now);
@@ -63,20 +57,6 @@ impl Counter {
     /// One of them was right.
     pub(super) fn take_back(&mut self) {
         self.attempts = self.attempts.saturating_sub(1);
-    }
-
-    /// Attempts begin again, as far as the ceiling allows: else each unlocking were a few guesses more.
-    pub(super) fn unlock(&mut self) {
-        self.unlocked = self.unlocked.saturating_add(self.attempts);
-        self.attempts = 0;
-    }
-
-    fn unlocked(&self, now: u64) -> u32 {
-        if now.saturating_sub(self.last) >= DAY {
-            0
-        } else {
-            self.unlocked
-        }
     }
 
     fn current(&self, now: u64, limits: &Limits) -> u32 {

@@ -9,7 +9,7 @@
 //!   has a counter of its own, reset by success. Nobody elsewhere can lock it. Who shares its address is not
 //!   elsewhere: a stranger behind the same NAT, or in the same IPv6 /64, locks it with five guesses, for as long
 //!   as he goes on. Another known place, the Unix socket among them, is open still; and so is an administrator's
-//!   [`unlock`], until 100 attempts were unlocked within a day.
+//!   [`unlock`].
 //! - *Everywhere else* counts in one of 16,384 buckets, chosen by a MAC of the name, existing or not: that is the
 //!   same path, the same state and the same answer for both, and nothing that an attacker can grow. A bucket has
 //!   eight counters, chosen by a MAC of name and network, so one network locks one of eight; and one over all of
@@ -242,21 +242,20 @@ pub(super) fn take_back(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<(), Record
     }
 }
 
-/// Lets attempts at a name begin again, and at its account's places: an administrator's unlocking. Names that share
-/// the bucket are unlocked too. What all networks together tried from elsewhere, and what was unlocked at a place, is
-/// still counted towards the ceiling: however often somebody is unlocked, it is no way around that.
+/// Lets attempts at a name begin again, from everywhere and at its account's places: an administrator's unlocking.
+/// Names that share the bucket are unlocked too. The ceiling begins again with it, or nobody could let a user in for a
+/// day whom others have guessed at. So who may unlock is the engine's to say: nobody himself, and only who may do all
+/// that the user may and has nothing to gain by guesses.
 ///
 /// # Errors
 /// When the store fails.
 pub fn unlock(tx: &mut Tx<'_>, name: &UserName, user: Option<u64>) -> Result<(), RecordError> {
     let number = bucket_of(tx, name);
-    let mut bucket = Bucket::load(tx, number)?;
-    bucket.slots = Default::default();
-    tx.put(Bucket::key(number), &bucket)?;
+    tx.put(Bucket::key(number), &Bucket::default())?;
     if let Some(user) = user {
         let mut places = Places::load(tx, user)?;
         for place in &mut places.0 {
-            place.counter.unlock();
+            place.counter = Counter::default();
         }
         tx.put(Places::key(user), &places)?;
     }

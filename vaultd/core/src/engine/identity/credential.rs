@@ -62,7 +62,7 @@ pub fn reset_password(
     Ok(until)
 }
 
-/// Lets a user's attempts to log in begin again.
+/// Lets a user's attempts to log in begin again, those beyond the ceiling of a day too.
 ///
 /// # Errors
 /// When he does not exist, he is the caller, or he may do what the caller may not: whoever unlocks somebody has him
