@@ -56,9 +56,15 @@ pub(super) struct Fields {
     #[n(17)]
     #[cbor(default)]
     pub(super) mfa_required_from: String,
+    // CARE: what is absent from a policy of before is one step, as what a document leaves out, and not 0
     #[n(18)]
-    #[cbor(default)]
+    #[cbor(decode_with = "minicbor::Decode::decode", nil = "drift_of_before")]
     pub(super) mfa_drift_steps: u8,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the decoder wants it")]
+fn drift_of_before() -> Option<u8> {
+    Some(Fields::default().mfa_drift_steps)
 }
 
 impl Default for Fields {

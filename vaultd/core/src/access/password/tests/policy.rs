@@ -265,3 +265,35 @@ fn what_is_the_vaults_to_say_no_group_says_and_mistakes_are_mistakes_there_too()
         assert!(Policy::from_group_json(text).is_err(), "{text}");
     }
 }
+
+/// A record as it was written when policies had that many fields.
+fn stored(fields: u64) -> Vec<u8> {
+    let mut record = minicbor::Encoder::new(Vec::new());
+    record.array(fields).unwrap();
+    for number in [15_u16, 8, 3, 2] {
+        record.u16(number).unwrap();
+    }
+    for answer in [false, false, false, false, true] {
+        record.bool(answer).unwrap();
+    }
+    record.u16(0).unwrap().u8(0).unwrap().bool(false).unwrap();
+    record.array(0).unwrap().u16(5).unwrap();
+    for seconds in [30_u32, 60 * 60, 24 * 60 * 60] {
+        record.u32(seconds).unwrap();
+    }
+    if fields > 17 {
+        record.str("").unwrap();
+    }
+    record.into_writer()
+}
+
+#[test]
+fn a_policy_that_was_stored_before_it_had_a_field_means_what_the_default_means() {
+    for fields in [17, 18] {
+        let of_before: Policy = minicbor::decode(&stored(fields)).unwrap();
+        assert_eq!(of_before, Policy::default(), "{fields}");
+    }
+    let strict = policy(r#"{"MfaDriftSteps": 0}"#).unwrap();
+    let again: Policy = minicbor::decode(&minicbor::to_vec(&strict).unwrap()).unwrap();
+    assert_eq!(again, strict);
+}
