@@ -95,6 +95,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(out.join("methods.rs"), methods)?;
 
     tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
+    peers()
+}
+
+/// Node to node: no part of the public API, so neither in its table of methods nor in its descriptors.
+fn peers() -> Result<(), Box<dyn std::error::Error>> {
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.open_files(["vault/peer/v1/peer.proto"])?;
+    let mut config = tonic_prost_build::Config::new();
+    config.bytes(["."]);
+    tonic_prost_build::configure()
+        .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     Ok(())
 }
 

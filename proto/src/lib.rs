@@ -8,6 +8,14 @@ pub mod v1 {
     tonic::include_proto!("vault.v1");
 }
 
+/// Package `vault.peer.v1`: what nodes say to each other. No part of the public API.
+pub mod peer {
+    /// The one version there is.
+    pub mod v1 {
+        tonic::include_proto!("vault.peer.v1");
+    }
+}
+
 include!(concat!(env!("OUT_DIR"), "/redacted.rs"));
 
 /// The encoded `FileDescriptorSet` of the API, for reflection and for tests.

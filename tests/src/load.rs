@@ -48,8 +48,10 @@ pub fn run(dir: &Path) -> Result<(), Failure> {
         NodeOptions {
             id: 1,
             address: "127.0.0.1:8201".into(),
+            key: None,
             timing: Timing::Region,
         },
+        None,
     )?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     if !node.initialised() {

@@ -177,6 +177,7 @@ pub(crate) async fn assemble(
     let identity = NodeOptions {
         id: NODE,
         address: String::new(),
+        key: None,
         timing: Timing::Region,
     };
     let of = identity.clone();
@@ -197,7 +198,7 @@ pub(crate) async fn assemble(
         taken.finish(&audit).await?;
     }
     let held = store.clone();
-    let started = tokio::task::spawn_blocking(move || Node::start(held, identity));
+    let started = tokio::task::spawn_blocking(move || Node::start(held, identity, None));
     let node = started.await??;
     let hash = &config.password;
     let settings = Settings {

@@ -104,9 +104,10 @@ impl Serving {
             let identity = NodeOptions {
                 id: 1,
                 address: String::new(),
+                key: None,
                 timing: Timing::Region,
             };
-            let node = Node::start(store.clone(), identity)?;
+            let node = Node::start(store.clone(), identity, None)?;
             Ok::<_, Failure>((store, node))
         })
         .await??;

@@ -76,8 +76,10 @@ async fn start(
         NodeOptions {
             id: 1,
             address: String::new(),
+            key: None,
             timing: Timing::Region,
         },
+        None,
     )
     .unwrap();
     let settings = Settings {

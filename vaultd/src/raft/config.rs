@@ -5,6 +5,7 @@ use std::sync::Arc;
 use openraft::{Config, SnapshotPolicy, StepDownPolicy};
 
 use super::error::StartError;
+use super::member::{KeyPin, Member};
 
 /// How long a leader may be silent, by how far its voters are apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,8 +24,20 @@ pub struct NodeOptions {
     pub id: u64,
     /// Where peers reach it.
     pub address: String,
+    /// What it proves to them, if there may be any.
+    pub key: Option<KeyPin>,
     /// The cluster's timing.
     pub timing: Timing,
+}
+
+impl NodeOptions {
+    /// It as a member.
+    pub(super) fn member(&self) -> Member {
+        Member {
+            address: self.address.clone(),
+            key: self.key,
+        }
+    }
 }
 
 pub(super) fn raft_config(options: &NodeOptions) -> Result<Arc<Config>, StartError> {

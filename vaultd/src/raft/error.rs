@@ -62,3 +62,40 @@ pub enum ReadError {
     #[error("raft has stopped")]
     Stopped,
 }
+
+/// Why the membership is not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MembershipError {
+    /// This node does not lead.
+    #[error("this node is not the leader")]
+    NotLeader {
+        /// Who may be.
+        leader: Option<u64>,
+    },
+    /// Ids are never used again, and a member keeps its key and address.
+    #[error(
+        "node id {id} belongs to another member; every node gets an id of its own, also one that replaces another"
+    )]
+    IdTaken {
+        /// The id.
+        id: u64,
+    },
+    /// The one before is not committed yet.
+    #[error("another change of the membership is under way; wait until it is done")]
+    InProgress,
+    /// It cannot take the lead.
+    #[error("node {id} has no vote, or lags behind; wait until it has caught up")]
+    Unfit {
+        /// The node.
+        id: u64,
+    },
+    /// It makes no sense: the last voter, an unknown node.
+    #[error("the membership cannot be changed like that: {0}")]
+    Refused(String),
+    /// It may or may not have been made.
+    #[error("the outcome is unknown; look at the members before trying again")]
+    Unknown,
+    /// Raft has stopped.
+    #[error("raft has stopped")]
+    Stopped,
+}

@@ -8,6 +8,7 @@ use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine, S
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
+use super::member::Member;
 use super::types::{
     Answer, Committed, LogId, SnapshotMeta, StoredMembership, Types, body, log_id, position,
     stored_membership,
@@ -28,7 +29,7 @@ impl std::fmt::Debug for SnapshotData {
 }
 
 /// What openraft hands around as a snapshot.
-pub(super) type SnapshotOf = Snapshot<Committed, u64, openraft::impls::BasicNode, SnapshotData>;
+pub(super) type SnapshotOf = Snapshot<Committed, u64, Member, SnapshotData>;
 
 type Responder = openraft::storage::ApplyResponder<Types>;
 

@@ -3,10 +3,12 @@
 //! | file | what it does |
 //! |---|---|
 //! | `types`, `config` | what openraft is instantiated with |
-//! | `log`, `machine`, `network` | its three traits over the store and the peers |
+//! | `log`, `machine`, `peer` | its three traits over the store and the peers |
 //! | `node` | the handle: propose, read index, lead, snapshot, shut down |
+//! | `member`, `membership` | who belongs to the cluster, and how that changes |
 //!
-//! Raft runs on one thread with a runtime of its own, so that no request can delay a heartbeat.
+//! Raft runs on one thread with a runtime of its own, and so do the connections to peers: no request can delay a
+//! heartbeat.
 
 mod config;
 mod error;
@@ -14,9 +16,11 @@ mod housekeeping;
 mod leader;
 mod log;
 mod machine;
+mod member;
+mod membership;
 mod metrics;
-mod network;
 mod node;
+mod peer;
 mod propose;
 mod read;
 #[cfg(test)]
@@ -24,7 +28,10 @@ mod tests;
 mod types;
 
 pub use self::config::{NodeOptions, Timing};
-pub use self::error::{ProposeError, RaftError, ReadError, StartError};
+pub use self::error::{MembershipError, ProposeError, RaftError, ReadError, StartError};
+pub use self::member::{KeyPin, KeyPinError, Member};
+pub use self::membership::Seat;
 pub use self::metrics::Metrics;
 pub use self::node::{Node, restore};
+pub use self::peer::{NodeKey, NodeKeyError, PeerOptions};
 pub use self::propose::{Done, Proposal};

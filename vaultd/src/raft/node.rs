@@ -15,7 +15,7 @@ use super::leader;
 use super::log::LogStore;
 use super::machine::Machine;
 use super::metrics::Metrics;
-use super::network::Peers;
+use super::peer::{PeerOptions, Peers, Serving};
 use super::propose::{self, Ask, Proposal};
 use super::types::{StoredMembership, Types, Vote, alone, log_id};
 use super::{housekeeping, read};
@@ -49,11 +49,16 @@ struct Running {
 }
 
 impl Node {
-    /// Starts raft on the store. Returns when it runs; it has no leader yet.
+    /// Starts raft on the store. Returns when it runs; it has no leader yet. Without peers it is alone for good.
     ///
     /// # Errors
     /// When the thread or raft itself does not start.
-    pub fn start(store: Store, options: NodeOptions) -> Result<Self, StartError> {
+    pub fn start(
+        store: Store,
+        options: NodeOptions,
+        peers: Option<PeerOptions>,
+    ) -> Result<Self, StartError> {
+        let peers = peers.map(Serving::new).transpose()?;
         let (proposals, asks) = mpsc::unbounded_channel();
         let (reads, waiters) = mpsc::unbounded_channel();
         let (stop, stopped) = mpsc::channel(1);
@@ -61,6 +66,7 @@ impl Node {
         let thread = Thread {
             store: store.clone(),
             options: options.clone(),
+            peers,
             asks,
             waiters,
             stopped,
@@ -104,7 +110,8 @@ impl Node {
     /// # Errors
     /// When it belongs to one already.
     pub async fn initialise(&self) -> Result<(), RaftError> {
-        let members = alone(self.inner.options.id, &self.inner.options.address);
+        let options = &self.inner.options;
+        let members = alone(options.id, options.member());
         self.inner
             .raft
             .initialize(members)
@@ -155,8 +162,7 @@ impl Node {
         Metrics::of(&self.inner.raft)
     }
 
-    /// Raft itself, for tests of what happens beside it.
-    #[cfg(test)]
+    /// Raft itself.
     pub(super) fn core(&self) -> &Core {
         &self.inner.raft
     }
@@ -183,6 +189,7 @@ impl Node {
 struct Thread {
     store: Store,
     options: NodeOptions,
+    peers: Option<Serving>,
     asks: mpsc::UnboundedReceiver<Ask>,
     waiters: mpsc::UnboundedReceiver<read::Waiter>,
     stopped: mpsc::Receiver<oneshot::Sender<()>>,
@@ -250,9 +257,16 @@ impl Thread {
         let config = raft_config(&self.options)?;
         let log = LogStore::new(Arc::clone(self.store.log()));
         let machine = Machine::new(self.store.clone());
-        Raft::new(self.options.id, config, Peers, log, machine)
+        let dialler = self.peers.as_ref();
+        let dialler = dialler.and_then(|peers| peers.dialler(self.store.clone()));
+        let peers = Peers::new(dialler);
+        let raft = Raft::new(self.options.id, config, peers, log, machine)
             .await
-            .map_err(|error| StartError::Raft(error.to_string()))
+            .map_err(|error| StartError::Raft(error.to_string()))?;
+        if let Some(peers) = &self.peers {
+            peers.serve(raft.clone(), self.store.clone())?;
+        }
+        Ok(raft)
     }
 }
 
@@ -273,7 +287,7 @@ pub fn restore(
             term: info.term,
             index: info.index,
         };
-        let members = alone(node.id, &node.address);
+        let members = alone(node.id, node.member());
         let voters = vec![members.keys().copied().collect()];
         let membership = openraft::Membership::new(voters, members).map_err(io::Error::other)?;
         let stored = StoredMembership::new(Some(log_id(at)), membership);

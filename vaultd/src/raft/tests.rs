@@ -14,6 +14,10 @@ use super::{Node, NodeOptions, ProposeError, RaftError, ReadError, Timing, resto
 use crate::store::testing::{Leader, key, options, put, writes};
 use crate::store::{Refused, Store};
 
+mod cluster;
+mod many;
+mod strangers;
+
 struct Builder;
 
 impl StoreBuilder<Types, LogStore, Machine, TempDir> for Builder {
@@ -32,7 +36,7 @@ async fn openrafts_own_storage_suite_passes() {
 
 fn start(dir: &Path) -> (Store, Node) {
     let store = Store::open(dir, &options().0).unwrap();
-    let node = Node::start(store.clone(), node_options()).unwrap();
+    let node = Node::start(store.clone(), node_options(), None).unwrap();
     (store, node)
 }
 
@@ -40,6 +44,7 @@ fn node_options() -> NodeOptions {
     NodeOptions {
         id: 1,
         address: "127.0.0.1:8201".into(),
+        key: None,
         timing: Timing::Region,
     }
 }

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::io;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use openraft::impls::{BasicNode, InlineBatch};
+use openraft::impls::InlineBatch;
 use openraft::vote::RaftLeaderId;
 use openraft::{EntryPayload, OptionalSend, RaftTypeConfig};
 use serde::{Deserialize, Serialize};
 
+use super::member::Member;
 use crate::store::{Body, Position, Response};
 
 /// The type configuration.
@@ -24,17 +25,17 @@ pub(super) type LeaderId = openraft::impls::leader_id_std::LeaderId<u64, u64>;
 pub(super) type Committed = <LeaderId as RaftLeaderId>::Committed;
 pub(super) type Vote = openraft::impls::Vote<LeaderId>;
 pub(super) type LogId = openraft::LogId<Committed>;
-pub(super) type Payload = EntryPayload<Data, u64, BasicNode>;
+pub(super) type Payload = EntryPayload<Data, u64, Member>;
 pub(super) type LogEntry = openraft::Entry<Committed, Payload>;
-pub(super) type Membership = openraft::Membership<u64, BasicNode>;
-pub(super) type StoredMembership = openraft::StoredMembership<Committed, u64, BasicNode>;
-pub(super) type SnapshotMeta = openraft::storage::SnapshotMeta<Committed, u64, BasicNode>;
+pub(super) type Membership = openraft::Membership<u64, Member>;
+pub(super) type StoredMembership = openraft::StoredMembership<Committed, u64, Member>;
+pub(super) type SnapshotMeta = openraft::storage::SnapshotMeta<Committed, u64, Member>;
 
 impl RaftTypeConfig for Types {
     type D = Data;
     type R = Answer;
     type NodeId = u64;
-    type Node = BasicNode;
+    type Node = Member;
     type Term = u64;
     type LeaderId = LeaderId;
     type Vote = Vote;
@@ -111,8 +112,8 @@ pub(super) fn position(id: &LogId) -> Position {
 }
 
 /// A membership of one node.
-pub(super) fn alone(id: u64, address: &str) -> BTreeMap<u64, BasicNode> {
-    BTreeMap::from([(id, BasicNode::new(address))])
+pub(super) fn alone(id: u64, member: Member) -> BTreeMap<u64, Member> {
+    BTreeMap::from([(id, member)])
 }
 
 /// The bytes of a log entry.

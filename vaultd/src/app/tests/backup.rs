@@ -251,9 +251,10 @@ async fn a_backup_that_nothing_could_open_is_refused_before_it_is_kept() {
     let identity = NodeOptions {
         id: 1,
         address: String::new(),
+        key: None,
         timing: Timing::Region,
     };
-    let node = Node::start(store.clone(), identity).unwrap();
+    let node = Node::start(store.clone(), identity, None).unwrap();
     node.initialise().await.unwrap();
     let mut leader = testing::Leader::new(node.wait_leader().await.unwrap());
     node.propose(leader.founding(), leader.term).await.unwrap();

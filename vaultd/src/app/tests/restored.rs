@@ -13,6 +13,7 @@ async fn taken_up(dir: &Path, mut backup: &[u8], incarnation: u64, of: World) ->
     let identity = NodeOptions {
         id: 1,
         address: String::new(),
+        key: None,
         timing: Timing::Region,
     };
     let at = dir.join("store");

@@ -15,6 +15,7 @@ fn identity() -> NodeOptions {
     NodeOptions {
         id: 1,
         address: String::new(),
+        key: None,
         timing: Timing::Region,
     }
 }
@@ -52,7 +53,7 @@ async fn lead(node: &Node) {
 /// Opens the store, has a node of it do something, and closes it.
 async fn with_node(dir: &Path, act: impl AsyncFnOnce(&Node)) {
     let store = Store::open(&store_dir(dir), &options().0).expect("store");
-    let node = Node::start(store, identity()).expect("node");
+    let node = Node::start(store, identity(), None).expect("node");
     act(&node).await;
     node.shutdown().await;
 }
@@ -61,7 +62,7 @@ async fn with_node(dir: &Path, act: impl AsyncFnOnce(&Node)) {
 async fn backup() -> Vec<u8> {
     let dir = TempDir::new().expect("dir");
     let store = Store::open(dir.path(), &options().0).expect("store");
-    let node = Node::start(store.clone(), identity()).expect("node");
+    let node = Node::start(store.clone(), identity(), None).expect("node");
     node.initialise().await.expect("cluster");
     let term = node.wait_leader().await.expect("leader");
     let mut leader = Leader::new(term);

@@ -18,9 +18,10 @@ fn start(dir: &Path) -> (Store, Node) {
     let identity = NodeOptions {
         id: 1,
         address: String::new(),
+        key: None,
         timing: Timing::Region,
     };
-    let node = Node::start(store.clone(), identity).unwrap();
+    let node = Node::start(store.clone(), identity, None).unwrap();
     (store, node)
 }
 

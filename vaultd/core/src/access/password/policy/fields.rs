@@ -58,7 +58,7 @@ pub(super) struct Fields {
     pub(super) mfa_required_from: String,
     // CARE: what is absent from a policy of before is one step, as what a document leaves out, and not 0
     #[n(18)]
-    #[cbor(decode_with = "minicbor::Decode::decode", nil = "drift_of_before")]
+    #[cbor(decode_with = "Decode::decode", nil = "drift_of_before")]
     pub(super) mfa_drift_steps: u8,
 }
 

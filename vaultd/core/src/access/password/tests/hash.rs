@@ -155,7 +155,8 @@ fn no_fifth_cost_comes_into_use_and_none_is_hashed_anew_for_it() {
     let mut entropy = Seeded::new(10);
     let four = [cost(8), cost(64), cost(32), cost(16)];
     let hasher = Hasher::make(cost(24), &mut entropy);
-    let theirs = |cost, entropy: &mut Seeded| PasswordHash::make(&password("theirs"), cost, entropy);
+    let theirs =
+        |cost, entropy: &mut Seeded| PasswordHash::make(&password("theirs"), cost, entropy);
     for (in_use, new) in [(&four[..3], cost(24)), (&four[..], cost(64))] {
         let made = hasher.hash(&password("a new one"), &InUse::of(in_use), &mut entropy);
         assert_eq!(made.unwrap().cost(), new);

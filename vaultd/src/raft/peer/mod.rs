@@ -1,0 +1,65 @@
+//! Peers: how the nodes of a cluster reach each other.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `wire` | openraft's messages as `vault.peer.v1` has them, and back |
+//! | `trust` | which keys are members', and what each may ask |
+//! | `tls` | connections between two pinned keys |
+//! | `channel` | connections to one member |
+//! | `link` | the client's side: openraft's network over such connections |
+//! | `send`, `receive` | a snapshot on its way |
+//! | `service` | the server's side: what a member asks is given to raft, or refused |
+//! | `serve` | the listener, on a thread and runtime of its own |
+//!
+//! A node is its key. No name, address or issuer proves anything, and no message is believed about who sent it.
+
+mod channel;
+mod link;
+mod receive;
+mod send;
+mod serve;
+mod service;
+mod tls;
+mod trust;
+mod wire;
+
+pub(super) use self::link::Peers;
+pub use self::serve::PeerOptions;
+pub(super) use self::serve::Serving;
+pub use self::tls::{NodeKey, NodeKeyError};
+
+#[cfg(test)]
+pub(super) mod testing {
+    //! For tests that say to a node what no node says.
+
+    use std::sync::Arc;
+
+    use http::Uri;
+    use rustls::ClientConfig;
+    use tokio_rustls::TlsConnector;
+    use tower::Service;
+
+    use super::channel::connect;
+    use super::tls::NodeKey;
+    use crate::raft::member::KeyPin;
+
+    /// TLS as whoever has this key, to whoever has that one.
+    pub(in crate::raft) fn client(key: &NodeKey, target: KeyPin) -> ClientConfig {
+        key.client(target).unwrap()
+    }
+
+    /// Connects like that.
+    pub(in crate::raft) fn dial(
+        address: String,
+        config: ClientConfig,
+    ) -> impl Service<
+        Uri,
+        Response = impl hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
+        Error = std::io::Error,
+        Future = impl Future + Send,
+    > + Send
+    + 'static {
+        let connector = TlsConnector::from(Arc::new(config));
+        tower::service_fn(move |_: Uri| connect(address.clone(), connector.clone()))
+    }
+}

@@ -1,0 +1,210 @@
+//! The server's side: what a member asks is given to raft, or refused.
+//!
+//! Who asks is the key that the connection proved. Only one with a vote may ask for votes, lead or hand over, and only
+//! in its own name: a learner's key, or a removed one, disturbs nothing.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{Stream, StreamExt};
+use openraft::raft::AppendEntriesRequest;
+use openraft::storage::Snapshot;
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, Streaming};
+use vault_proto::peer::v1 as pb;
+use vault_proto::peer::v1::peer_server::Peer;
+
+use super::channel::{CLUSTER, cluster};
+use super::trust::{Known, Trust};
+use super::{receive, wire};
+use crate::raft::machine::SnapshotData;
+use crate::raft::member::KeyPin;
+use crate::raft::node::Core;
+use crate::raft::types::{Types, Vote};
+use crate::store::Store;
+
+type Outcome<T> = Result<Response<T>, Status>;
+
+/// Raft, for members to call.
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    pub(super) raft: Core,
+    pub(super) store: Store,
+    pub(super) trust: Trust,
+    /// Whether this node may be handed the lead: one that is sealed could not serve.
+    pub(super) may_lead: watch::Receiver<bool>,
+}
+
+/// Who is on a connection, for as long as it is a member.
+#[derive(Clone, Debug)]
+struct Asking {
+    trust: Trust,
+    key: KeyPin,
+}
+
+impl Asking {
+    /// Lets through a voter in its own name.
+    fn speaks_for(&self, vote: &Vote) -> Result<(), Status> {
+        let named = vote.leader_id().voted_for;
+        match self.trust.whose(&self.key) {
+            Some(Known { id, votes: true }) if id == named => Ok(()),
+            Some(Known { votes: false, .. }) => Err(Status::permission_denied(
+                "a node without a vote neither votes nor leads",
+            )),
+            Some(Known { .. }) => Err(Status::permission_denied("a node speaks for itself only")),
+            None => Err(Status::permission_denied("not a member of the cluster")),
+        }
+    }
+}
+
+impl Service {
+    /// Who asks, once it is known to be about the same cluster.
+    fn asking<T>(&self, request: &Request<T>) -> Result<Asking, Status> {
+        let key = request.extensions().get::<KeyPin>().copied();
+        let key = key.ok_or_else(|| Status::internal("a connection without a key"))?;
+        let theirs = request.metadata().get(CLUSTER);
+        if let (Some(theirs), Some(ours)) = (theirs, cluster(&self.store))
+            && theirs.as_bytes() != ours.as_bytes()
+        {
+            return Err(Status::failed_precondition(
+                "this node belongs to another cluster, or to the same before or after a restore",
+            ));
+        }
+        Ok(Asking {
+            trust: self.trust.clone(),
+            key,
+        })
+    }
+}
+
+fn malformed(error: wire::Malformed) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
+fn stopped(error: impl std::fmt::Display) -> Status {
+    Status::unavailable(format!("raft has stopped: {error}"))
+}
+
+#[tonic::async_trait]
+impl Peer for Service {
+    async fn append(&self, request: Request<pb::AppendRequest>) -> Outcome<pb::AppendResponse> {
+        let asking = self.asking(&request)?;
+        let request = wire::parse_append(request.into_inner()).map_err(malformed)?;
+        asking.speaks_for(&request.vote)?;
+        let (before, last) = (request.prev_log_id, last_of(&request));
+        let response = self.raft.append_entries(request).await.map_err(stopped)?;
+        let result = response.into_stream_result(before, last);
+        Ok(Response::new(wire::appended(&result)))
+    }
+
+    type StreamAppendStream =
+        Pin<Box<dyn Stream<Item = Result<pb::AppendResponse, Status>> + Send>>;
+
+    async fn stream_append(
+        &self,
+        request: Request<Streaming<pb::AppendRequest>>,
+    ) -> Outcome<Self::StreamAppendStream> {
+        let asking = self.asking(&request)?;
+        let fault = Fault::default();
+        let requests = checked(request.into_inner(), asking, fault.clone());
+        let answers = self.raft.stream_append(requests).map(|answer| {
+            let result = answer.map_err(stopped)?;
+            Ok(wire::appended(&result))
+        });
+        // What ended the requests is told after the answers to those before it.
+        let last = futures::stream::once(async move { fault.take() });
+        let answers = answers.chain(last.filter_map(async |fault| fault.map(Err)));
+        Ok(Response::new(answers.boxed()))
+    }
+
+    async fn vote(&self, request: Request<pb::VoteRequest>) -> Outcome<pb::VoteResponse> {
+        let asking = self.asking(&request)?;
+        let request = wire::parse_vote(request.into_inner()).map_err(malformed)?;
+        asking.speaks_for(&request.vote)?;
+        let response = self.raft.vote(request).await.map_err(stopped)?;
+        Ok(Response::new(wire::voted(&response)))
+    }
+
+    async fn pre_vote(&self, request: Request<pb::VoteRequest>) -> Outcome<pb::VoteResponse> {
+        let asking = self.asking(&request)?;
+        let request = wire::parse_vote(request.into_inner()).map_err(malformed)?;
+        asking.speaks_for(&request.vote)?;
+        let response = self.raft.pre_vote(request).await.map_err(stopped)?;
+        Ok(Response::new(wire::voted(&response)))
+    }
+
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<pb::SnapshotChunk>>,
+    ) -> Outcome<pb::SnapshotResponse> {
+        let asking = self.asking(&request)?;
+        let mut chunks = request.into_inner();
+        let header = receive::header(&mut chunks).await?;
+        let (vote, meta) = wire::parse_header(&header).map_err(malformed)?;
+        asking.speaks_for(&vote)?;
+        let snapshot = Snapshot {
+            meta,
+            snapshot: SnapshotData(Box::new(receive::bytes(chunks))),
+        };
+        let installed = self.raft.install_full_snapshot(vote, snapshot).await;
+        let response = installed.map_err(stopped)?;
+        Ok(Response::new(pb::SnapshotResponse {
+            vote: Some(wire::ballot(&response.vote)),
+        }))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<pb::TransferRequest>,
+    ) -> Outcome<pb::TransferResponse> {
+        let asking = self.asking(&request)?;
+        let request = wire::parse_transfer(request.into_inner()).map_err(malformed)?;
+        asking.speaks_for(request.from_leader())?;
+        // ORDER: before raft sees it, which would not ask.
+        if request.to_node_id() == self.raft.node_id() && !*self.may_lead.borrow() {
+            return Err(Status::failed_precondition(
+                "this node is sealed and does not take the lead",
+            ));
+        }
+        let handled = self.raft.handle_transfer_leader(request).await;
+        let response = handled.map_err(stopped)?;
+        Ok(Response::new(wire::transferred(&response)))
+    }
+}
+
+fn last_of(request: &AppendEntriesRequest<Types>) -> Option<crate::raft::types::LogId> {
+    let last = request.entries.last().map(|entry| entry.log_id);
+    last.or(request.prev_log_id)
+}
+
+/// Why a stream of requests ended before its time.
+#[derive(Clone, Debug, Default)]
+struct Fault(Arc<Mutex<Option<Status>>>);
+
+impl Fault {
+    fn set(&self, status: Status) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+    }
+
+    fn take(&self) -> Option<Status> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The requests of a stream, up to the first that its sender may not make.
+fn checked(
+    requests: Streaming<pb::AppendRequest>,
+    asking: Asking,
+    fault: Fault,
+) -> impl Stream<Item = AppendEntriesRequest<Types>> + Send + 'static {
+    requests
+        .map(move |request| {
+            let request = wire::parse_append(request?).map_err(malformed)?;
+            asking.speaks_for(&request.vote)?;
+            Ok::<_, Status>(request)
+        })
+        .scan((), move |(), request| {
+            let request = request.map_err(|status| fault.set(status)).ok();
+            std::future::ready(request)
+        })
+}

@@ -1,0 +1,220 @@
+//! Who is not a member gets nowhere, and who has no vote disturbs nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request};
+use vault_proto::peer::v1 as pb;
+use vault_proto::peer::v1::peer_client::PeerClient;
+
+use super::cluster::{Cluster, Machine, PATIENCE, key};
+use crate::raft::peer::testing::{client, dial};
+use crate::raft::{KeyPin, NodeKey};
+
+/// A way to say to a machine whatever one likes, with a key.
+async fn caller(as_whom: &NodeKey, to: &Machine) -> PeerClient<Channel> {
+    let config = client(as_whom, to.key.pin());
+    let address = to.address.to_string();
+    let endpoint = Endpoint::from_static("http://peer");
+    let channel = endpoint.connect_with_connector(dial(address, config));
+    PeerClient::new(channel.await.expect("a connection"))
+}
+
+/// A candidate's request, of a term that would depose anybody.
+fn candidate(node: u64) -> pb::VoteRequest {
+    pb::VoteRequest {
+        vote: Some(pb::Ballot {
+            term: 1_000,
+            node,
+            committed: false,
+        }),
+        last: Some(pb::LogId {
+            term: 999,
+            index: 1_000_000,
+        }),
+        transfer: true,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_no_members_is_refused_in_the_handshake() {
+    let mut cluster = Cluster::of(1).await;
+    let target = cluster.machine(1);
+    let (address, pin) = (target.address, target.key.pin());
+    let connector = TlsConnector::from(Arc::new(client(&key(), pin)));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("peer").unwrap();
+    let refused = match connector.connect(name, stream).await {
+        // With TLS 1.3 the client hears of it when it reads.
+        Ok(mut stream) => {
+            let mut byte = [0];
+            let read = timeout(PATIENCE, stream.read(&mut byte)).await.unwrap();
+            read.is_err() || matches!(read, Ok(0))
+        }
+        Err(_) => true,
+    };
+    assert!(refused);
+    // Nor does a member talk to whoever took a member's address.
+    let other = KeyPin::of(b"another key");
+    let connector = TlsConnector::from(Arc::new(client(&target.key.clone(), other)));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("peer").unwrap();
+    assert!(connector.connect(name, stream).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_a_vote_cannot_ask_for_votes_lead_or_hand_over() {
+    let mut cluster = Cluster::of(1).await;
+    cluster.take_in(2).await;
+    let term = cluster.machine(1).node().metrics().term;
+    let learner = cluster.machine(2).key.clone();
+    let mut caller = caller(&learner, cluster.machine(1)).await;
+    for node in [2, 1] {
+        let denied = caller.vote(candidate(node)).await.unwrap_err();
+        assert_eq!(denied.code(), Code::PermissionDenied);
+        let denied = caller.pre_vote(candidate(node)).await.unwrap_err();
+        assert_eq!(denied.code(), Code::PermissionDenied);
+        let ballot = pb::Ballot {
+            term: 1_000,
+            node,
+            committed: true,
+        };
+        let append = pb::AppendRequest {
+            vote: Some(ballot),
+            ..Default::default()
+        };
+        let denied = caller.append(append.clone()).await.unwrap_err();
+        assert_eq!(denied.code(), Code::PermissionDenied);
+        let streamed = caller.stream_append(tokio_stream::iter([append])).await;
+        let denied = streamed.unwrap().into_inner().message().await.unwrap_err();
+        assert_eq!(denied.code(), Code::PermissionDenied);
+        let transfer = pb::TransferRequest {
+            from: Some(ballot),
+            to: 1,
+            last: None,
+        };
+        let denied = caller.transfer_leader(transfer).await.unwrap_err();
+        assert_eq!(denied.code(), Code::PermissionDenied);
+        let header = pb::SnapshotHeader {
+            vote: Some(ballot),
+            ..Default::default()
+        };
+        let chunk = pb::SnapshotChunk {
+            part: Some(pb::snapshot_chunk::Part::Header(header)),
+        };
+        let denied = caller
+            .install_snapshot(tokio_stream::iter([chunk]))
+            .await
+            .unwrap_err();
+        assert_eq!(denied.code(), Code::PermissionDenied);
+    }
+    assert_eq!(cluster.machine(1).node().metrics().term, term);
+    cluster.write(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_voter_speaks_for_itself_only_and_about_its_own_cluster() {
+    let mut cluster = Cluster::of(3).await;
+    let leader = cluster.write(3).await;
+    cluster.agree().await;
+    let (from, to) = (leader % 3 + 1, leader);
+    let key = cluster.machine(from).key.clone();
+    let mut caller = caller(&key, cluster.machine(to)).await;
+    for node in [to, 6 - from - to, 0, 99] {
+        let denied = caller.vote(candidate(node)).await.unwrap_err();
+        assert_eq!(denied.code(), Code::PermissionDenied);
+    }
+    let foreign = format!("{}.1", "ab".repeat(16));
+    let restored = format!("{}.7", "09".repeat(16));
+    for cluster_named in [foreign.as_str(), restored.as_str(), "", "x"] {
+        let mut request = Request::new(candidate(from));
+        let value = cluster_named.parse().unwrap();
+        request.metadata_mut().insert("vault-cluster", value);
+        let refused = caller.vote(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn malformed_messages_are_refused_and_change_nothing() {
+    let mut cluster = Cluster::of(3).await;
+    let leader = cluster.write(3).await;
+    let (from, to) = (leader, leader % 3 + 1);
+    cluster.agree().await;
+    let before = cluster.machine(to).node().metrics();
+    let key = cluster.machine(from).key.clone();
+    let mut caller = caller(&key, cluster.machine(to)).await;
+    let ballot = Some(pb::Ballot {
+        term: before.term,
+        node: from,
+        committed: true,
+    });
+    let id = |index| Some(pb::LogId { term: 1, index });
+    let entry = |index, payload: &'static [u8]| pb::Entry {
+        id: id(index),
+        payload: payload.into(),
+    };
+    for entries in [
+        vec![entry(5, b"\x03")],
+        vec![entry(5, b"")],
+        vec![entry(6, b"\x00")],
+        vec![entry(5, b"\x00"), entry(7, b"\x00")],
+        vec![pb::Entry {
+            id: None,
+            payload: b"\x00"[..].into(),
+        }],
+    ] {
+        let append = pb::AppendRequest {
+            vote: ballot,
+            previous: id(4),
+            entries,
+            committed: None,
+        };
+        let refused = caller.append(append).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+    let without = caller.vote(pb::VoteRequest::default()).await.unwrap_err();
+    assert_eq!(without.code(), Code::InvalidArgument);
+    let bytes = pb::SnapshotChunk {
+        part: Some(pb::snapshot_chunk::Part::Bytes(b"state"[..].into())),
+    };
+    let refused = caller
+        .install_snapshot(tokio_stream::iter([bytes]))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(
+        cluster.machine(to).node().metrics().last_log,
+        before.last_log
+    );
+    cluster.write(3).await;
+    cluster.agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_node_that_comes_back_disturbs_no_term() {
+    let mut cluster = Cluster::of(3).await;
+    let leader = cluster.write(3).await;
+    let gone = leader % 3 + 1;
+    cluster.machine(gone).stop().await;
+    let node = cluster.leader().await.node().clone();
+    node.remove([gone].into()).await.unwrap();
+    cluster.write(3).await;
+    let (term, id) = {
+        let leader = cluster.leader().await;
+        (leader.node().metrics().term, leader.id)
+    };
+    // It never heard that it was removed: it still takes itself for a voter and campaigns.
+    cluster.machine(gone).start(BTreeMap::new());
+    sleep(Duration::from_secs(2)).await;
+    let now = cluster.machine(id).node().metrics();
+    assert_eq!((now.term, now.leader), (term, Some(id)));
+    assert!(cluster.machine(gone).node().leader_term().is_none());
+}
