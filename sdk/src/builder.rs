@@ -8,7 +8,9 @@ use crate::connect::channel;
 use crate::consistency::Seen;
 use crate::tls::{Tls, Trust};
 use crate::vault::{Nodes, bearer};
-use crate::{CaCertificate, Endpoint, Error, Fingerprint, SessionTerms, Text, Token, Vault};
+use crate::{
+    CaCertificate, ClientIdentity, Endpoint, Error, Fingerprint, SessionTerms, Text, Token, Vault,
+};
 
 /// Settings of a [`Vault`]; everything but the endpoints has a default.
 #[derive(Debug)]
@@ -16,6 +18,7 @@ pub struct Builder {
     endpoints: Vec<Endpoint>,
     trust: Trust,
     server_name: Option<String>,
+    identity: Option<ClientIdentity>,
     token: Option<Token>,
     timeout: Duration,
     connect_timeout: Duration,
@@ -28,6 +31,7 @@ impl Default for Builder {
             endpoints: Vec::new(),
             trust: Trust::Machine,
             server_name: None,
+            identity: None,
             token: None,
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(3),
@@ -70,6 +74,14 @@ impl Builder {
     #[must_use]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
+        self
+    }
+
+    /// The certificate that every TLS connection shows, and the key that it proves to hold: for logging in by it, and
+    /// for sessions that are good with it only. A Unix socket shows none.
+    #[must_use]
+    pub fn client_identity(mut self, identity: ClientIdentity) -> Self {
+        self.identity = Some(identity);
         self
     }
 
@@ -129,6 +141,18 @@ impl Builder {
         vault.with_token(&token)
     }
 
+    /// Makes the handle and logs in as the service that the key of [`Builder::client_identity`] is: the handle's token is
+    /// that session's, which lasts as `terms` say, is not made anew, and is good with that key only.
+    ///
+    /// # Errors
+    /// As [`Builder::build`], and as [`Programs::login_certificate`](crate::Programs::login_certificate).
+    pub async fn log_in_with_certificate(self, terms: SessionTerms) -> Result<Vault, Error> {
+        let vault = self.build()?;
+        let login = vault.programs().login_certificate(None, terms);
+        let token = login.await?.token;
+        vault.with_token(&token)
+    }
+
     /// Makes the handle. Connects to nothing yet. Needs a tokio runtime around it.
     ///
     /// # Errors
@@ -141,7 +165,8 @@ impl Builder {
             .endpoints
             .iter()
             .any(|e| matches!(e, Endpoint::Https { .. }));
-        let tls = over_tcp.then(|| Tls::new(&self.trust, self.server_name.as_deref()));
+        let identity = self.identity.as_ref();
+        let tls = over_tcp.then(|| Tls::new(&self.trust, self.server_name.as_deref(), identity));
         let tls = tls.transpose()?;
         let limit = self.connect_timeout.min(self.timeout);
         let channels = self

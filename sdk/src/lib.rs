@@ -16,7 +16,8 @@
 //! # }
 //! ```
 //!
-//! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls` and `pin` make connections;
+//! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls`, `client_identity` and `pin` make
+//! connections;
 //! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
 //! `sessions`, `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `mfa`, `policies`, `programs`, `trust` and `audit` are the services; `reference` is the path grammar; `value` and
 //! `secret` hold what must not be printed; `error` is the one error type.
@@ -30,6 +31,7 @@ mod auth;
 mod backup;
 mod builder;
 mod call;
+mod client_identity;
 mod connect;
 mod consistency;
 mod endpoint;
@@ -60,6 +62,7 @@ pub use auth::{
 };
 pub use backup::{Backup, BackupStream, RestoreOptions};
 pub use builder::Builder;
+pub use client_identity::{ClientIdentity, PinnedKey};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Error, Kind};
 pub use identity::Identity;
@@ -68,7 +71,7 @@ pub use managed::ManagedPolicies;
 pub use mfa::{ConfirmedEnrolment, Enrolment, Mfa, NewAuthenticator};
 pub use pin::{Fingerprint, FingerprintError};
 pub use policies::Policies;
-pub use programs::{IssuedSecretId, Programs, SecretIdTerms};
+pub use programs::{IssuedSecretId, PinTerms, Programs, SecretIdTerms};
 pub use prost_types::{Duration as WireDuration, Timestamp};
 pub use put::Put;
 pub use reference::{Reference, ReferenceError, Selector, encode_path};

@@ -6,7 +6,7 @@ use vault_proto::v1;
 use vault_proto::v1::programs_client::ProgramsClient;
 
 use crate::call::Safety;
-use crate::{Error, LoggedIn, SessionTerms, Text, Token, Vault};
+use crate::{Error, LoggedIn, PinnedKey, SessionTerms, Text, Token, Vault};
 
 /// Calls about services as programs are them. A service is named with or without `service:`.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,15 @@ pub struct SecretIdTerms {
     pub uses: Option<u32>,
     /// From where: "10.0.0.0/8", "unix"; empty: from everywhere.
     pub places: Vec<String>,
+}
+
+/// How a key is pinned. The default is for good.
+#[derive(Clone, Debug, Default)]
+pub struct PinTerms {
+    /// For people to read.
+    pub label: String,
+    /// A minute to ten years.
+    pub ttl: Option<Duration>,
 }
 
 /// A secret id that was just issued.
@@ -70,6 +79,83 @@ impl Programs<'_> {
             |channel, request| async { ProgramsClient::new(channel).login_peer(request).await };
         let reply = self.0.call(Safety::Once, message, send).await?;
         made(reply)
+    }
+
+    /// Logs a program in by the key of [`Builder::client_identity`](crate::Builder::client_identity), over TLS; as the
+    /// service that the key is, or only as `service`. Needs no token. The session is good with that key only.
+    ///
+    /// # Errors
+    /// `CERTIFICATE_MISSING` or `CERTIFICATE_UNFIT` of the certificate, `LOGIN_FAILED` where its key is not the service's.
+    pub async fn login_certificate(
+        self,
+        service: Option<&str>,
+        terms: SessionTerms,
+    ) -> Result<LoggedIn, Error> {
+        let message = v1::LoginCertificateRequest {
+            service: service.unwrap_or_default().to_owned(),
+            terms: Some(terms.into_wire()?),
+        };
+        let send = |channel, request| async {
+            ProgramsClient::new(channel)
+                .login_certificate(request)
+                .await
+        };
+        let reply = self.0.call(Safety::Once, message, send).await?;
+        made(reply)
+    }
+
+    /// Lets whoever holds a key be a service; given again, with this label and time.
+    ///
+    /// # Errors
+    /// When the caller may not, or has fewer rights than the service; `KEY_TAKEN` where it is another service's, and
+    /// `LIMIT_REACHED` where the service has two.
+    pub async fn add_pin(
+        self,
+        service: &str,
+        key: PinnedKey,
+        terms: PinTerms,
+    ) -> Result<v1::AddPinResponse, Error> {
+        let (certificate, key_hash) = match key {
+            PinnedKey::Certificate(der) => (der, String::new()),
+            PinnedKey::Hash(text) => (Vec::new(), text),
+        };
+        let message = v1::AddPinRequest {
+            service: service.to_owned(),
+            certificate: certificate.into(),
+            key_hash,
+            label: terms.label,
+            ttl: terms.ttl.map(crate::lifecycle::wire_duration).transpose()?,
+        };
+        let send = |channel, request| async { ProgramsClient::new(channel).add_pin(request).await };
+        self.0.call(Safety::Idempotent, message, send).await
+    }
+
+    /// Takes a key from a service, and ends the sessions that were made with it; `false` if it had it not.
+    ///
+    /// # Errors
+    /// When the caller may not.
+    pub async fn remove_pin(self, service: &str, key_hash: &str) -> Result<bool, Error> {
+        let message = v1::RemovePinRequest {
+            service: service.to_owned(),
+            key_hash: key_hash.to_owned(),
+        };
+        let send =
+            |channel, request| async { ProgramsClient::new(channel).remove_pin(request).await };
+        let reply = self.0.call(Safety::Idempotent, message, send).await?;
+        Ok(reply.changed)
+    }
+
+    /// The keys of a service that are good yet, the oldest first.
+    ///
+    /// # Errors
+    /// When the caller may not see the service.
+    pub async fn list_pins(self, service: &str) -> Result<Vec<v1::Pin>, Error> {
+        let message = v1::ListPinsRequest {
+            service: service.to_owned(),
+        };
+        let send =
+            |channel, request| async { ProgramsClient::new(channel).list_pins(request).await };
+        Ok(self.0.call(Safety::Read, message, send).await?.pins)
     }
 
     /// Gives out a secret id of a service.

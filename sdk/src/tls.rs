@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::client_identity::ClientIdentity;
 use crate::connect::{ConnectError, open_tls};
 use crate::endpoint::Endpoint;
 use crate::pin::{Fingerprint, PinVerifier};
@@ -69,13 +70,17 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    pub(crate) fn new(trust: &Trust, name: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        trust: &Trust,
+        name: Option<&str>,
+        identity: Option<&ClientIdentity>,
+    ) -> Result<Self, Error> {
         let name = name.map(|name| {
             let parsed = ServerName::try_from(name.to_owned());
             parsed.map_err(|_| Error::config(format!("`{name}` is not a server name")))
         });
         Ok(Self {
-            config: Arc::new(client_config(trust)?),
+            config: Arc::new(client_config(trust, identity)?),
             name: name.transpose()?,
         })
     }
@@ -95,7 +100,7 @@ pub async fn fetch_ca(
     let Endpoint::Https { host, port } = endpoint else {
         return Err(Error::config("a Unix socket has no CA"));
     };
-    let tls = Tls::new(&Trust::Pin(pin), server_name)?;
+    let tls = Tls::new(&Trust::Pin(pin), server_name, None)?;
     let opened = tokio::time::timeout(timeout, open_tls(&tls, host, *port)).await;
     let late = || ConnectError::Timeout {
         to: endpoint.to_string(),
@@ -111,27 +116,30 @@ pub async fn fetch_ca(
         .ok_or_else(missing)
 }
 
-fn client_config(trust: &Trust) -> Result<ClientConfig, Error> {
+fn client_config(trust: &Trust, identity: Option<&ClientIdentity>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&TLS13])
         .map_err(|error| Error::config(error.to_string()))?;
-    let mut config = match trust {
+    let trusting = match trust {
         Trust::Pin(pin) => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(PinVerifier::new(*pin, provider)))
-            .with_no_client_auth(),
+            .with_custom_certificate_verifier(Arc::new(PinVerifier::new(*pin, provider))),
         Trust::Ca(ca) => {
             let mut roots = RootCertStore::empty();
             let added = roots.add(ca.0.clone());
             added.map_err(|_| Error::config("the CA certificate cannot be used as a root"))?;
-            builder.with_root_certificates(roots).with_no_client_auth()
+            builder.with_root_certificates(roots)
         }
         Trust::Machine => {
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            builder.with_root_certificates(roots).with_no_client_auth()
+            builder.with_root_certificates(roots)
         }
+    };
+    let mut config = match identity {
+        Some(identity) => trusting.with_client_cert_resolver(identity.resolver()),
+        None => trusting.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
@@ -203,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_hybrid_group_is_offered_first() {
-        let config = client_config(&Trust::Pin(Fingerprint::of(b""))).unwrap();
+        let config = client_config(&Trust::Pin(Fingerprint::of(b"")), None).unwrap();
         let first = config.crypto_provider().kx_groups[0].name();
         assert_eq!(first, NamedGroup::X25519MLKEM768);
     }

@@ -125,7 +125,7 @@ fn body(path: &str) -> Vec<u8> {
         "IssueEnrolmentCode" | "ResetMfa" => {
             message(&format!("{name}Request"), &[("user", text("alice"))])
         }
-        "LoginPeer" | "IssueSecretId" | "ListSecretIds" | "ListUids" => {
+        "LoginPeer" | "IssueSecretId" | "ListSecretIds" | "ListUids" | "ListPins" => {
             message(&format!("{name}Request"), &[("service", text("ci"))])
         }
         "LoginSecretId" => {
@@ -138,6 +138,10 @@ fn body(path: &str) -> Vec<u8> {
                 "RevokeSecretIdRequest",
                 &[("service", text("ci")), accessor],
             )
+        }
+        "AddPin" | "RemovePin" => {
+            let hash = ("key_hash", text(&format!("sha256:{}", "0".repeat(64))));
+            message(&format!("{name}Request"), &[("service", text("ci")), hash])
         }
         "AllowUid" | "RemoveUid" => {
             let fields = [("service", text("ci")), ("uid", Value::U32(1))];

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod bad_input;
 mod ceremonies;
+mod certificates;
 mod documents;
 mod durability;
 mod e2e;

@@ -276,6 +276,12 @@ fn the_documented_members_are_those_that_are_printed() {
     );
 }
 
+/// Adds a key of nobody.
+const PIN: &str = concat!(
+    "service pin add s --label x --key-hash sha256:",
+    "0000000000000000000000000000000000000000000000000000000000000000"
+);
+
 /// What the commands about identities and kept policies print.
 fn identities(daemon: &Daemon, table: &[Row], json: &dyn Fn(&[&str], &[u8]) -> Value) {
     let text = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
@@ -301,6 +307,9 @@ fn identities(daemon: &Daemon, table: &[Row], json: &dyn Fn(&[&str], &[u8]) -> V
         ("user show", "user show u"),
         ("user show", "group show g"),
         ("user show", "role show r"),
+        ("user create", "service create s"),
+        ("service pin add", PIN),
+        ("service pin ls", "service pin ls s"),
         ("user ls", "user ls"),
         ("can", "can user:u secret:List secret:"),
         ("can", "can secret:List secret:"),

@@ -96,6 +96,28 @@ pub(crate) struct Globals {
     #[arg(hide_short_help = true)]
     pub(crate) tls_server_name: Option<String>,
 
+    /// File that holds a client certificate, in PEM, for the vault to know the key by
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "VAULTCTL_CLIENT_CERT",
+        hide_env_values = true
+    )]
+    #[arg(hide_short_help = true)]
+    pub(crate) client_cert: Option<PathBuf>,
+
+    /// File that holds its key, which nobody else can read; without it, that of the certificate
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "VAULTCTL_CLIENT_KEY",
+        hide_env_values = true
+    )]
+    #[arg(hide_short_help = true)]
+    pub(crate) client_key: Option<PathBuf>,
+
     /// How to show results [env: VAULTCTL_OUTPUT]
     #[arg(
         short,

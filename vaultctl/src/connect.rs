@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use vault_sdk::{CaCertificate, Endpoint, Fingerprint, Token, Vault};
 
+use crate::client_files::ClientFiles;
 use crate::contexts::{Context, Contexts, load_token, token};
 use crate::ctl::Ctl;
 use crate::failure::Failure;
@@ -31,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) trust: Trust,
     pub(crate) server_name: Option<String>,
     pub(crate) token: Option<Token>,
+    /// What its connections show.
+    pub(crate) client: Option<ClientFiles>,
 }
 
 impl Target {
@@ -65,6 +68,7 @@ impl Target {
             trust: trust(ctl, context)?,
             server_name: name.or_else(|| context.and_then(|context| context.server_name.clone())),
             token,
+            client: ClientFiles::find(ctl, context)?,
             context: chosen.map(|(name, _)| name),
         })
     }
@@ -77,6 +81,7 @@ impl Target {
             trust: trust(ctl, None)?,
             server_name: ctl.globals.tls_server_name.clone(),
             token: None,
+            client: ClientFiles::find(ctl, None)?,
         })
     }
 
@@ -105,6 +110,9 @@ impl Target {
         };
         if let Some(name) = self.server_name {
             builder = builder.server_name(name);
+        }
+        if let Some(client) = &self.client {
+            builder = builder.client_identity(client.read()?);
         }
         if let Some(token) = self.token {
             builder = builder.token(token);

@@ -43,6 +43,12 @@ pub(crate) struct Context {
     /// The context whose session assumed a role for this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) assumed_from: Option<String>,
+    /// Where the client certificate lies that the context's session takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_cert: Option<String>,
+    /// And its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_key: Option<String>,
 }
 
 impl Contexts {
@@ -66,6 +72,24 @@ impl Contexts {
         let text = toml::to_string(self)
             .map_err(|error| Failure::internal(format!("writing contexts: {error}")))?;
         write_private(&path, text.as_bytes())
+    }
+
+    /// Changes a context, and writes the file if that changed it.
+    pub(crate) fn change(
+        paths: &Paths,
+        name: &str,
+        change: impl FnOnce(&mut Context) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut contexts = Self::load(paths)?;
+        let Some(there) = contexts.contexts.get_mut(name) else {
+            return Ok(());
+        };
+        let before = there.clone();
+        change(there)?;
+        if *there == before {
+            return Ok(());
+        }
+        contexts.save(paths)
     }
 
     /// A context by name.
@@ -140,6 +164,8 @@ endpoints = ["https://127.0.0.1:8200", "unix:/run/v.sock"]
 server_name = "localhost"
 ca_fingerprint = "sha256:00"
 ca_pem = "pem"
+client_cert = "/etc/till.pem"
+client_key = "/etc/till.key"
 "#;
 
     #[test]

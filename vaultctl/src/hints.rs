@@ -31,6 +31,11 @@ fn fixed(reason: &str) -> Option<&'static str> {
             "log in on a terminal, where you are asked: vaultctl login USER"
         }
         "CODE_WRONG" => "is the clock of your device right?",
+        "CERTIFICATE_MISSING" => "name one: --client-cert FILE --client-key FILE, over https",
+        "CERTIFICATE_UNFIT" => {
+            "make another certificate: where the key stays the same, what was pinned stays good"
+        }
+        "KEY_TAKEN" => "make a key for this service alone",
         "PASSWORD_EXPIRED" => "ask an administrator: vaultctl password reset USER",
         "PASSWORD_REFUSED" => "see what it must be like: vaultctl password policy show",
         "SEALED" => "whoever holds a share can do that; see how far it is: vaultctl status",

@@ -13,6 +13,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
 
 mod assign;
 mod cli;
+mod client_files;
 mod cmd;
 mod confirm;
 mod connect;

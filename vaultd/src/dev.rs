@@ -232,6 +232,7 @@ fn inside(name: &'static str) -> Result<Call, DevError> {
     Ok(Call {
         method: method.ok_or(DevError::NoMethod(name))?,
         source: Source::Inside,
+        certificate: None,
         token: None,
         user_agent: None,
         request_id,

@@ -10,8 +10,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vault_core::access::TokenHash;
 use vault_core::access::password::CostError;
+use vault_core::access::{Certificate, TokenHash};
 use vault_core::crypto::entropy::Entropy as _;
 
 use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths, Source};
@@ -92,8 +92,8 @@ pub(crate) struct Assembled {
 }
 
 impl Sessions for Assembled {
-    fn live(&self, token: &TokenHash, source: Source) -> bool {
-        self.app.is_live(token, source)
+    fn live(&self, token: &TokenHash, from: (Source, Option<Certificate>)) -> bool {
+        self.app.is_live(token, from)
     }
 
     fn broke_off(&self, call: &Call) {

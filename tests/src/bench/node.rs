@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
-use vault_core::access::TokenHash;
+use vault_core::access::{Certificate, TokenHash};
 use vault_core::crypto::secret::SetupCode;
 use vault_core::crypto::shamir::Split;
 use vault_proto::v1::GetSecretResponse;
@@ -38,8 +38,8 @@ use super::echo::Echo;
 struct Served(Arc<App>);
 
 impl Sessions for Served {
-    fn live(&self, token: &TokenHash, source: Source) -> bool {
-        self.0.is_live(token, source)
+    fn live(&self, token: &TokenHash, from: (Source, Option<Certificate>)) -> bool {
+        self.0.is_live(token, from)
     }
 
     fn broke_off(&self, call: &Call) {
@@ -217,6 +217,7 @@ async fn init(app: &App) -> Result<String, Failure> {
         Ok::<_, Failure>(Call {
             method: method.ok_or("no such method")?,
             source: Source::Inside,
+            certificate: None,
             token: None,
             user_agent: None,
             request_id: [0; 16],

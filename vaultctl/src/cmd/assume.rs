@@ -76,6 +76,7 @@ impl Args {
             tags: self.tags.into_iter().collect(),
             limits: self.limits.into_sdk(),
         };
+        let client = target.client.clone();
         let vault = target.vault(ctl)?;
         let made = vault.sessions().assume_role(&self.role, terms).await?;
         let Some((from, name)) = kept else {
@@ -85,10 +86,12 @@ impl Args {
         };
         let mut contexts = Contexts::load(&ctl.paths)?;
         free(&contexts, &from, &name)?;
-        let context = Context {
+        let mut context = Context {
             assumed_from: Some(from.clone()),
             ..contexts.named(&from)?.clone()
         };
+        let takes = !made.session.key_hash.is_empty();
+        context.hold(client.filter(|_| takes).as_ref())?;
         contexts.contexts.insert(name.clone(), context);
         save_token(&ctl.paths, &name, &made.token)?;
         contexts.save(&ctl.paths)?;

@@ -1,6 +1,7 @@
 //! `vaultctl user|service|role|group`: one set of commands, with what each sort has of its own.
 
 mod flags;
+mod pins;
 mod programs;
 mod show;
 

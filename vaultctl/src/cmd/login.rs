@@ -11,7 +11,8 @@ use vault_sdk::{
 use super::Outcome;
 use super::paths::parse_folder;
 use super::whoami::session_json;
-use crate::contexts::save_token;
+use crate::client_files::ClientFiles;
+use crate::contexts::{Contexts, save_token};
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ use crate::time::{self, parse_span};
 /// Log in with a password, or exchange a token for a session; kept in the context
 ///
 /// With USER it asks for the password, and for a code or a new password where the vault wants them;
-/// piped in, each answer is a line. With --service a program logs in. Without either it takes a
+/// piped in, each answer is a line. With --service or --cert a program logs in. Without either it takes a
 /// token, from stdin where something is piped in. With --action and --under the session can do less: for a script, say.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -96,13 +97,19 @@ impl Args {
             under: self.under.unwrap_or_default(),
             limits: self.limits.into_sdk(),
         };
-        let made = if self.program.is_meant() {
+        let anew = self.program.is_meant() || self.user.is_some();
+        if anew {
             // Of whoever was logged in before.
             target.token = None;
+            target.client = match self.program.certificate() {
+                Some(files) => Some(files),
+                None => ClientFiles::find(ctl, None)?,
+            };
+        }
+        let client = target.client.clone();
+        let made = if self.program.is_meant() {
             self.program.log_in(ctl, target, terms).await?
         } else if let Some(user) = self.user {
-            // Of whoever was logged in before.
-            target.token = None;
             with_password(ctl, &target.vault(ctl)?, user, terms).await?
         } else {
             let vault = target.vault(ctl)?.with_token(&given(ctl)?)?;
@@ -114,6 +121,9 @@ impl Args {
             return Ok(Exit::Ok);
         }
         save_token(&ctl.paths, &context, &made.token)?;
+        let takes = !made.session.key_hash.is_empty();
+        let files = client.filter(|_| takes);
+        Contexts::change(&ctl.paths, &context, |there| there.hold(files.as_ref()))?;
         let until = time::local(made.session.expires_at.as_ref());
         let words = format!(
             "logged in to {context} as {} until {until}",

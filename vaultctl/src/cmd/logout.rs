@@ -4,7 +4,7 @@ use serde_json::json;
 use vault_sdk::Kind;
 
 use super::Outcome;
-use crate::contexts::remove_token;
+use crate::contexts::{Contexts, remove_token};
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -36,6 +36,7 @@ impl Args {
             end(ctl, target).await?
         };
         remove_token(&ctl.paths, &context)?;
+        Contexts::change(&ctl.paths, &context, |there| there.hold(None))?;
         let words = format!("logged out of {context}");
         ctl.output
             .done(&words, || json!({ "context": context, "ended": ended }))?;

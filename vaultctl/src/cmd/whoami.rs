@@ -44,6 +44,9 @@ pub(crate) async fn run(ctl: &Ctl) -> Outcome {
     if let Some(left) = session.uses_left {
         parts.push(("uses left", left.to_string()));
     }
+    if !session.key_hash.is_empty() {
+        parts.push(("only with", session.key_hash.clone()));
+    }
     parts.extend([
         ("from", or_all(session.places.join(", "))),
         ("actions", or_all(session.actions.join(", "))),
@@ -82,5 +85,6 @@ pub(crate) fn session_json(session: &Session) -> Value {
         "under": session.under,
         "idle_seconds": session.idle.as_ref().map(|idle| idle.seconds),
         "has_policies": session.has_policies,
+        "key_hash": session.key_hash,
     })
 }

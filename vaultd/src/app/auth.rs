@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use vault_core::access::{
-    self, Action, ActionGlob, Caller, Limits, Login, Origin, Resource, Session, TokenHash,
+    self, Action, ActionGlob, Caller, Certificate, Limits, Login, Origin, Resource, Session,
+    TokenHash,
 };
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
@@ -115,9 +116,8 @@ impl App {
 
     /// Whether a token opens a session to who is there, as far as this node's state says; none does while sealed.
     /// For bounds on what a door takes in: it permits nothing and is not recorded, the request that follows is.
-    pub fn is_live(&self, token: &TokenHash, source: Source) -> bool {
-        self.caller_from(token, &self.origin(source, None))
-            .is_some()
+    pub fn is_live(&self, token: &TokenHash, from: (Source, Option<Certificate>)) -> bool {
+        self.caller_from(token, &self.origin(from, None)).is_some()
     }
 
     /// Who calls, as far as this node's state says; nobody while sealed. Whoever is allowed anything is

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use vault_core::access::TokenHash;
+use vault_core::access::{Certificate, TokenHash};
 
 use super::audit::Source;
 use super::replies::Held;
@@ -16,6 +16,8 @@ pub struct Call {
     pub method: &'static vault_proto::Method,
     /// Who is at the other end.
     pub source: Source,
+    /// Whose key the connection has proved.
+    pub certificate: Option<Certificate>,
     /// What the client calls itself.
     pub user_agent: Option<Box<str>>,
     /// The hash of the bearer token, if one of the right shape came with the request.

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use vault_core::access::{self, Origin, TokenHash};
+use vault_core::access::{self, Certificate, Origin, TokenHash};
 use vault_core::record::Tx;
 use vault_proto::Access;
 
@@ -32,18 +32,23 @@ impl App {
         let brake = BRAKES.contains(&call.method.path);
         Calling {
             token: call.token,
-            origin: self.origin(call.source, call.user_agent.clone()),
+            origin: self.origin((call.source, call.certificate), call.user_agent.clone()),
             counted: call.counted.clone(),
             audit: (!brake).then(|| self.audit.clone()),
         }
     }
 
     /// Where a request comes from, as policies may ask.
-    pub(super) fn origin(&self, source: Source, user_agent: Option<Box<str>>) -> Arc<Origin> {
+    pub(super) fn origin(
+        &self,
+        (source, certificate): (Source, Option<Certificate>),
+        user_agent: Option<Box<str>>,
+    ) -> Arc<Origin> {
         Arc::new(Origin {
             source: address(source),
             secure: true,
             user_agent,
+            certificate,
             region: Arc::clone(&self.settings.region),
             counted: false,
         })

@@ -138,7 +138,9 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::CodeWrong
         | Reason::CodeUsed
         | Reason::PasswordChangeRequired
-        | Reason::PasswordExpired => Kind::Unauthenticated,
+        | Reason::PasswordExpired
+        | Reason::CertificateMissing
+        | Reason::CertificateUnfit => Kind::Unauthenticated,
         Reason::PolicyDenied
         | Reason::BeyondOwnRights
         | Reason::SecondFactorNeeded
@@ -162,6 +164,7 @@ pub fn kind(reason: Reason) -> Kind {
         Reason::SecretExists
         | Reason::AlreadyInitialised
         | Reason::IdentityExists
+        | Reason::KeyTaken
         | Reason::AuthenticatorExists => Kind::Exists,
         Reason::NotInitialised
         | Reason::AlreadyUnsealed

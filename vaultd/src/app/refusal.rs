@@ -2,6 +2,7 @@
 
 use vault_core::access::onetime::{self, IssueRefusal};
 use vault_core::access::program::peer::AllowRefusal;
+use vault_core::access::program::pin::PinRefusal;
 use vault_core::access::program::secret_id;
 use vault_core::access::recovery::ReplaceRefusal;
 use vault_core::access::totp::{self, NotAllowed};
@@ -87,6 +88,7 @@ pub(super) fn identity(refusal: identity::Refusal) -> Error {
         Refusal::NoSecretId => Reason::SecretIdNotFound,
         Refusal::SecretId(error) => return secret_id(error),
         Refusal::Uid(error) => return uid(error),
+        Refusal::Pin(error) => return pin(error),
         Refusal::Exceeds(Exceeds::Beyond(_)) => Reason::BeyondOwnRights,
         // What was proved before it was decided has changed since.
         Refusal::Exceeds(Exceeds::Unproven) => Reason::Contention,
@@ -120,6 +122,16 @@ fn uid(refused: AllowRefusal) -> Error {
         AllowRefusal::Record(error) => return record(error),
         AllowRefusal::Nobody(_) => Reason::RequestInvalid,
         AllowRefusal::TooMany => Reason::LimitReached,
+    };
+    Error::new(reason, refused.to_string())
+}
+
+fn pin(refused: PinRefusal) -> Error {
+    let reason = match refused {
+        PinRefusal::Record(error) => return record(error),
+        PinRefusal::Ttl => Reason::RequestInvalid,
+        PinRefusal::Taken => Reason::KeyTaken,
+        PinRefusal::TooMany => Reason::LimitReached,
     };
     Error::new(reason, refused.to_string())
 }

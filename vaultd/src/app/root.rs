@@ -60,7 +60,7 @@ impl App {
     /// # Errors
     /// `ROOT_IS_LAST` where nobody else could go on, unless `by_force`; as of any write.
     pub async fn disable_root(&self, call: &Call, by_force: bool) -> Result<Answer<bool>> {
-        let origin = self.origin(call.source, None);
+        let origin = self.origin((call.source, call.certificate), None);
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, Action::ROOT_DISABLE, Resource::System)?;
             let ended = access::disable_root(tx, &grant, by_force, &origin).map_err(refused)?;

@@ -129,6 +129,7 @@ impl App {
             source: None,
             secure: true,
             user_agent: None,
+            certificate: None,
             counted: false,
             region: Arc::clone(&self.settings.region),
         })

@@ -110,6 +110,7 @@ fn call(path: &str, token: Option<&TokenText>) -> Call {
     Call {
         method,
         source: Source::Inside,
+        certificate: None,
         token,
         user_agent: None,
         request_id: [1; 16],

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
+use vault_core::access::Certificate;
 
 use super::admit::Admission;
 use super::turns::Turns;
@@ -44,11 +45,16 @@ pub enum Transport {
 #[derive(Clone, Debug)]
 pub struct Peer {
     transport: Transport,
+    certificate: Option<Certificate>,
     activity: Arc<Activity>,
 }
 
 impl Peer {
-    pub(super) fn new(transport: Transport, of_source: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(
+        transport: Transport,
+        certificate: Option<Certificate>,
+        of_source: Arc<AtomicUsize>,
+    ) -> Self {
         let activity = Activity {
             since: Instant::now(),
             open: Turns::default(),
@@ -60,6 +66,7 @@ impl Peer {
         };
         Self {
             transport,
+            certificate,
             activity: Arc::new(activity),
         }
     }
@@ -73,12 +80,18 @@ impl Peer {
     pub(super) fn source(peer: Option<&Self>) -> Source {
         match peer.map(|peer| peer.transport) {
             Some(Transport::Tcp(address)) => Source::Tcp(address),
-            Some(Transport::Unix { uid, pid, .. }) => Source::Unix {
+            Some(Transport::Unix { uid, gid, pid }) => Source::Unix {
                 uid,
+                gid,
                 pid: pid.unwrap_or_default(),
             },
             None => Source::Tcp(SocketAddr::from(([0, 0, 0, 0], 0))),
         }
+    }
+
+    /// Whose key the handshake has proved.
+    pub(super) fn certificate(peer: Option<&Self>) -> Option<Certificate> {
+        peer.and_then(|peer| peer.certificate)
     }
 
     /// Whether the client is on this machine, and allowed to open the socket.

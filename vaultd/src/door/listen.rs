@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::admit::Admissions;
+use super::certificate;
 use super::conn::{Conn, Patience, Peer, Stream, Transport};
 use crate::metrics::{ACCEPT_ERRORS, CONNECTIONS_REFUSED, HANDSHAKES_FAILED, Metrics};
 
@@ -157,7 +158,7 @@ async fn accept<D: Door>(mut door: D, rules: Rules, sender: mpsc::Sender<Conn>) 
             let Some(stream) = within(rules.patience.opening, opened, &failed).await else {
                 return;
             };
-            let peer = Peer::new(transport, admission.requests());
+            let peer = Peer::new(transport, certificate::shown(&stream), admission.requests());
             let conn = Conn::new(stream, peer, rules.patience, rules.cut, admission);
             // Nobody is left to serve it once the daemon stops.
             drop(sender.send(conn).await);

@@ -7,6 +7,7 @@
 //! | [`admit`] | how many connections, in all and from one source |
 //! | [`conn`] | one connection: deadlines for silence, who is at the other end |
 //! | [`bearer`] | the token of a request |
+//! | [`certificate`] | what a client's certificate is taken for |
 //! | [`grpc`] | the gRPC services: parse, call, format |
 //! | [`guard`] | around every request: load, time, metrics |
 //! | [`intake`] | a request's body: how much of it, and for how long, from whom |
@@ -18,6 +19,7 @@
 
 pub mod admit;
 mod bearer;
+pub mod certificate;
 pub mod conn;
 pub mod grpc;
 pub mod guard;

@@ -53,10 +53,10 @@ impl Trace {
 
     /// Whether the token is of a live session; from then on a line is owed if it is.
     pub(super) fn look(&self, sessions: &dyn Sessions, peer: Option<&Peer>) -> bool {
-        let source = Peer::source(peer);
+        let from = (Peer::source(peer), Peer::certificate(peer));
         let live = self
             .token()
-            .is_some_and(|token| sessions.live(&token, source));
+            .is_some_and(|token| sessions.live(&token, from));
         if live {
             self.0.shown.store(true, Ordering::Release);
         }
@@ -96,6 +96,7 @@ impl Drop for Owed {
         self.sessions.broke_off(&Call {
             method: self.method,
             source: Peer::source(self.peer.as_ref()),
+            certificate: Peer::certificate(self.peer.as_ref()),
             token: self.trace.token(),
             user_agent: None,
             request_id: draw(),

@@ -1,7 +1,8 @@
 //! The node's TLS: version 1.3 only, a post-quantum hybrid first, one provider named explicitly.
 //!
 //! No tickets, no early data, no protocol but HTTP/2. The certificate is the operator's, or one that the
-//! node's own CA issued; it can be replaced while connections are served.
+//! node's own CA issued; it can be replaced while connections are served. Clients may show one too, which is believed
+//! for its key and nothing else ([`crate::door::certificate`]).
 
 mod files;
 mod own;
@@ -22,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::door::certificate::AnyHolder;
 
 /// Why the node has no usable certificate.
 #[derive(Debug, thiserror::Error)]
@@ -147,9 +149,11 @@ pub fn provider() -> CryptoProvider {
 }
 
 fn server_config(current: Arc<Current>) -> Result<ServerConfig, rustls::Error> {
-    let mut server = ServerConfig::builder_with_provider(Arc::new(provider()))
+    let provider = provider();
+    let holders = AnyHolder::new(provider.signature_verification_algorithms);
+    let mut server = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&version::TLS13])?
-        .with_no_client_auth()
+        .with_client_cert_verifier(Arc::new(holders))
         .with_cert_resolver(current);
     server.alpn_protocols = vec![b"h2".to_vec()];
     server.send_tls13_tickets = 0;

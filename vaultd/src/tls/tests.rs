@@ -7,6 +7,7 @@ use rustls::crypto::SupportedKxGroup;
 use rustls::crypto::aws_lc_rs::kx_group;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::SingleCertAndKey;
 use rustls::{
     AlertDescription, ClientConfig, ClientConnection, ConnectionCommon, Error, ProtocolVersion,
     RootCertStore, ServerConnection,
@@ -14,6 +15,8 @@ use rustls::{
 
 use super::*;
 use crate::config::Layers;
+
+mod clients;
 
 fn config(dir: &Path, more: &str) -> Config {
     let mut layers = Layers::default();
@@ -31,6 +34,16 @@ fn client(
     groups: &[&'static dyn SupportedKxGroup],
     alpn: &[u8],
 ) -> ClientConnection {
+    connecting(identity, groups, alpn, None)
+}
+
+/// A client that shows a certificate, if it is given one.
+fn connecting(
+    identity: &Identity,
+    groups: &[&'static dyn SupportedKxGroup],
+    alpn: &[u8],
+    shown: Option<CertifiedKey>,
+) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     let pem = &identity.authority().expect("own CA").pem;
     roots
@@ -40,11 +53,14 @@ fn client(
         kx_groups: groups.to_vec(),
         ..aws_lc_rs::default_provider()
     };
-    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+    let trusting = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&version::TLS13])
         .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match shown {
+        Some(shown) => trusting.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown))),
+        None => trusting.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![alpn.to_vec()];
     ClientConnection::new(
         Arc::new(config),

@@ -1,4 +1,4 @@
-//! `vaultctl service secret-id`, `allow-uid`, `rm-uid`, `uids`: what programs log in by.
+//! `vaultctl service secret-id`, `pin`, `allow-uid`, `rm-uid`, `uids`: what programs log in by.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use vault_sdk::{IssuedSecretId, SecretIdTerms, wire};
 
 use super::flags::{Own, Switch};
+use super::pins::Pins;
 use super::{Name, Sort};
 use crate::cmd::Outcome;
 use crate::ctl::Ctl;
@@ -24,6 +25,9 @@ pub(crate) enum Programs {
     /// What its programs log in with
     #[command(subcommand)]
     SecretId(SecretId),
+    /// Whose key lets its programs log in, by a client certificate
+    #[command(subcommand)]
+    Pin(Pins),
     /// Let processes of a uid of the vault's machine log in as it, over the Unix socket
     AllowUid(Uid),
     /// Let processes of a uid log in as it no more; sessions that they have go on
@@ -95,6 +99,7 @@ impl Own for Programs {
             Self::SecretId(SecretId::Issue(args)) => args.run(ctl).await,
             Self::SecretId(SecretId::Ls(one)) => list(&one.name, ctl).await,
             Self::SecretId(SecretId::Revoke(args)) => args.run(ctl).await,
+            Self::Pin(pins) => pins.run(ctl).await,
             Self::AllowUid(args) => {
                 let vault = ctl.vault()?;
                 let changed = vault.programs().allow_uid(&args.name, args.uid).await?;

@@ -1,9 +1,10 @@
-//! `vaultctl login --service NAME`: programs, which are asked nothing.
+//! `vaultctl login --service NAME`, `--cert FILE`: programs, which are asked nothing.
 
 use std::path::PathBuf;
 
 use vault_sdk::{Error, LoggedIn, SessionTerms, Text};
 
+use crate::client_files::ClientFiles;
 use crate::cmd::policy::read_text;
 use crate::connect::Target;
 use crate::ctl::Ctl;
@@ -27,6 +28,15 @@ pub(super) struct Program {
     #[arg(long, requires = "service", conflicts_with = "secret_id_file")]
     peer: bool,
 
+    /// Log in by the key of this client certificate, which was pinned to a service; the session is good with that key
+    /// only, and the context remembers where both files lie
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "secret_id_file", "peer", "jwt_file"])]
+    cert: Option<PathBuf>,
+
+    /// File that holds the certificate's key, which nobody else can read [default: the certificate's]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+
     /// Log in with the token of a trusted issuer; `-` for stdin. Without --service as the one service that it is bound
     /// to. Kubernetes puts one into the pod
     #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "secret_id_file", "peer"])]
@@ -39,7 +49,13 @@ const LARGEST_JWT: u64 = 16 << 10;
 impl Program {
     /// Whether it is a program that logs in.
     pub(super) fn is_meant(&self) -> bool {
-        self.service.is_some() || self.jwt_file.is_some()
+        self.service.is_some() || self.jwt_file.is_some() || self.cert.is_some()
+    }
+
+    /// The client certificate to log in by.
+    pub(super) fn certificate(&self) -> Option<ClientFiles> {
+        let cert = self.cert.as_deref()?;
+        Some(ClientFiles::new(cert, self.key.as_deref()))
     }
 
     /// Logs in as it.
@@ -55,6 +71,16 @@ impl Program {
             let vault = target.vault(ctl)?;
             let login = vault.trusts().login(self.service.as_deref(), &jwt, terms);
             return login.await.map_err(refused_token);
+        }
+        if self.cert.is_some() {
+            if target.is_local() {
+                return Err(Failure::usage("a Unix socket shows no certificate")
+                    .hint("use the vault's TLS address: --addr https://host:8200"));
+            }
+            let vault = target.vault(ctl)?;
+            let programs = vault.programs();
+            let login = programs.login_certificate(self.service.as_deref(), terms);
+            return login.await.map_err(refused_key);
         }
         let service = self.service.as_deref().unwrap_or_default();
         if self.peer && !target.is_local() {
@@ -108,6 +134,16 @@ fn refused(error: Error, service: &str, peer: bool) -> Failure {
             "an administrator says whose processes are it: vaultctl service allow-uid {service} UID"
         )),
     }
+}
+
+/// Which service's it would be is not for whoever has no right to know.
+fn refused_key(error: Error) -> Failure {
+    if error.reason() == "LOGIN_FAILED" {
+        let advice =
+            "an administrator says whose key it is: vaultctl service pin add NAME --cert FILE";
+        return Failure::from(error).instead(advice);
+    }
+    error.into()
 }
 
 /// Which of the bindings failed is for the audit.

@@ -68,6 +68,7 @@ impl Absent {
             uses: None,
             places: None,
             enrols: false,
+            holder: None,
         };
         Ok(Some(Self {
             caller: Caller {

@@ -3,9 +3,10 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use super::{
-    Principal, Rights, Session, TokenHash,
+    Certificate, Principal, Rights, Session, TokenHash,
     policy::{PrincipalKind, Tags},
     principal::COLLECTION,
+    program::pin,
 };
 use crate::record::{RecordError, Tx};
 
@@ -21,6 +22,8 @@ pub struct Origin {
     pub secure: bool,
     /// `vault:UserAgent`, as far as the client gave one.
     pub user_agent: Option<Box<str>>,
+    /// Whose key the connection has proved: for logging in by it, and for sessions that are good with it only.
+    pub certificate: Option<Certificate>,
     /// `vault:NodeRegion`
     pub region: Arc<str>,
     /// Whether this request has been counted, where the uses of a session are.
@@ -109,7 +112,7 @@ pub(super) fn stands(
         let places = session.places.as_ref();
         let there =
             places.is_none_or(|places| origin.is_none_or(|from| places.contain(from.source)));
-        if !there || session.has_ended(tx) {
+        if !there || session.has_ended(tx) || !is_held(tx, &session, origin)? {
             return Err(Unauthenticated::Token);
         }
         if let Some(assumed) = &session.role {
@@ -122,6 +125,23 @@ pub(super) fn stands(
         session = above.ok_or(Unauthenticated::Token)?;
     }
     Err(Unauthenticated::Token)
+}
+
+/// Whether whoever asks holds the key that a session is bound to, and the pin that it was made by stands. What is
+/// exchanged from it is bound like it.
+fn is_held(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    origin: Option<&Origin>,
+) -> Result<bool, RecordError> {
+    let Some(holder) = &session.holder else {
+        return Ok(true);
+    };
+    let shows = |from: &Origin| {
+        from.certificate
+            .is_some_and(|shown| shown.key == holder.key)
+    };
+    Ok(origin.is_none_or(shows) && pin::stands(tx, holder)?)
 }
 
 /// A principal that can call, if the number is still its own.
@@ -186,6 +206,7 @@ impl Origin {
             source: None,
             secure: true,
             user_agent: None,
+            certificate: None,
             region: "home".into(),
             counted: false,
         })

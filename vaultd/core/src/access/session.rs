@@ -8,7 +8,7 @@ use std::fmt;
 
 use minicbor::{Decode, Decoder, Encode, Encoder, bytes::ByteArray, decode, encode};
 
-use super::{ActionGlob, StoredPolicy, limits::Places, policy::Tags, totp::Elevation};
+use super::{ActionGlob, KeyHash, StoredPolicy, limits::Places, policy::Tags, totp::Elevation};
 use crate::{
     crypto::{envelope::Class, secret::TokenSecret, token},
     name::FolderPath,
@@ -127,6 +127,19 @@ pub struct Session {
     #[n(15)]
     #[cbor(default)]
     pub(super) enrols: bool,
+    /// Who alone can use it. `None`: whoever has its token.
+    #[n(16)]
+    pub(super) holder: Option<Holder>,
+}
+
+/// With which key a session was made, and can be used: its token alone opens nothing (RFC 8705 section 3, by key).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Holder {
+    #[n(0)]
+    pub(super) key: KeyHash,
+    /// The number of the pin, without which it ends.
+    #[n(1)]
+    pub(super) pin: u64,
 }
 
 /// How a session is renewed. Milliseconds.
@@ -198,6 +211,7 @@ impl Session {
             uses: None,
             places: None,
             enrols: false,
+            holder: None,
         }
     }
 
@@ -234,6 +248,11 @@ impl Session {
     /// From where it can be used; `None`: from everywhere.
     pub fn places(&self) -> Option<&Places> {
         self.places.as_ref()
+    }
+
+    /// The key without which it cannot be used; `None`: its token is enough.
+    pub fn key(&self) -> Option<&KeyHash> {
+        self.holder.as_ref().map(|holder| &holder.key)
     }
 
     /// The role that it has the rights of.

@@ -125,6 +125,8 @@ kinds! {
     OneTimeRoot = 0x8B, Terms;
     /// Guarded: `service ‖ uid`: as whose process a program is a service.
     ServiceUid = 0x8c, Terms;
+    /// Guarded: `0 ‖ hash of a key` → the service that its holder is; `1 ‖ service ‖ hash`, for listing a service's keys.
+    ServicePin = 0x8d, Terms;
 }
 
 impl Kind {

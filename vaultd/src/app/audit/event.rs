@@ -33,6 +33,8 @@ pub enum Source {
     Unix {
         /// User id of the peer.
         uid: u32,
+        /// Its primary group; the kernel tells no other.
+        gid: u32,
         /// Process id of the peer.
         pid: i32,
     },
@@ -44,7 +46,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix { uid, pid } => write!(f, "unix:uid={uid},pid={pid}"),
+            Self::Unix { uid, pid, .. } => write!(f, "unix:uid={uid},pid={pid}"),
             Self::Inside => f.write_str("inside"),
         }
     }

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`secret_id`] | logging in with a secret id, and what administrators do with them |
 //! | [`peer`] | logging in by the uid of a process, and which uids are whose |
+//! | [`pin`] | logging in by the key of a client certificate, and which keys are whose |
 
 mod peer;
+mod pin;
 mod secret_id;
 
 use vault_core::access::program::{self, Proven, Refusal};
-use vault_core::access::{Login, LoginRefusal, Resource, TokenHash};
+use vault_core::access::{Login, LoginRefusal, Resource, TokenHash, Unfit};
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
 use vault_core::name::ServiceName;
@@ -35,11 +37,11 @@ pub struct ProgramLogin {
 
 impl App {
     /// The one way in for programs: `prove` looks at what was brought, in the transaction that makes the session, and
-    /// notes for the audit what that was.
+    /// notes for the audit what that was. `service` is the one that was named, if one was.
     pub(super) async fn login_program<F>(
         &self,
         call: &Call,
-        request: ProgramLogin,
+        (service, login): (Option<ServiceName>, Login),
         mut prove: F,
     ) -> Result<Answer<(TokenText, Oneself)>>
     where
@@ -49,9 +51,11 @@ impl App {
         let (hash, origin) = (TokenHash::of(&secret), self.calling(call).origin());
         let answer = self
             .write_by_proof(call, Terms::default(), move |notes, tx| {
-                notes.about(Resource::Service(request.service.clone()).to_string());
+                if let Some(service) = &service {
+                    notes.about(Resource::Service(service.clone()).to_string());
+                }
                 let proven = prove(notes, tx).map_err(not_in)?;
-                let entered = program::enter(tx, &proven, &origin, &hash, &request.login);
+                let entered = program::enter(tx, &proven, &origin, &hash, &login);
                 let entered = entered.map_err(|refusal| {
                     if let Refusal::Denied(denied) = &refusal {
                         notes.denied = Some(denied.why.to_string());
@@ -75,6 +79,10 @@ fn not_in(refusal: Refusal) -> Error {
     let message = refusal.to_string();
     match refusal {
         Refusal::Wrong => Error::new(Reason::LoginFailed, message),
+        Refusal::Certificate(Unfit::Missing) => Error::new(Reason::CertificateMissing, message),
+        Refusal::Certificate(Unfit::Expired | Unfit::Early | Unfit::Purpose) => {
+            Error::new(Reason::CertificateUnfit, message)
+        }
         Refusal::Denied(_) => Error::new(
             Reason::PolicyDenied,
             format!(

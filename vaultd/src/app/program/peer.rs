@@ -34,7 +34,8 @@ impl App {
             }
         };
         let service = request.service.clone();
-        self.login_program(call, request, move |_, tx| peer::prove(tx, &service, uid))
+        let asked = (Some(request.service), request.login);
+        self.login_program(call, asked, move |_, tx| peer::prove(tx, &service, uid))
             .await
     }
 

@@ -25,7 +25,8 @@ impl App {
     ) -> Result<Answer<(TokenText, Oneself)>> {
         let (hash, service) = (SecretIdHash::of(id), request.service.clone());
         let origin = self.calling(call).origin();
-        self.login_program(call, request, move |notes, tx| {
+        let asked = (Some(request.service), request.login);
+        self.login_program(call, asked, move |notes, tx| {
             // Of one that was used up or taken back, too: whoever issued it may want to know.
             notes.about(named(hash.accessor()));
             secret_id::prove(tx, &service, &hash, &origin)

@@ -48,6 +48,7 @@ fn from_network(path: &str) -> Call {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 4242));
     Call {
         source: Source::Tcp(address),
+        certificate: None,
         ..call(path, None)
     }
 }

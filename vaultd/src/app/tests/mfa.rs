@@ -168,7 +168,11 @@ async fn of_fifty_requests_with_one_code_at_the_same_instant_one_succeeds() {
             tasks.spawn(async move {
                 gate.wait().await;
                 let mut call = call("ElevateSession", Some(&token));
-                call.source = Source::Unix { uid, pid: 1 };
+                call.source = Source::Unix {
+                    uid,
+                    gid: 7,
+                    pid: 1,
+                };
                 match world.app.elevate_session(&call, typed(&code)).await {
                     Ok(_) => {
                         right.fetch_add(1, Ordering::Relaxed);

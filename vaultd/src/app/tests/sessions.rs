@@ -177,7 +177,11 @@ async fn a_bound_token_opens_nothing_from_elsewhere_to_the_door_or_behind_it() {
     };
     let token = login(&world, &world.token, limits).await.unwrap();
     let hash = TokenHash::of(&token::parse(token.expose()).unwrap());
-    let unix = Source::Unix { uid: 0, pid: 1 };
+    let unix = Source::Unix {
+        uid: 0,
+        gid: 0,
+        pid: 1,
+    };
     let tcp = |text: &str| Source::Tcp(text.parse().unwrap());
     for (source, good) in [
         (tcp("192.0.2.9:1"), true),
@@ -187,7 +191,7 @@ async fn a_bound_token_opens_nothing_from_elsewhere_to_the_door_or_behind_it() {
         (unix, false),
         (Source::Inside, false),
     ] {
-        assert_eq!(world.app.is_live(&hash, source), good, "{source:?}");
+        assert_eq!(world.app.is_live(&hash, (source, None)), good, "{source:?}");
         let call = Call {
             source,
             ..call("GetSecret", Some(&token))

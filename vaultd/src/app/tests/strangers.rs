@@ -39,7 +39,11 @@ async fn a_stranger_learns_how_to_unseal_and_nothing_else() {
     assert_eq!(sealed.entered.len(), 1);
     assert_eq!(sealed.header.as_ref().map(SealHeader::threshold), Some(2));
     assert!(sealed.inside.is_none(), "no token is good while sealed");
-    let local = Source::Unix { uid: 7, pid: 7 };
+    let local = Source::Unix {
+        uid: 7,
+        gid: 7,
+        pid: 7,
+    };
     assert!(told(local, None).await.inside.is_some());
 
     enter(&world.shares[1]).await;
@@ -129,12 +133,18 @@ async fn only_the_token_of_a_session_that_lasts_is_live() {
     let world = born(dir.path()).await;
     let hash = |text: &TokenText| TokenHash::of(&token::parse(text.expose()).unwrap());
     assert!(
-        !world.app.is_live(&hash(&world.token), Source::Inside),
+        !world
+            .app
+            .is_live(&hash(&world.token), (Source::Inside, None)),
         "sealed"
     );
     unseal(&world).await;
-    assert!(world.app.is_live(&hash(&world.token), Source::Inside));
-    assert!(!world.app.is_live(&hash(&made_up()), Source::Inside));
+    assert!(
+        world
+            .app
+            .is_live(&hash(&world.token), (Source::Inside, None))
+    );
+    assert!(!world.app.is_live(&hash(&made_up()), (Source::Inside, None)));
     let login = call("Login", Some(&world.token));
     let (session, _) = world
         .app
@@ -142,12 +152,15 @@ async fn only_the_token_of_a_session_that_lasts_is_live() {
         .await
         .unwrap()
         .reply;
-    assert!(world.app.is_live(&hash(&session), Source::Inside));
+    assert!(world.app.is_live(&hash(&session), (Source::Inside, None)));
     world
         .app
         .logout(&call("Logout", Some(&session)))
         .await
         .unwrap();
-    assert!(!world.app.is_live(&hash(&session), Source::Inside), "ended");
+    assert!(
+        !world.app.is_live(&hash(&session), (Source::Inside, None)),
+        "ended"
+    );
     world.app.shut_down().await;
 }

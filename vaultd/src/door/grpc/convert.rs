@@ -67,5 +67,6 @@ pub(super) fn session(oneself: &Oneself) -> v1::Session {
         mfa_at: session.elevation().mfa_at().map(timestamp),
         has_policies: session.has_policies(),
         only_enrols: session.only_enrols(),
+        key_hash: session.key().map(ToString::to_string).unwrap_or_default(),
     }
 }

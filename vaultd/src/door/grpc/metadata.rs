@@ -46,6 +46,7 @@ pub(super) fn call<T>(
     Ok(Call {
         method,
         source: Peer::source(request.extensions().get()),
+        certificate: Peer::certificate(request.extensions().get()),
         token: headers.as_ref().get(AUTHORIZATION).and_then(bearer),
         user_agent: user_agent(headers),
         request_id,

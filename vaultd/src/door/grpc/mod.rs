@@ -13,6 +13,7 @@ mod identity;
 mod metadata;
 mod mfa;
 mod parse;
+mod pins;
 mod policies;
 mod programs;
 mod root;

@@ -10,17 +10,19 @@ use vault_core::crypto::secret_id;
 use vault_core::name::ServiceName;
 use vault_proto::v1::programs_server::Programs;
 use vault_proto::v1::{
-    AllowUidRequest, AllowUidResponse, IssueSecretIdRequest, IssueSecretIdResponse,
-    ListSecretIdsRequest, ListSecretIdsResponse, ListUidsRequest, ListUidsResponse,
-    LoginPeerRequest, LoginRequest, LoginResponse, LoginSecretIdRequest, Reason, RemoveUidRequest,
-    RemoveUidResponse, RevokeSecretIdRequest, RevokeSecretIdResponse, SecretId,
+    AddPinRequest, AddPinResponse, AllowUidRequest, AllowUidResponse, IssueSecretIdRequest,
+    IssueSecretIdResponse, ListPinsRequest, ListPinsResponse, ListSecretIdsRequest,
+    ListSecretIdsResponse, ListUidsRequest, ListUidsResponse, LoginCertificateRequest,
+    LoginPeerRequest, LoginRequest, LoginResponse, LoginSecretIdRequest, Reason, RemovePinRequest,
+    RemovePinResponse, RemoveUidRequest, RemoveUidResponse, RevokeSecretIdRequest,
+    RevokeSecretIdResponse, SecretId,
 };
 use zeroize::Zeroizing;
 
 use super::auth::narrowing;
 use super::convert::{milliseconds, timestamp};
 use super::metadata::{call, refuse, respond, to_the_end};
-use super::{Door, convert, parse};
+use super::{Door, convert, parse, pins};
 use crate::app::{Answer, App, Call, Error, Oneself, ProgramLogin, Result};
 
 type Reply<T> = std::result::Result<Response<T>, Status>;
@@ -74,6 +76,24 @@ impl Programs for Door {
         let parsed = logging_in(&request.service, request.terms);
         let act = |app: Arc<App>, call, login| async move {
             let answer = app.login_peer(&call, login).await;
+            (call, answer)
+        };
+        write(self, call, parsed, act, logged_in).await
+    }
+
+    async fn login_certificate(
+        &self,
+        request: Request<LoginCertificateRequest>,
+    ) -> Reply<LoginResponse> {
+        let call = call("/vault.v1.Programs/LoginCertificate", &request)?;
+        let LoginCertificateRequest { service, terms } = request.into_inner();
+        let named = Some(service.as_str()).filter(|service| !service.is_empty());
+        let parsed = named
+            .map(parse::service_name)
+            .transpose()
+            .and_then(|named| Ok((named, wanted(terms)?)));
+        let act = |app: Arc<App>, call, login| async move {
+            let answer = app.login_certificate(&call, login).await;
             (call, answer)
         };
         write(self, call, parsed, act, logged_in).await
@@ -174,19 +194,67 @@ impl Programs for Door {
         let answer = self.app.list_uids(&call, &service).await;
         respond(&call, answer, |uids| ListUidsResponse { uids })
     }
+
+    async fn add_pin(&self, request: Request<AddPinRequest>) -> Reply<AddPinResponse> {
+        let call = call("/vault.v1.Programs/AddPin", &request)?;
+        let parsed = pins::adding(request.into_inner());
+        let key_hash = parsed.as_ref().map(|(_, (key, _))| key.to_string());
+        let key_hash = key_hash.unwrap_or_default();
+        let act = |app: Arc<App>, call, (service, pin)| async move {
+            let answer = app.add_pin(&call, service, pin).await;
+            (call, answer)
+        };
+        write(self, call, parsed, act, |changed| AddPinResponse {
+            key_hash,
+            changed,
+        })
+        .await
+    }
+
+    async fn remove_pin(&self, request: Request<RemovePinRequest>) -> Reply<RemovePinResponse> {
+        let call = call("/vault.v1.Programs/RemovePin", &request)?;
+        let RemovePinRequest { service, key_hash } = request.into_inner();
+        let parsed = parse::service_name(&service)
+            .and_then(|service| Ok((service, pins::key_hash(&key_hash)?)));
+        let act = |app: Arc<App>, call, (service, key)| async move {
+            let answer = app.remove_pin(&call, service, key).await;
+            (call, answer)
+        };
+        write(self, call, parsed, act, |changed| RemovePinResponse {
+            changed,
+        })
+        .await
+    }
+
+    async fn list_pins(&self, request: Request<ListPinsRequest>) -> Reply<ListPinsResponse> {
+        let call = call("/vault.v1.Programs/ListPins", &request)?;
+        let service = match parse::service_name(&request.into_inner().service) {
+            Ok(service) => service,
+            Err(error) => return Err(refuse(self, &call, error).await),
+        };
+        let answer = self.app.list_pins(&call, &service).await;
+        respond(&call, answer, |found| ListPinsResponse {
+            pins: found.into_iter().map(pins::listed).collect(),
+        })
+    }
 }
 
 fn logging_in(service: &str, terms: Option<LoginRequest>) -> Result<ProgramLogin> {
-    let terms = terms.unwrap_or_default();
-    let (actions, under) = narrowing(&terms.actions, &terms.under)?;
+    let login = wanted(terms)?;
     Ok(ProgramLogin {
         service: parse::service_name(service)?,
-        login: Login {
-            ttl: milliseconds("ttl", terms.ttl)?,
-            actions,
-            under,
-            limits: parse::limits(terms.limits)?,
-        },
+        login,
+    })
+}
+
+fn wanted(terms: Option<LoginRequest>) -> Result<Login> {
+    let terms = terms.unwrap_or_default();
+    let (actions, under) = narrowing(&terms.actions, &terms.under)?;
+    Ok(Login {
+        ttl: milliseconds("ttl", terms.ttl)?,
+        actions,
+        under,
+        limits: parse::limits(terms.limits)?,
     })
 }
 

@@ -22,7 +22,7 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint};
 use tower::{Service, service_fn};
-use vault_core::access::TokenHash;
+use vault_core::access::{Certificate, TokenHash};
 use vault_core::crypto::secret::TokenSecret;
 use vault_core::crypto::token;
 
@@ -110,7 +110,7 @@ impl App {
 }
 
 impl Sessions for Arc<App> {
-    fn live(&self, token: &TokenHash, _: Source) -> bool {
+    fn live(&self, token: &TokenHash, _: (Source, Option<Certificate>)) -> bool {
         *token == self.live && !self.sealed.load(Ordering::Acquire)
     }
 

@@ -8,18 +8,20 @@
 //! |---|---|
 //! | [`secret_id`] | a secret id, which an administrator issued |
 //! | [`peer`] | the uid of the process at the other end of the Unix socket |
+//! | [`pin`] | the key of the client certificate of a TLS connection |
 //!
 //! A [`Proven`] is made by the modules of this one and by nobody else. It names a service by its id, so nothing that
 //! proved a service of before proves the one that has its name now.
 
 pub mod peer;
+pub mod pin;
 pub mod secret_id;
 
 use std::sync::Arc;
 
 use super::{
     Caller, Denied, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
-    lockout::NOBODY, login, policy::PrincipalKind, principal::named,
+    Unfit, lockout::NOBODY, login, policy::PrincipalKind, principal::named, session::Holder,
 };
 use crate::{
     name::ServiceName,
@@ -32,6 +34,10 @@ use crate::{
 pub struct Proven {
     service: u64,
     by: String,
+    /// Milliseconds since the epoch; no session that it makes goes on for longer.
+    until: Option<u64>,
+    /// Who alone may use the session.
+    holder: Option<Holder>,
 }
 
 impl Proven {
@@ -57,6 +63,9 @@ pub enum Refusal {
     /// there: one answer for all.
     #[error("the service, or what was brought to prove it, is wrong")]
     Wrong,
+    /// Nobody logs in with such a certificate, whether or not its key is anybody's.
+    #[error(transparent)]
+    Certificate(Unfit),
     /// It is proved, and a policy keeps it from logging in so.
     #[error(transparent)]
     Denied(Box<Denied>),
@@ -101,7 +110,10 @@ pub fn enter(
     let service = principal
         .filter(|principal| principal.kind == PrincipalKind::Service && !principal.disabled);
     let service = service.ok_or(Refusal::Wrong)?;
-    let whole = Session::of(tx, token, (id, service.epoch), None);
+    let whole = Session {
+        holder: proven.holder,
+        ..Session::of(tx, token, (id, service.epoch), proven.until)
+    };
     let (caller, session) = login::enter(tx, origin, token, whole, login)?;
     Ok(Entered { caller, session })
 }

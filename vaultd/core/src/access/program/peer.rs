@@ -113,6 +113,8 @@ pub fn prove(tx: &mut Tx<'_>, service: &ServiceName, uid: u32) -> Result<Proven,
     Ok(Proven {
         service,
         by: format!("uid {uid}"),
+        until: None,
+        holder: None,
     })
 }
 

@@ -220,6 +220,8 @@ pub fn prove(
     Ok(Proven {
         service,
         by: format!("secret id {accessor}"),
+        until: None,
+        holder: None,
     })
 }
 

@@ -34,7 +34,8 @@ pub use policy::{
     policy_called, update_policy,
 };
 pub use program::{
-    allow_uid, issue_secret_id, list_secret_ids, list_uids, remove_uid, revoke_secret_id,
+    add_pin, allow_uid, issue_secret_id, list_pins, list_secret_ids, list_uids, remove_pin,
+    remove_uid, revoke_secret_id,
 };
 pub use refusal::Refusal;
 pub use remove::delete;

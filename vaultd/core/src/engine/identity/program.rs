@@ -1,4 +1,4 @@
-//! What programs prove themselves as services with: secret ids and uids. Whoever gives one out could act as the service
+//! What programs prove themselves as services with: secret ids, uids and keys. Whoever gives one out could act as the service
 //! himself, so all that the service may do must lie within his own rights.
 
 use super::{
@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     access::{
-        Action, Caller, Grant, Proofs, Sort,
+        Action, Caller, Grant, KeyHash, Proofs, Sort,
         program::{
-            peer,
+            peer, pin,
             secret_id::{self, Accessor, Listed, SecretIdHash, Terms},
         },
     },
@@ -98,4 +98,42 @@ pub fn list_uids(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<u32>, Refusal> {
     let (_, name) = grant.named(Action::SERVICE_DESCRIBE)?;
     let service = target::find(tx, Sort::Service, name)?;
     Ok(peer::list(tx, service.id)?)
+}
+
+/// Lets whoever holds a key be the service that the grant names; whether anything changed by it.
+///
+/// # Errors
+/// When there is no such service, it may do more than the caller, or the key cannot be its own.
+pub fn add_pin(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    grant: &Grant,
+    proofs: &mut Proofs,
+    (key, terms): (KeyHash, &pin::Terms),
+) -> Result<bool, Refusal> {
+    let (_, name) = grant.named(Action::SERVICE_BIND)?;
+    let service = target::find(tx, Sort::Service, name)?;
+    hand_over(tx, caller, proofs, (Sort::Service, name))?;
+    Ok(pin::add(tx, service.id, key, terms)?)
+}
+
+/// Takes a key from the service that the grant names, and ends the sessions that were made with it; `false` if it had
+/// it not.
+///
+/// # Errors
+/// When there is no such service.
+pub fn remove_pin(tx: &mut Tx<'_>, grant: &Grant, key: &KeyHash) -> Result<bool, Refusal> {
+    let (_, name) = grant.named(Action::SERVICE_UNBIND)?;
+    let service = target::find(tx, Sort::Service, name)?;
+    Ok(pin::remove(tx, service.id, key)?)
+}
+
+/// The keys of the service that the grant names.
+///
+/// # Errors
+/// When there is no such service.
+pub fn list_pins(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<pin::Listed>, Refusal> {
+    let (_, name) = grant.named(Action::SERVICE_DESCRIBE)?;
+    let service = target::find(tx, Sort::Service, name)?;
+    Ok(pin::list(tx, service.id)?)
 }

@@ -5,7 +5,7 @@ use crate::{
         Exceeds, Sort, WrongGrant,
         onetime::IssueRefusal,
         policy::PolicyError,
-        program::{peer::AllowRefusal, secret_id},
+        program::{peer::AllowRefusal, pin::PinRefusal, secret_id},
         trust::ClaimError,
     },
     name::MixedScripts,
@@ -75,6 +75,9 @@ pub enum Refusal {
     /// No uid is bound.
     #[error(transparent)]
     Uid(#[from] AllowRefusal),
+    /// No key is pinned.
+    #[error(transparent)]
+    Pin(#[from] PinRefusal),
     /// A fault of the program.
     #[error(transparent)]
     Grant(#[from] WrongGrant),

@@ -7,7 +7,10 @@ use super::{
 use crate::{
     access::{
         Action, Caller, Grant, Group, Principal, Proofs, Sort, factor, lockout,
-        password::Credential, principal::Named, program::peer, trust,
+        password::Credential,
+        principal::Named,
+        program::{peer, pin},
+        trust,
     },
     record::{Key, Kind, RecordError, Tx},
 };
@@ -81,5 +84,6 @@ fn forget(tx: &mut Tx<'_>, id: u64) -> Result<(), RecordError> {
     trust::forget_service(tx, id)?;
     Credential::delete(tx, id)?;
     peer::forget(tx, id)?;
+    pin::forget(tx, id)?;
     factor::forget(tx, id)
 }
