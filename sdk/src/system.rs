@@ -34,6 +34,8 @@ pub struct Initialised {
     pub passphrase: Option<Text>,
     /// The first administrator's token.
     pub initial_token: Token,
+    /// What the node's bootstrap file makes of the vault, a line each.
+    pub bootstrap: Vec<String>,
 }
 
 /// Where a rekey stands.
@@ -92,6 +94,7 @@ impl System<'_> {
             recovery_shares: texts(reply.recovery_shares),
             passphrase: optional(reply.passphrase),
             initial_token: Token::new(reply.initial_token),
+            bootstrap: reply.bootstrap,
         })
     }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod bad_input;
+mod bootstrap;
 mod ceremonies;
 mod certificates;
 mod documents;

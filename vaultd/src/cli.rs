@@ -23,6 +23,12 @@ pub(crate) enum Command {
     Server(Settings),
     /// Read the configuration, print the values that hold and where each came from, and end.
     CheckConfig(Settings),
+    /// Read a bootstrap file, say everything that is wrong in it or what it would make of a new vault, and end.
+    CheckBootstrap {
+        /// The file, as `bootstrap.file` names it.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Serve a vault for trying things out: loopback only, set up and open at once. Never for real secrets.
     Dev(Dev),
     /// Print the version.

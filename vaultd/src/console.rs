@@ -13,6 +13,11 @@ pub(crate) fn complain(error: &dyn Error) {
     drop(writeln!(std::io::stderr(), "vaultd: {}", chain(error)));
 }
 
+/// Prints a line to stderr.
+pub(crate) fn complain_of(line: &str) {
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
+
 /// An error and its causes. A cause that its effect has quoted already is left out.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

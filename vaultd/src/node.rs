@@ -206,6 +206,7 @@ pub(crate) async fn assemble(
         region: config.node.region.as_str().into(),
         data_dir: config.node.data_dir.clone(),
         automatic: automatic(config, environment, purpose),
+        bootstrap: config.bootstrap.clone(),
         dev: purpose == Purpose::Dev,
         rotate_after: config.rotate_after,
         reply_bytes: config.limits.reply_bytes,

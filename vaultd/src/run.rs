@@ -1,13 +1,16 @@
 //! From the command line to an exit code. Builds first, runs then; a bad configuration ends with 64.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::app::Bootstrap;
 use crate::cli::{Cli, Command, Settings};
+use crate::clock::Clock;
 use crate::config::keys::{FILE_VARIABLE, find};
 use crate::config::{Config, ConfigError, Environment, Layers};
-use crate::console::{complain, say};
+use crate::console::{complain, complain_of, say};
 use crate::{daemon, dev};
 
 /// Does what the command line says.
@@ -33,6 +36,7 @@ pub fn run() -> ExitCode {
             }
             Err(error) => refuse(&error),
         },
+        Command::CheckBootstrap { file } => check_bootstrap(&file),
         Command::Server(settings) => match configure(&settings, &environment) {
             Ok(config) => daemon::serve(config, &environment),
             Err(error) => refuse(&error),
@@ -41,6 +45,25 @@ pub fn run() -> ExitCode {
         Command::Version => {
             say(format_args!("vaultd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
+        }
+    }
+}
+
+/// What a bootstrap file would make; or all that is wrong in it, on stderr.
+fn check_bootstrap(file: &Path) -> ExitCode {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    match Bootstrap::read(&file, Clock::default().wall_ms()) {
+        Ok(read) => {
+            for line in read.summary() {
+                say(line);
+            }
+            ExitCode::SUCCESS
+        }
+        Err(faults) => {
+            for line in faults.to_string().lines() {
+                complain_of(line);
+            }
+            USAGE.into()
         }
     }
 }

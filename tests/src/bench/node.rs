@@ -125,6 +125,7 @@ impl Serving {
                 key_file: Some(dir.path().join("seal.key")),
                 credential: None,
             },
+            bootstrap: None,
             dev: false,
             rotate_after: None,
             reply_bytes: config.limits.reply_bytes,

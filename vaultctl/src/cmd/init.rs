@@ -77,6 +77,9 @@ impl Args {
         if let Err(error) = confirmed {
             find_out(&vault, &made, error).await?;
         }
+        for line in &made.bootstrap {
+            ctl.output.note(&format!("By the bootstrap file: {line}."));
+        }
         ctl.output.note(
             "The vault is created. The token may do everything. Unseal, then log in with it: vaultctl login",
         );
@@ -247,6 +250,7 @@ fn show(ctl: &Ctl, made: &Initialised, seal: &SealArgs) -> Result<(), Failure> {
             "recovery_shares": recovery,
             "passphrase": passphrase,
             "initial_token": token,
+            "bootstrap": made.bootstrap,
         }));
     }
     ctl.output.warn(&seal.advice());

@@ -46,6 +46,7 @@ impl App {
         if self.initialised() {
             return Ok(());
         }
+        self.announce_bootstrap();
         self.write_setup_code()
     }
 

@@ -130,6 +130,7 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::PolicyInvalid
         | Reason::PrincipalUnknown
         | Reason::PasswordRefused
+        | Reason::BootstrapInvalid
         | Reason::CodeInvalid
         | Reason::BackupDamaged => Kind::Invalid,
         Reason::TokenInvalid

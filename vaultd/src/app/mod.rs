@@ -8,6 +8,7 @@
 //! | [`notes`] | what is learnt of a request, and that it gets into the audit |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
 //! | [`audit`] | the audit log |
+//! | [`bootstrap`] | whom a new vault has, and what they may do |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`ceremony`] | what key holders do in several steps |
 //! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`sessions`], [`backup`], [`policies`], [`mfa`], [`trail`] | one file or folder per service |
@@ -24,6 +25,7 @@ pub mod audit;
 mod auth;
 mod automatic;
 mod backup;
+mod bootstrap;
 mod call;
 mod calling;
 mod ceremony;
@@ -74,6 +76,7 @@ use vault_proto::v1::Reason;
 pub use audit::trail::{Check, Checked, Finding, Flaw, Match, Page, Search, Summary, Tail, Work};
 pub use auth::{LoginRequest, Oneself};
 pub use backup::{Place, Restoring, SealThen, TakenIn, Verified};
+pub use bootstrap::{Bootstrap, Faults};
 pub use call::{Answer, Call, Counted};
 pub use ceremony::CeremonyId;
 pub use cursor::Paging;
@@ -126,6 +129,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where an automatic seal finds its key.
     pub automatic: Automatic,
+    /// What a vault that is created is made with.
+    pub bootstrap: Option<PathBuf>,
     /// `vaultd dev`: for ever marked in the state.
     pub dev: bool,
     /// Age at which keys get new terms by themselves; `None` for never.

@@ -141,47 +141,7 @@ impl App {
 
     /// Fills an audit entry in: who, about what, and what authorisation said.
     pub(super) fn describe(&self, entry: &mut Entry, notes: &Notes) {
-        let keys = self.keys.load();
-        let blind = |name: &[u8]| keys.as_deref().map_or([0; 32], |keys| blind(keys, name));
-        if let Some(actor) = &notes.actor {
-            entry.actor(
-                Actor {
-                    accessor: &actor.accessor,
-                    principal: &actor.principal,
-                    assumed_by: actor.assumed_by.as_deref(),
-                },
-                &blind,
-            );
-        }
-        if keys.is_some() {
-            notes
-                .resources
-                .iter()
-                .for_each(|resource| entry.resource(resource, &blind));
-        }
-        match (&notes.granted, &notes.denied) {
-            // Of several grants for one act a single denial denies it; a batch goes on without what was denied.
-            (Some(by), Some(_)) if !notes.parts.is_empty() => entry.decision(Decision::Allowed {
-                by: format!("{by}, in part: some were denied").into(),
-            }),
-            (_, Some(by)) => entry.decision(Decision::Denied {
-                by: by.clone().into(),
-            }),
-            (Some(by), None) => entry.decision(Decision::Allowed {
-                by: by.clone().into(),
-            }),
-            (None, None) => {}
-        }
-        if let Some(action) = notes.action {
-            entry.action(action);
-        }
-        if let Some(accessor) = &notes.made {
-            entry.made(accessor);
-        }
-        if let Some(version) = notes.version {
-            entry.version(version);
-        }
-        entry.parts(notes.parts.clone());
+        describe_under(self.keys.load().as_deref(), entry, notes);
     }
 
     /// Finishes an audit entry with a result. Of what may have happened it is never said that it was refused.
@@ -197,6 +157,50 @@ impl App {
             (Ok(()), result) => result,
         }
     }
+}
+
+/// The same, under these keys.
+pub(super) fn describe_under(keys: Option<&Unsealed>, entry: &mut Entry, notes: &Notes) {
+    let blind = |name: &[u8]| keys.map_or([0; 32], |keys| blind(keys, name));
+    if let Some(actor) = &notes.actor {
+        entry.actor(
+            Actor {
+                accessor: &actor.accessor,
+                principal: &actor.principal,
+                assumed_by: actor.assumed_by.as_deref(),
+            },
+            &blind,
+        );
+    }
+    if keys.is_some() {
+        notes
+            .resources
+            .iter()
+            .for_each(|resource| entry.resource(resource, &blind));
+    }
+    match (&notes.granted, &notes.denied) {
+        // Of several grants for one act a single denial denies it; a batch goes on without what was denied.
+        (Some(by), Some(_)) if !notes.parts.is_empty() => entry.decision(Decision::Allowed {
+            by: format!("{by}, in part: some were denied").into(),
+        }),
+        (_, Some(by)) => entry.decision(Decision::Denied {
+            by: by.clone().into(),
+        }),
+        (Some(by), None) => entry.decision(Decision::Allowed {
+            by: by.clone().into(),
+        }),
+        (None, None) => {}
+    }
+    if let Some(action) = notes.action {
+        entry.action(action);
+    }
+    if let Some(accessor) = &notes.made {
+        entry.made(accessor);
+    }
+    if let Some(version) = notes.version {
+        entry.version(version);
+    }
+    entry.parts(notes.parts.clone());
 }
 
 fn blind(keys: &Unsealed, name: &[u8]) -> [u8; 32] {

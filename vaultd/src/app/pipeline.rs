@@ -2,7 +2,8 @@
 //!
 //! [`App::read`] and [`App::write`] are the only functions that hand an engine function a transaction
 //! and a [`Visit`]; a `Visit` is the only source of grants. [`App::write_by_proof`] hands out no visit: what is
-//! done there is allowed by what the request itself proves. The audit entry is opened before anything is
+//! done there is allowed by what the request itself proves. A birth visits itself, as the root identity that it makes
+//! ([`bootstrap`](super::bootstrap)). The audit entry is opened before anything is
 //! looked at and finished when the outcome is known ([`notes`](super::notes)); the reply waits until the entry is
 //! with the kernel.
 

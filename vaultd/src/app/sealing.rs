@@ -222,6 +222,7 @@ impl App {
                     .caused_by(error)
             })?;
         self.keys.set(Unsealed::new(keyring, self.now()));
+        self.compare_bootstrap();
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //!
 //! `init` is served to the Unix socket, or to one who shows the one-time setup code that the daemon wrote
 //! to a file of mode 0600; so is its confirmation. What `init` returns is shown once and kept nowhere. A
-//! client that goes away before it confirms leaves nothing behind: no cluster exists whose shares nobody has.
+//! client that goes away before it confirms leaves nothing behind: no cluster exists whose shares nobody has. What a
+//! bootstrap file says is made by the same log entry as the cluster itself.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -20,13 +21,16 @@ use vault_core::crypto::secret::{Passphrase, SetupCode, Share, TokenSecret, Toke
 use vault_core::crypto::slots::SealHeader;
 use vault_core::crypto::{sign, token};
 use vault_core::record::{Key, Kind, Tx};
+use vault_proto::METHODS;
 use vault_proto::v1::Reason;
 use zeroize::Zeroizing;
 
-use super::audit::Source;
+use super::audit::{Event, Source};
+use super::bootstrap::{self, Bootstrap, Done};
 use super::call::{Answer, Call};
 use super::ceremony::{CeremonyId, Held, stale};
 use super::error::{Error, Result};
+use super::notes::describe_under;
 use super::seals::{Made, Opener, SealChoice, keyring_key, seal_key};
 use super::transact::{Terms, Verdict};
 use super::unsealed::Unsealed;
@@ -34,7 +38,7 @@ use super::{App, pipeline, refusal};
 use crate::clock::OsEntropy;
 
 /// Name of the first administrator.
-const ADMINISTRATOR: &str = "administrator";
+pub(super) const ADMINISTRATOR: &str = "administrator";
 /// How long a new cluster of one may take to elect itself.
 const ELECTION: Duration = Duration::from_secs(30);
 
@@ -71,6 +75,8 @@ pub struct Born {
     pub passphrase: Option<Passphrase>,
     /// The first administrator's token.
     pub token: TokenText,
+    /// What the bootstrap file makes, for people.
+    pub bootstrap: Vec<String>,
 }
 
 /// A cluster that was prepared: all that is missing is the word of the one who holds its shares.
@@ -80,6 +86,7 @@ pub(super) struct Birth {
     keys: Arc<Unsealed>,
     opening: Opener,
     token: TokenHash,
+    bootstrap: Option<Arc<Bootstrap>>,
 }
 
 impl App {
@@ -87,7 +94,7 @@ impl App {
     /// confirmed before is replaced.
     ///
     /// # Errors
-    /// `ALREADY_INITIALISED`, `SETUP_CODE_WRONG`, or a seal that cannot be made.
+    /// `ALREADY_INITIALISED`, `SETUP_CODE_WRONG`, `BOOTSTRAP_INVALID`, or a seal that cannot be made.
     pub async fn init(&self, call: &Call, request: InitRequest) -> Result<Answer<Born>> {
         let entry = self.begin(call);
         // EXPOSE: for comparison
@@ -115,9 +122,15 @@ impl App {
             Ok(()) => self.give_birth(&request.ceremony).await,
             Err(error) => Err(error),
         };
-        let done = "the vault is created";
-        self.finish_act(entry, result, done, "look: vaultctl status")
-            .await?;
+        let (done, next) = ("the vault is created", "look: vaultctl status");
+        let result = match result {
+            Ok((keys, made)) => {
+                let recorded = self.record_made(call, &keys, made).await;
+                recorded.map_err(|error| refusal::unrecorded(error, done, next))
+            }
+            Err(error) => Err(error),
+        };
+        self.finish_act(entry, result, done, next).await?;
         Ok(self.answer(()))
     }
 
@@ -157,6 +170,7 @@ impl App {
             return Err(already());
         }
         ceremony.birth = None;
+        let bootstrap = self.read_bootstrap().await?;
         let mut cluster = [0; 16];
         OsEntropy.fill(&mut cluster);
         let Made {
@@ -173,7 +187,9 @@ impl App {
             keys: Arc::new(Unsealed::new(keyring, now)),
             opening,
             token: TokenHash::of(&token),
+            bootstrap,
         };
+        let summary = birth.bootstrap.as_ref().map(|it| it.summary());
         let held = ceremony
             .birth
             .insert(Held::begin(birth, self.clock.boottime()));
@@ -184,11 +200,12 @@ impl App {
             recovery,
             passphrase,
             token: token::to_text(&token),
+            bootstrap: summary.unwrap_or_default(),
         })
     }
 
     /// Writes what was prepared. It stays prepared when it could not be written, so that it can be confirmed again.
-    async fn give_birth(&self, id: &str) -> Result<()> {
+    async fn give_birth(&self, id: &str) -> Result<(Arc<Unsealed>, Vec<Done>)> {
         let _claim = self.claim_birth()?;
         let mut ceremony = self.ceremony.lock().await;
         if self.initialised() {
@@ -206,7 +223,8 @@ impl App {
         led.ok()
             .and_then(std::result::Result::ok)
             .ok_or_else(pipeline::no_leader)?;
-        self.write_genesis(&held.work).await?;
+        let made = self.write_genesis(&held.work).await?;
+        let keys = Arc::clone(&held.work.keys);
         let born = ceremony.birth.take();
         if let Some(Birth { keys, opening, .. }) = born.map(|held| held.work)
             && !matches!(opening, Opener::People)
@@ -216,15 +234,51 @@ impl App {
         if let Err(error) = std::fs::remove_file(self.setup_code_file()) {
             tracing::debug!(%error, "no setup code file to remove");
         }
+        Ok((keys, made))
+    }
+
+    /// What the configured bootstrap file makes.
+    async fn read_bootstrap(&self) -> Result<Option<Arc<Bootstrap>>> {
+        let (Some(path), now) = (self.settings.bootstrap.clone(), self.now()) else {
+            return Ok(None);
+        };
+        let read = tokio::task::spawn_blocking(move || Bootstrap::read(&path, now));
+        let read = read.await.map_err(Error::internal)?;
+        read.map(|read| Some(Arc::new(read))).map_err(|faults| {
+            Error::new(
+                Reason::BootstrapInvalid,
+                format!(
+                    "the bootstrap file is refused, and nothing was created:\n{}",
+                    faults.told()
+                ),
+            )
+        })
+    }
+
+    /// An audit line for each thing that was made with the vault, as if it had been asked for.
+    async fn record_made(&self, call: &Call, keys: &Unsealed, made: Vec<Done>) -> Result<()> {
+        for done in made {
+            let method = METHODS.iter().find(|method| method.path == done.method);
+            let mut entry = self.audit.begin(Event {
+                request: call.request_id,
+                method: done.method,
+                action: method.map_or("", |method| method.action),
+                source: call.source,
+            });
+            describe_under(Some(keys), &mut entry, &done.notes);
+            self.finish(entry, Ok(())).await?;
+        }
         Ok(())
     }
 
-    async fn write_genesis(&self, birth: &Birth) -> Result<()> {
+    async fn write_genesis(&self, birth: &Birth) -> Result<Vec<Done>> {
         let keyring = birth.keys.keyring();
         let header = Bytes::from(birth.header.to_record());
         let sealed = Bytes::from(keyring.to_record(&mut OsEntropy));
         let signer = Bytes::copy_from_slice(&sign::public(keyring.log_signing().active().key()));
         let (dev, token) = (self.settings.dev, birth.token);
+        let bootstrap = birth.bootstrap.clone();
+        let origin = self.origin((Source::Inside, None), None);
         let terms = Terms {
             keys: Some(Arc::clone(&birth.keys)),
             ..Terms::default()
@@ -242,14 +296,23 @@ impl App {
                 if dev {
                     tx.put_stored(dev_key(), Bytes::from_static(&[1]));
                 }
-                access::create_administrator(tx, &token, ADMINISTRATOR).map_err(refusal::record)
+                access::create_administrator(tx, &token, ADMINISTRATOR).map_err(refusal::record)?;
+                match &bootstrap {
+                    Some(bootstrap) => {
+                        bootstrap::apply(tx, bootstrap, (&token, &origin)).map_err(bootstrap::unfit)
+                    }
+                    None => Ok(Vec::new()),
+                }
             };
             match write() {
-                Ok(_) => (Verdict::Commit, Ok(())),
+                Ok(made) => (Verdict::Commit, Ok(made)),
                 Err(error) => (Verdict::Discard, Err(error)),
             }
         };
-        self.proposer.run(terms, genesis).await.map(drop)
+        self.proposer
+            .run(terms, genesis)
+            .await
+            .map(|(made, _)| made)
     }
 
     pub(super) fn setup_code_file(&self) -> PathBuf {

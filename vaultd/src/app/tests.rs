@@ -90,6 +90,7 @@ async fn start(
             key_file: Some(dir.join("seal.key")),
             credential: None,
         },
+        bootstrap: Some(dir.join("bootstrap.toml")).filter(|path| path.exists()),
         dev: false,
         rotate_after,
         reply_bytes: 33 << 20,

@@ -32,6 +32,7 @@ impl Config {
                 credential: credential(&values)?,
             },
             password: password(&values)?,
+            bootstrap: values.path("bootstrap.file")?,
             audit: audit(&values, &node)?,
             log: log(&values)?,
             effective: effective(layers),

@@ -169,6 +169,11 @@ pub const KEYS: &[Key] = &[
         "20s",
         "how long requests in flight may take once the daemon stops",
     ),
+    key(
+        "bootstrap.file",
+        "",
+        "what a new vault has from its first moment on: users, groups, policies; read at `vaultctl init`, never again",
+    ),
     key("cache.bytes", "32MiB", "memory for cached sealed records"),
     key("seal.key_file", "", "file of the key-file seal"),
     key(

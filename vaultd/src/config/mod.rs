@@ -106,6 +106,8 @@ pub struct Config {
     pub seal: Seal,
     /// What new passwords are compared with.
     pub password: Password,
+    /// What a new vault is made with.
+    pub bootstrap: Option<PathBuf>,
     /// The local audit files.
     pub audit: Audit,
     /// What goes to stderr.

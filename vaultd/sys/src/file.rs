@@ -64,6 +64,19 @@ pub fn check_private_file(path: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
+/// Opens a file for reading that only this user (or root) owns and nobody else may write to; others may read it.
+///
+/// # Errors
+/// [`FileError`] if it cannot be opened, is a link or no plain file, belongs to another user, or group or others may
+/// write to it.
+pub fn check_unshared_file(path: &Path) -> Result<File, FileError> {
+    let (file, meta) = plain_file(path)?;
+    match judge(path, &meta, "go-w") {
+        Err(FileError::Exposed { mode, .. }) if mode & 0o022 == 0 => Ok(file),
+        judged => judged.map(|()| file),
+    }
+}
+
 /// As [`check_private_file`], for the credential `name` in the directory that systemd made for the unit's credentials.
 ///
 /// systemd gives the unit's user access by an access list. The mode then shows the list's mask where the group
@@ -203,6 +216,24 @@ mod tests {
             );
             assert!(error.to_string().contains("chmod 0600"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_file_that_others_only_read_is_unshared_and_one_that_they_can_write_to_is_not() {
+        let dir = tempfile::tempdir().expect("dir");
+        for mode in [0o600, 0o644, 0o440, 0o755] {
+            let path = file_with_mode(dir.path(), &format!("m{mode:o}"), mode);
+            check_unshared_file(&path).expect("nobody else writes");
+        }
+        for mode in [0o620, 0o602, 0o666, 0o664, 0o777] {
+            let path = file_with_mode(dir.path(), &format!("m{mode:o}"), mode);
+            let error = check_unshared_file(&path).expect_err("shared");
+            assert!(error.to_string().contains("chmod go-w"), "{error}");
+        }
+        let link = dir.path().join("link");
+        symlink(dir.path().join("m600"), &link).expect("link");
+        assert!(check_unshared_file(&link).is_err());
+        assert!(check_unshared_file(dir.path()).is_err());
     }
 
     #[test]

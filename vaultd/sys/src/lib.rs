@@ -8,7 +8,7 @@
 //! | [`harden`] | core dumps off, not traceable, no new privileges, locked memory, capabilities dropped |
 //! | [`inherit`] | descriptors that came with the start are closed |
 //! | [`boottime`] | time since the machine started |
-//! | [`file`] | may this file be trusted to hold a secret: owner, mode, kind |
+//! | [`file`] | may this file be trusted, to hold a secret or to say what is done: owner, mode, kind |
 
 mod boottime;
 pub mod file;
@@ -16,7 +16,9 @@ pub mod harden;
 pub mod inherit;
 
 pub use boottime::boottime;
-pub use file::{FileError, check_credential, check_private_dir, check_private_file};
+pub use file::{
+    FileError, check_credential, check_private_dir, check_private_file, check_unshared_file,
+};
 pub use harden::{
     Capabilities, Finding, Memory, Report, effective_uid, harden, raise_descriptors, refuse_root,
 };

@@ -57,6 +57,8 @@ kinds! {
     Ids = 0x03, Terms;
     /// Progress of the leader's background jobs.
     Job = 0x04, Terms;
+    /// What the vault was bootstrapped from.
+    Bootstrap = 0x05, Terms;
     /// `parent id ‖ index generation ‖ tag` → name and child ids.
     Entry = 0x10, Terms;
     /// A secret's head: labels, tags, retention.

@@ -7,7 +7,7 @@ use vault_core::crypto::envelope::Class;
 use vault_core::record::{Document, Key, Kind};
 
 /// Ids that are reserved at a time.
-pub(super) const ID_BLOCK: u64 = 4096;
+pub(in crate::app) const ID_BLOCK: u64 = 4096;
 /// The most that one job takes: 32 folders of a path, and a secret.
 pub(super) const IDS_PER_JOB: u64 = 64;
 

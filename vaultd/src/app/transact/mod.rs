@@ -13,6 +13,7 @@ mod overlay;
 mod proposer;
 mod signer;
 
+pub(super) use ids::ID_BLOCK as IDS_AT_BIRTH;
 pub(super) use signer::signer_key;
 
 use std::sync::Arc;

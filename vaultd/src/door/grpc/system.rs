@@ -305,6 +305,7 @@ fn format_born(born: Born) -> InitResponse {
         passphrase: passphrase(born.passphrase.as_ref()),
         // EXPOSE: shown once to the operator who initialises
         initial_token: born.token.expose().to_owned(),
+        bootstrap: born.bootstrap,
     }
 }
 
