@@ -74,8 +74,7 @@ impl App {
             under: request.under,
             limits: request.limits,
         };
-        let bytes = login.actions.iter().map(|glob| glob.as_str().len()).sum();
-        let terms = match self.session_terms(bytes) {
+        let terms = match self.session_terms(login.size()) {
             Ok(terms) => terms,
             Err(error) => return self.refused(call, error).await,
         };

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use vault_core::access::{self, Certificate, Origin, TokenHash};
+use vault_core::access::{self, Caller, Certificate, Origin, TokenHash};
 use vault_core::record::Tx;
 use vault_proto::Access;
 
@@ -113,12 +113,7 @@ impl Calling {
         let caller = caller.map_err(refusal::unauthenticated)?;
         notes.by(&caller);
         if let Some(audit) = &self.audit {
-            let affords = audit.affords(Actor {
-                accessor: caller.session().accessor(),
-                principal: caller.principal(),
-                assumed_by: caller.assumed_by(),
-            });
-            affords.map_err(refusal::audit)?;
+            afford(audit, &caller)?;
         }
         if caller.session().uses().is_some() && !self.counted.get() {
             notes.uncounted = true;
@@ -126,6 +121,17 @@ impl Calling {
         }
         act(&mut Visit::new(caller, notes), tx)
     }
+}
+
+/// Refuses whoever has nothing left to pay a line of the audit with, before anything is done for him: of one who is
+/// just logging in, his principal.
+pub(super) fn afford(audit: &Audit, caller: &Caller) -> Result<()> {
+    let affords = audit.affords(Actor {
+        accessor: caller.session().accessor(),
+        principal: caller.principal(),
+        assumed_by: caller.assumed_by(),
+    });
+    affords.map_err(refusal::audit)
 }
 
 /// The address that a request comes from, as far as it comes from one.
@@ -136,7 +142,8 @@ fn address(source: Source) -> Option<IpAddr> {
     }
 }
 
-/// What ends a session, or all of them; a change of an identity may be another ([`Terms::brake`]).
+/// What ends a session, or all of them; a change of an identity may be another ([`Terms::brake`]). What finds nothing to
+/// end writes nothing, and its line is paid as any other's.
 const BRAKES: [&str; 5] = [
     "/vault.v1.Auth/Logout",
     "/vault.v1.Root/DisableRoot",

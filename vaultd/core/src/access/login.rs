@@ -12,8 +12,9 @@ pub use kept::sweep_sessions;
 pub(super) use kept::{Called, begin, end, keep};
 
 use super::{
-    Action, ActionGlob, Caller, Denied, Grant, Limits, Origin, Principal, Resource, Session,
-    TokenHash, Unauthenticated, authenticate, authorise, caller::MAX_DEPTH, session::Renewal,
+    Action, ActionGlob, Caller, Denied, Grant, Limits, Origin, Places, Principal, Resource,
+    Session, TokenHash, Unauthenticated, authenticate, authorise, caller::MAX_DEPTH,
+    session::Renewal,
 };
 use crate::{
     name::FolderPath,
@@ -46,6 +47,14 @@ impl Login {
     pub fn check(&self) -> Result<(), LoginRefusal> {
         let ttl = self.ttl()?;
         check_limits(ttl, &self.limits)
+    }
+
+    /// About how many bytes it brings to a session.
+    pub fn size(&self) -> usize {
+        let places = self.limits.places.iter().flat_map(Places::iter);
+        let actions = self.actions.iter().map(ActionGlob::as_str);
+        let under = self.under.iter().map(FolderPath::as_str);
+        places.chain(actions).chain(under).map(str::len).sum()
     }
 
     /// How long the session lasts.

@@ -51,6 +51,7 @@ pub use principal::{Attachments, Group, ManagedPolicy, Principal, Rights, Sort, 
 pub use resource::Resource;
 pub use root::{RootRefusal, RootState, disable_root, generate_root, root_state};
 pub use session::{Assumed, Session, TokenHash};
+pub(crate) use sessions::may_have_one;
 pub use sessions::{
     Found, Listed, SessionPosition, SessionRefusal, count_use, find_session, list_sessions, renew,
     revoke, revoke_all, shown_session,

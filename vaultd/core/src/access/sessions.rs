@@ -19,6 +19,9 @@ use crate::{
     record::{Key, Kind, Marker, RecordError, Tx},
 };
 
+/// Sessions that are looked at to tell whether somebody has one.
+const LOOKED_AT: usize = 64;
+
 /// A session that is not the caller's to use.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -290,14 +293,44 @@ pub fn revoke(
     Ok(())
 }
 
-/// Ends all sessions of whom the grant names.
+/// Ends all sessions of whom the grant names. Where there is none nothing is written.
 ///
 /// # Errors
 /// When nobody has that name.
 pub fn revoke_all(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), SessionRefusal> {
     let (id, mut principal) = owner(tx, grant, Action::SESSION_REVOKE)?;
+    if !may_have_one(tx, id)? {
+        return Ok(());
+    }
     principal.epoch += 1;
     Ok(tx.put(Principal::key(id), &principal)?)
+}
+
+/// Whether a principal or a role has, or may have, a session that can be called with: so that ending none is no
+/// change. It looks at the first few; of those that have ended nothing stays behind, so that it comes to an end.
+pub(crate) fn may_have_one(tx: &mut Tx<'_>, owner: u64) -> Result<bool, RecordError> {
+    let prefix = Key::new(Kind::Owned, &[&owner.to_be_bytes()]);
+    let page = tx.peek::<Marker>(prefix.as_bytes(), None, LOOKED_AT)?;
+    let full = page.len() == LOOKED_AT;
+    for (key, _) in page {
+        if is_live_or_goes(tx, key)? {
+            return Ok(true);
+        }
+    }
+    Ok(full)
+}
+
+/// Whether a session that is listed as somebody's can be called with; if not it is removed.
+pub(super) fn is_live_or_goes(tx: &mut Tx<'_>, listed: Key) -> Result<bool, RecordError> {
+    let Some(token) = listed.ids().get(8..).and_then(TokenHash::from_bytes) else {
+        return Ok(true);
+    };
+    match tx.read::<Session>(&token.key())? {
+        Some(session) if shown(tx, &session)?.is_some() => return Ok(true),
+        Some(session) => end(tx, &token, &session),
+        None => tx.delete(listed),
+    }
+    Ok(false)
 }
 
 /// Moves the end of the caller's session, never to an earlier time.

@@ -82,6 +82,7 @@ impl App {
     ) -> Result<LoggedIn> {
         let fits = request.login.check().map_err(Refusal::Login);
         fits.map_err(refusal::arrival)?;
+        let _small_or_room = self.session_terms(request.login.size())?;
         let (place, network) = self.hashing_place(call)?;
         let name = request.user.clone();
         let begun = self

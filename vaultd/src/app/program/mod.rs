@@ -20,9 +20,10 @@ use vault_proto::v1::Reason;
 
 use super::auth::{Oneself, refused};
 use super::call::{Answer, Call};
+use super::calling::afford;
 use super::error::{Error, Result};
 use super::notes::Notes;
-use super::transact::{Terms, Verdict};
+use super::transact::Verdict;
 use super::{App, refusal};
 use crate::clock::OsEntropy;
 
@@ -49,8 +50,13 @@ impl App {
     {
         let secret = TokenSecret::make(&mut OsEntropy);
         let (hash, origin) = (TokenHash::of(&secret), self.calling(call).origin());
+        let terms = match self.session_terms(login.size()) {
+            Ok(terms) => terms,
+            Err(error) => return self.refused(call, error).await,
+        };
+        let audit = self.audit.clone();
         let answer = self
-            .write_by_proof(call, Terms::default(), move |notes, tx| {
+            .write_by_proof(call, terms, move |notes, tx| {
                 if let Some(service) = &service {
                     notes.about(Resource::Service(service.clone()).to_string());
                 }
@@ -63,6 +69,7 @@ impl App {
                     not_in(refusal)
                 })?;
                 notes.by(&entered.caller);
+                afford(&audit, &entered.caller)?;
                 notes.granted = Some(proven.by().to_owned());
                 Ok((
                     Verdict::Commit,

@@ -1,5 +1,8 @@
 //! What a token may fill of the audit, tried through the pipeline.
 
+use vault_core::access::Login;
+use vault_core::name::ServiceName;
+
 use super::super::audit::tests::{Fake, breakable_at};
 use super::*;
 
@@ -136,19 +139,76 @@ async fn beyond_its_budget_a_session_still_ends_others_and_changes_nothing_else(
         ..Change::default()
     };
     // what is left may pay for one write, on credit
-    let _on_credit = world
-        .app
-        .update_identity(&update, alice(), more.clone())
-        .await;
+    let write = call("PutSecret", Some(&child));
+    let _on_credit = world.app.put_secret(&write, put("a/a", b"x")).await;
     for change in [more, back] {
         let refused = world.app.update_identity(&update, alice(), change).await;
         assert_eq!(refused.unwrap_err().reason(), Reason::Overloaded);
     }
     let refused = world.app.delete_identity(&delete, alice()).await;
     assert_eq!(refused.unwrap_err().reason(), Reason::Overloaded);
+    let ended = world.app.update_identity(&update, alice(), ends()).await;
+    ended.unwrap();
+    // What has ended needs no brake.
+    let applied = world.app.store.applied();
     for _ in 0..3 {
-        let ended = world.app.update_identity(&update, alice(), ends()).await;
-        ended.unwrap();
+        let again = world.app.update_identity(&update, alice(), ends()).await;
+        assert_eq!(again.unwrap_err().reason(), Reason::Overloaded);
+        let revoke = call("RevokeSessions", Some(&child));
+        let again = world.app.revoke_sessions(&revoke, alice()).await;
+        assert_eq!(again.unwrap_err().reason(), Reason::Overloaded);
     }
+    assert_eq!(world.app.store.applied(), applied);
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_logs_in_without_end_is_refused_and_writes_nothing_more() {
+    use vault_core::access::Resource;
+    use vault_core::access::program::secret_id::Terms;
+    use vault_core::crypto::secret_id;
+    use vault_core::engine::identity::New;
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = tight(dir.path()).await;
+    let name = ServiceName::try_from("ci").unwrap();
+    let create = call("CreateIdentity", Some(&world.token));
+    let service = Resource::Service(name.clone());
+    let made = world.app.create_identity(&create, service, New::default());
+    made.await.unwrap();
+    let issue = call("IssueSecretId", Some(&world.token));
+    let issued = world
+        .app
+        .issue_secret_id(&issue, name.clone(), Terms::default());
+    let text = issued.await.unwrap().reply.0;
+    let id = secret_id::parse(text.expose()).unwrap();
+    let log_in = async || {
+        let request = ProgramLogin {
+            service: name.clone(),
+            login: Login::default(),
+        };
+        let login = call("LoginSecretId", None);
+        world.app.login_secret_id(&login, request, &id).await
+    };
+    let mut made = 0;
+    let refused = loop {
+        match log_in().await {
+            // Ending what was made is no way around it.
+            Ok(answer) => {
+                let logout = call("Logout", Some(&answer.reply.0));
+                world.app.logout(&logout).await.unwrap();
+            }
+            Err(error) => break error.reason(),
+        }
+        made += 1;
+        assert!(made < 1000, "no end");
+    };
+    assert_eq!(refused, Reason::Overloaded);
+    let (applied, lines) = (world.app.store.applied(), fake.lines().len());
+    for _ in 0..50 {
+        let again = log_in().await.unwrap_err();
+        assert_eq!(again.reason(), Reason::Overloaded);
+    }
+    assert_eq!(world.app.store.applied(), applied);
+    assert_eq!(fake.lines().len(), lines, "counted, not listed");
     world.app.shut_down().await;
 }

@@ -9,7 +9,7 @@ use super::{
     target::{self, Holder},
 };
 use crate::{
-    access::{Action, Caller, Grant, Proofs, Sort, onetime, policy::Tags},
+    access::{Action, Caller, Grant, Principal, Proofs, Sort, may_have_one, onetime, policy::Tags},
     name::TagKey,
     record::Tx,
 };
@@ -94,6 +94,9 @@ pub fn update(
             }
         }
         Holder::Principal(principal) => {
+            if ends_nothing(tx, target.id, principal, change)? {
+                return Ok(());
+            }
             let of_a_role = bound.is_some() || change.longest_session.is_some();
             only_of_a_role(principal.kind, of_a_role)?;
             if let Some(description) = &change.description {
@@ -121,4 +124,22 @@ pub fn update(
         }
     }
     Ok(target.put(tx)?)
+}
+
+/// Whether a change that only ends things finds nothing to end: a brake that is pulled again is no change, so that its
+/// line is paid.
+fn ends_nothing(
+    tx: &mut Tx<'_>,
+    id: u64,
+    principal: &Principal,
+    change: &Change,
+) -> Result<bool, Refusal> {
+    let disables = change.disabled == Some(true) && !principal.disabled;
+    if !change.only_ends() || disables || may_have_one(tx, id)? {
+        return Ok(false);
+    }
+    if principal.disabled {
+        onetime::revoke_all(tx, id)?;
+    }
+    Ok(true)
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::access::{Assume, LoginRefusal, Why, policy::Layer};
 
 impl World {
-    fn exchange(&mut self, from: &TokenHash) -> Result<TokenHash, LoginRefusal> {
+    pub(super) fn exchange(&mut self, from: &TokenHash) -> Result<TokenHash, LoginRefusal> {
         let token = TokenHash::of(&TokenSecret::make(&mut self.store.entropy));
         self.store.write(|tx| {
             let caller = access::authenticate(tx, from, &Origin::local()).unwrap();
@@ -15,6 +15,11 @@ impl World {
             access::login(tx, &caller, &grant, &token, &Login::default())
         })?;
         Ok(token)
+    }
+
+    fn is_live(&mut self, token: &TokenHash) -> bool {
+        let find = |tx: &mut Tx<'_>| access::authenticate(tx, token, &Origin::local()).is_ok();
+        self.store.evaluate(find).0
     }
 }
 
@@ -62,6 +67,69 @@ fn one_principal_has_a_thousand_sessions_and_those_that_ended_do_not_count() {
     for _ in 0..100 {
         world.exchange(&again).unwrap();
     }
+}
+
+#[test]
+fn ending_what_has_ended_is_no_change() {
+    let mut world = World::new();
+    let root = world.root;
+    let alice = world.user_with("alice", &allow("*", "*"));
+    for _ in 0..70 {
+        world.exchange(&alice).unwrap();
+    }
+    world.role_with("ops", &trust("user:alice", "role:Assume"), 0);
+    world.assume(&alice, "ops").unwrap();
+    let writes = |world: &mut World, who: &Resource, change: Option<Change>| {
+        let ((), transaction) = world.store.evaluate(|tx| {
+            let caller = access::authenticate(tx, &root, &Origin::local()).unwrap();
+            let (sort, _) = who.named().unwrap();
+            let action = change
+                .as_ref()
+                .map_or(Action::SESSION_REVOKE, |_| Action::update(sort));
+            let grant = access::authorise(&caller, action, who.clone()).unwrap();
+            match &change {
+                Some(change) => {
+                    update(tx, &caller, &grant, &mut Proofs::default(), change).unwrap();
+                }
+                None => access::revoke_all(tx, &grant).unwrap(),
+            }
+        });
+        assert!(world.store.apply(&transaction));
+        transaction.writes.len()
+    };
+    assert_eq!(writes(&mut world, &role("ops"), None), 1);
+    assert!(writes(&mut world, &role("ops"), None) > 0, "it is removed");
+    assert_eq!(writes(&mut world, &role("ops"), None), 0);
+
+    assert_eq!(writes(&mut world, &user("alice"), None), 1);
+    assert!(!world.is_live(&alice));
+    let mut steps = 0;
+    while writes(&mut world, &user("alice"), None) > 0 {
+        steps += 1;
+    }
+    assert!((1..=2).contains(&steps), "{steps}");
+
+    let ends = || Change {
+        end_sessions: true,
+        ..Change::default()
+    };
+    assert_eq!(writes(&mut world, &user("alice"), Some(ends())), 0);
+    let again = world.session(Sort::User, "alice");
+    assert!(writes(&mut world, &user("alice"), Some(ends())) > 0);
+    assert!(!world.is_live(&again));
+
+    let disables = || Change {
+        disabled: Some(true),
+        ..Change::default()
+    };
+    assert!(writes(&mut world, &user("alice"), Some(disables())) > 0);
+    writes(&mut world, &user("alice"), Some(disables()));
+    assert_eq!(writes(&mut world, &user("alice"), Some(disables())), 0);
+    let more = Change {
+        description: Some("gone".to_owned()),
+        ..disables()
+    };
+    assert_eq!(writes(&mut world, &user("alice"), Some(more)), 1);
 }
 
 #[test]
