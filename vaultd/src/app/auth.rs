@@ -149,7 +149,9 @@ impl App {
 pub(super) fn refused(refused: access::LoginRefusal) -> Error {
     match refused {
         access::LoginRefusal::Record(error) => refusal::record(error),
-        full @ access::LoginRefusal::TooMany => Error::new(Reason::LimitReached, full.to_string()),
+        full @ (access::LoginRefusal::TooMany | access::LoginRefusal::TooManyOfOne) => {
+            Error::new(Reason::LimitReached, full.to_string())
+        }
         other @ (access::LoginRefusal::Ttl
         | access::LoginRefusal::Idle
         | access::LoginRefusal::Uses

@@ -69,6 +69,7 @@ impl Absent {
             places: None,
             enrols: false,
             holder: None,
+            credential: None,
         };
         Ok(Some(Self {
             caller: Caller {

@@ -7,9 +7,9 @@ mod kept;
 
 use std::sync::Arc;
 
-use kept::MOST;
 pub use kept::sweep_sessions;
 pub(super) use kept::{Called, begin, end, keep};
+use kept::{MOST, OF_ONE};
 
 use super::{
     Action, ActionGlob, Caller, Denied, Grant, Limits, Origin, Places, Principal, Resource,
@@ -94,6 +94,12 @@ pub enum LoginRefusal {
         "there are {MOST} sessions of this principal: end some of them first, see `vaultctl session ls`"
     )]
     TooMany,
+    /// The same, of one credential of several that a service may have.
+    #[error(
+        "there are {OF_ONE} sessions that were made with this secret id, uid or token's subject: end some of them first, \
+         see `vaultctl session ls`, or use another"
+    )]
+    TooManyOfOne,
     /// The grant was not for logging in.
     #[error("the grant is not for logging in")]
     Grant,

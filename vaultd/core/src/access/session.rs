@@ -130,6 +130,9 @@ pub struct Session {
     /// Who alone can use it. `None`: whoever has its token.
     #[n(16)]
     pub(super) holder: Option<Holder>,
+    /// By what a program was known: [`credential`].
+    #[n(17)]
+    pub(super) credential: Option<u64>,
 }
 
 /// With which key a session was made, and can be used: its token alone opens nothing (RFC 8705 section 3, by key).
@@ -141,6 +144,20 @@ pub(super) struct Holder {
     #[n(1)]
     pub(super) pin: u64,
 }
+
+/// A number for what proved a program to be a service: no principal has one like it, so that sessions can be listed by
+/// it as by their owners.
+pub(super) fn credential(service: u64, by: &str) -> u64 {
+    let derived = blake3::Hasher::new_derive_key("vault session credential v1")
+        .update(&service.to_be_bytes())
+        .update(by.as_bytes())
+        .finalize();
+    let half = derived.as_bytes().first_chunk();
+    half.map_or(0, |half| u64::from_be_bytes(*half)) | NOBODYS
+}
+
+/// Ids of principals are far below it.
+const NOBODYS: u64 = 1 << 63;
 
 /// How a session is renewed. Milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -212,6 +229,7 @@ impl Session {
             places: None,
             enrols: false,
             holder: None,
+            credential: None,
         }
     }
 
@@ -275,10 +293,15 @@ impl Session {
         self.enrols && !self.elevation.present()
     }
 
-    /// In whose lists it stands: its principal's and its role's.
+    /// Whose it is: its principal's and its role's.
     pub(super) fn owners(&self) -> impl Iterator<Item = u64> + use<> {
         let role = self.role.as_ref().map(|assumed| assumed.role);
         std::iter::once(self.principal).chain(role)
+    }
+
+    /// In which lists it stands: its owners', and that of what it was made with.
+    pub(super) fn lists(&self) -> impl Iterator<Item = u64> + use<> {
+        self.owners().chain(self.credential)
     }
 
     /// Whether it can do less than its principal, or something else.

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::{
-    access::{LoginRefusal, Session, TokenHash, sessions::shown},
+    access::{LoginRefusal, Session, TokenHash, sessions::is_live_or_goes},
     crypto::envelope::Class,
     record::{Calendar, Document, Key, Kind, Marker, RecordError, Tx},
 };
@@ -12,8 +12,11 @@ use crate::{
 pub(super) const MOST: usize = 1_000;
 /// So many more for those that are made from none: whoever made the others shall not keep their user out.
 const APART: usize = 100;
-/// Ended ones that are removed to make room, at a time.
-const CLEARED: usize = 64;
+/// Most sessions that were made with one secret id, as one uid or with one subject's tokens, and with what came of them:
+/// whoever has one of them shall not keep the others of its service out.
+pub(super) const OF_ONE: usize = MOST / 2;
+/// Of a full list, looked at for those that have ended.
+const LOOKED_AT: usize = 64;
 
 /// When sessions end, by the hour.
 const EXPIRY: Calendar = Calendar::new(1, 60 * 60_000);
@@ -38,49 +41,58 @@ impl Called {
 /// Stores a session where there is room for it.
 ///
 /// # Errors
-/// When its principal has too many.
+/// When its principal has too many, or what it was made with has made too many.
 pub(in crate::access) fn begin(
     tx: &mut Tx<'_>,
     token: &TokenHash,
     session: &Session,
 ) -> Result<(), LoginRefusal> {
-    make_room(tx, session)?;
+    let apart = if session.parent.is_some() { 0 } else { APART };
+    make_room(
+        tx,
+        token,
+        session.principal,
+        MOST + apart,
+        LoginRefusal::TooMany,
+    )?;
+    if let Some(credential) = session.credential {
+        make_room(
+            tx,
+            token,
+            credential,
+            OF_ONE + apart,
+            LoginRefusal::TooManyOfOne,
+        )?;
+    }
     Ok(keep(tx, token, session)?)
 }
 
-/// Whether a principal has room for another session. What has ended, and still lies there, is in nobody's way.
-fn make_room(tx: &mut Tx<'_>, session: &Session) -> Result<(), LoginRefusal> {
-    let most = if session.parent.is_some() {
-        MOST
-    } else {
-        MOST + APART
-    };
-    let prefix = Key::new(Kind::Owned, &[&session.principal.to_be_bytes()]);
+/// Whether there is room for another session in an owner's list. What has ended, and still lies there, is in nobody's
+/// way: of a full list a part is looked at, another one each time, since tokens are drawn. So a refusal costs no more
+/// than a login, and a list in which little has ended yet may stay full until that is swept.
+fn make_room(
+    tx: &mut Tx<'_>,
+    token: &TokenHash,
+    owner: u64,
+    most: usize,
+    full: LoginRefusal,
+) -> Result<(), LoginRefusal> {
+    let prefix = Key::new(Kind::Owned, &[&owner.to_be_bytes()]);
     // No check: of two that begin at once both may be the last.
-    let owned = tx.peek::<Marker>(prefix.as_bytes(), None, most)?;
-    if owned.len() < most {
+    if tx.count(prefix.as_bytes(), most)? < most {
         return Ok(());
     }
-    let mut cleared = 0;
-    for (key, _) in owned {
-        let Some(token) = key.ids().get(8..).and_then(TokenHash::from_bytes) else {
-            continue;
-        };
-        match tx.read::<Session>(&token.key())? {
-            Some(session) if shown(tx, &session)?.is_some() => continue,
-            Some(session) => end(tx, &token, &session),
-            None => tx.delete(key),
-        }
-        cleared += 1;
-        if cleared == CLEARED {
-            break;
-        }
+    let place = token.owned_by(owner);
+    let mut part = tx.peek::<Marker>(prefix.as_bytes(), Some(&place), LOOKED_AT)?;
+    let rest = LOOKED_AT - part.len();
+    if rest > 0 {
+        part.extend(tx.peek::<Marker>(prefix.as_bytes(), None, rest)?);
     }
-    if cleared > 0 {
-        Ok(())
-    } else {
-        Err(LoginRefusal::TooMany)
+    let mut room = false;
+    for (listed, _) in part {
+        room |= !is_live_or_goes(tx, listed)?;
     }
+    if room { Ok(()) } else { Err(full) }
 }
 
 /// Stores a session, so that it is found by its token, its name, its principal, its role, and its end.
@@ -91,7 +103,7 @@ pub(in crate::access) fn keep(
 ) -> Result<(), RecordError> {
     tx.put(token.key(), session)?;
     tx.put(Called::key(&session.accessor), &Called { token: *token })?;
-    for owner in session.owners() {
+    for owner in session.lists() {
         tx.put(token.owned_by(owner), &Marker {})?;
     }
     match session.expires_at {
@@ -104,7 +116,7 @@ pub(in crate::access) fn keep(
 pub(in crate::access) fn end(tx: &mut Tx<'_>, token: &TokenHash, session: &Session) {
     tx.delete(token.key());
     tx.delete(Called::key(&session.accessor));
-    for owner in session.owners() {
+    for owner in session.lists() {
         tx.delete(token.owned_by(owner));
     }
     if let Some(end) = session.expires_at {

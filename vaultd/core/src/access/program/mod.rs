@@ -21,7 +21,8 @@ use std::sync::Arc;
 
 use super::{
     Caller, Denied, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
-    Unfit, lockout::NOBODY, login, policy::PrincipalKind, principal::named, session::Holder,
+    Unfit, lockout::NOBODY, login, policy::PrincipalKind, principal::named,
+    session::{Holder, credential},
 };
 use crate::{
     name::ServiceName,
@@ -112,6 +113,7 @@ pub fn enter(
     let service = service.ok_or(Refusal::Wrong)?;
     let whole = Session {
         holder: proven.holder,
+        credential: Some(credential(id, proven.by())),
         ..Session::of(tx, token, (id, service.epoch), proven.until)
     };
     let (caller, session) = login::enter(tx, origin, token, whole, login)?;

@@ -8,7 +8,7 @@ use super::{Binding, Issuer, last_id};
 use crate::{
     access::{
         Caller, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
-        login::enter, policy::PrincipalKind, principal::named,
+        login::enter, policy::PrincipalKind, principal::named, session::credential,
     },
     name::ServiceName,
     record::{RecordError, Tx},
@@ -21,6 +21,15 @@ pub struct Vouched {
     pub by: Vec<(u64, u64)>,
     /// What it says.
     pub claims: Arc<Value>,
+}
+
+impl Vouched {
+    /// Whom it is about, of its issuer. All without a subject are one.
+    fn subject(&self) -> String {
+        let subject = self.claims.get("sub").and_then(Value::as_str);
+        let issuer = self.by.first().map_or(0, |(issuer, _)| *issuer);
+        format!("issuer {issuer} {}", subject.unwrap_or_default())
+    }
 }
 
 /// Why a token that was found good is nobody's. For the audit: outside it is one answer for all.
@@ -107,7 +116,7 @@ pub fn arrive_by_token(
     }
     let mut bound = bound.into_iter();
     match (bound.next(), bound.next()) {
-        (Some(service), None) => as_service(tx, service, (token, origin), login),
+        (Some(service), None) => as_service(tx, service, vouched, (token, origin), login),
         (None, _) => Err(TrustRefusal::Unbound),
         (Some(_), Some(_)) => Err(TrustRefusal::Ambiguous),
     }
@@ -129,12 +138,16 @@ pub(crate) fn of_issuer(
 fn as_service(
     tx: &mut Tx<'_>,
     service: u64,
+    vouched: &Vouched,
     (token, origin): (&TokenHash, &Arc<Origin>),
     login: &Login,
 ) -> Result<(Caller, Session), TrustRefusal> {
     let principal = tx.see::<Principal>(&Principal::key(service))?;
     let able = |one: &Arc<Principal>| one.kind == PrincipalKind::Service && !one.disabled;
     let principal = principal.filter(able).ok_or(TrustRefusal::Disabled)?;
-    let whole = Session::of(tx, token, (service, principal.epoch), None);
+    let whole = Session {
+        credential: Some(credential(service, &vouched.subject())),
+        ..Session::of(tx, token, (service, principal.epoch), None)
+    };
     Ok(enter(tx, origin, token, whole, login)?)
 }
