@@ -100,7 +100,7 @@ impl App {
                 let grant = visit.grant(tx, action, who.clone())?;
                 let proofs = &mut Proofs::default();
                 engine::update(tx, visit.caller(), &grant, proofs, &change)
-                    .map_err(refusal::identity)?;
+                    .map_err(|refused| visit.refuse_change(refused))?;
                 Ok((Verdict::Commit, ()))
             });
             return ended.await;

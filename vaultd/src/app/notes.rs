@@ -4,6 +4,7 @@
 //! of a token, and from nobody else, never goes by without his name.
 
 use vault_core::access::Caller;
+use vault_core::access::policy::Example;
 use vault_core::crypto::mac::audit_mac;
 use vault_proto::v1::Reason;
 
@@ -45,6 +46,8 @@ pub(super) struct Notes {
     /// What denied something, and what allowed something.
     pub(super) denied: Option<String>,
     pub(super) granted: Option<String>,
+    /// What it would have handed out that its caller has not.
+    pub(super) beyond: Option<Example>,
     pub(super) version: Option<u64>,
     /// The accessor of the session that it made.
     pub(super) made: Option<String>,
@@ -190,6 +193,9 @@ pub(super) fn describe_under(keys: Option<&Unsealed>, entry: &mut Entry, notes: 
             by: by.clone().into(),
         }),
         (None, None) => {}
+    }
+    if let Some(beyond) = notes.beyond.as_ref().filter(|_| keys.is_some()) {
+        entry.beyond((beyond.action.name(), &beyond.resource), &blind);
     }
     if let Some(action) = notes.action {
         entry.action(action);

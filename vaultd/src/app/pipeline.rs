@@ -12,7 +12,7 @@ mod writes;
 use std::sync::Arc;
 
 use vault_core::access::policy::Tags;
-use vault_core::access::{self, Action, Caller, Facts, Grant, Resource};
+use vault_core::access::{self, Action, Caller, Exceeds, Facts, Grant, Resource};
 use vault_core::engine::{self, secrets::Refusal};
 use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::{IdBlock, Tx};
@@ -197,6 +197,14 @@ impl<'a> Visit<'a> {
         } else {
             refusal::secrets(refusal, &resource())
         }
+    }
+
+    /// A change of identities that does not happen. What it would have handed out is for the audit.
+    pub(super) fn refuse_change(&mut self, refused: engine::identity::Refusal) -> Error {
+        if let engine::identity::Refusal::Exceeds(Exceeds::Beyond(beyond)) = &refused {
+            self.notes.beyond = beyond.example().cloned();
+        }
+        refusal::identity(refused)
     }
 
     fn denied(&mut self, denied: &access::Denied) -> Error {

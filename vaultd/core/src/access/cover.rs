@@ -7,12 +7,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::Arc,
 };
 
 use super::{
-    ActionGlob, Caller,
-    policy::{Document, Kind, NewAccess, PrincipalKind, Whoever, check_no_new_access},
+    Action, ActionGlob, Caller, Facts, Resource, Sort,
+    policy::{Document, Example, Kind, NewAccess, PrincipalKind, Whoever, check_no_new_access},
     principal::documents_of,
 };
 use crate::record::{RecordError, Tx};
@@ -20,7 +21,7 @@ use crate::record::{RecordError, Tx};
 /// Proofs for one request.
 #[derive(Debug, Default)]
 pub struct Proofs {
-    known: BTreeMap<Claim, Option<Box<str>>>,
+    known: BTreeMap<Claim, NewAccess>,
     wanted: BTreeSet<Claim>,
 }
 
@@ -37,12 +38,80 @@ pub enum Exceeds {
     /// It is not known yet.
     #[error("it has not been proved that this stays within the caller's own rights")]
     Unproven,
-    /// It allows this and the caller's own policies do not, or that cannot be told.
-    #[error("it would hand out more than the caller has: {0}")]
-    Beyond(Box<str>),
+    /// It allows what the caller's own policies do not, or that cannot be told.
+    #[error(transparent)]
+    Beyond(Beyond),
     /// The store failed.
     #[error(transparent)]
     Record(#[from] RecordError),
+}
+
+/// What would be handed out beyond what the caller has. What it is says what somebody else may do, so it is told to
+/// those only who may see that, and always to the audit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Beyond {
+    found: NewAccess,
+    told: bool,
+}
+
+/// Whose words a document is: whether the caller may be told what it says.
+#[derive(Debug)]
+pub(crate) enum Whose {
+    /// His own, in this request, or nobody's.
+    Own,
+    /// Those of this policy, or of any: for those who may see it.
+    Of(Resource),
+}
+
+impl Whose {
+    /// Of whatever is attached to somebody.
+    pub(crate) fn others() -> Self {
+        Self::Of(Resource::Every(Sort::Policy))
+    }
+
+    fn may_be_told(&self, caller: &Caller) -> bool {
+        match self {
+            Self::Own => true,
+            Self::Of(policy) => caller
+                .decide(Action::POLICY_DESCRIBE, policy, &Facts::default())
+                .is_ok(),
+        }
+    }
+}
+
+impl Beyond {
+    /// A request that would have been let through. Not for the caller.
+    pub fn example(&self) -> Option<&Example> {
+        match &self.found {
+            NewAccess::Found(example) | NewAccess::CannotProve(example) => Some(example),
+            NewAccess::None | NewAccess::Unbound | NewAccess::TooLarge => None,
+        }
+    }
+}
+
+/// For the caller.
+impl fmt::Display for Beyond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it would hand out more than the caller has")?;
+        match &self.found {
+            NewAccess::Found(Example {
+                action, resource, ..
+            }) if self.told => write!(f, ": {action} on {resource}"),
+            NewAccess::CannotProve(Example {
+                action, resource, ..
+            }) if self.told => write!(
+                f,
+                ": perhaps {action} on {resource}, which depends on conditions"
+            ),
+            NewAccess::Found(_) | NewAccess::CannotProve(_) | NewAccess::None => {
+                f.write_str("; what that is, is told to those who may see policies")
+            }
+            NewAccess::Unbound => {
+                f.write_str(": one of the policies names principals that nobody has looked up")
+            }
+            NewAccess::TooLarge => f.write_str(": the policies are too large to be compared"),
+        }
+    }
 }
 
 impl Proofs {
@@ -66,13 +135,13 @@ impl Proofs {
                 self.wanted.insert(claim);
                 break;
             }
-            self.known.insert(claim, beyond(proof).map(Into::into));
+            self.known.insert(claim, proof);
             further = true;
         }
         further
     }
 
-    /// Whether the documents lie within everything that limits the caller.
+    /// Whether the documents lie within everything that limits the caller. Whose they are decides what he is told.
     ///
     /// # Errors
     /// When they do not, or it must be proved first.
@@ -81,6 +150,7 @@ impl Proofs {
         tx: &mut Tx<'_>,
         caller: &Caller,
         documents: &[Arc<Document>],
+        whose: &Whose,
     ) -> Result<(), Exceeds> {
         let limits = limits(tx, caller)?;
         let mut proved = true;
@@ -92,8 +162,13 @@ impl Proofs {
                     within: Arc::clone(within),
                 };
                 match self.known.get(&claim) {
-                    Some(None) => {}
-                    Some(Some(beyond)) => return Err(Exceeds::Beyond(beyond.clone())),
+                    Some(NewAccess::None) => {}
+                    Some(found) => {
+                        return Err(Exceeds::Beyond(Beyond {
+                            found: found.clone(),
+                            told: whose.may_be_told(caller),
+                        }));
+                    }
                     None => {
                         proved = false;
                         self.wanted.insert(claim);
@@ -111,8 +186,11 @@ impl Proofs {
     /// Whether the caller may do everything: for what takes a limit away, of which nobody can say what it held off.
     pub(crate) fn everything(&mut self, tx: &mut Tx<'_>, caller: &Caller) -> Result<(), Exceeds> {
         match Document::everything() {
-            Some(everything) => self.within(tx, caller, &[Arc::new(everything)]),
-            None => Err(Exceeds::Beyond("everything".into())),
+            Some(everything) => self.within(tx, caller, &[Arc::new(everything)], &Whose::Own),
+            None => Err(Exceeds::Beyond(Beyond {
+                found: NewAccess::TooLarge,
+                told: true,
+            })),
         }
     }
 }
@@ -155,20 +233,4 @@ fn narrowed_to(actions: &[ActionGlob]) -> Document {
     // INVARIANT: actions of sessions were checked; if one has gone since, nothing lies within nothing
     Document::parse(&text, Kind::Session)
         .map_or_else(|_| Document::joined(&[]), |(document, _)| document)
-}
-
-/// What would be handed out beyond what the caller has.
-fn beyond(proof: NewAccess) -> Option<String> {
-    match proof {
-        NewAccess::None => None,
-        NewAccess::Found(example) => Some(format!("{} on {}", example.action, example.resource)),
-        NewAccess::CannotProve(example) => Some(format!(
-            "perhaps {} on {}, which depends on conditions",
-            example.action, example.resource
-        )),
-        NewAccess::Unbound => {
-            Some("one of the policies names principals that nobody has looked up".to_owned())
-        }
-        NewAccess::TooLarge => Some("the policies are too large to be compared".to_owned()),
-    }
 }

@@ -39,7 +39,8 @@ pub use action::{Action, ActionGlob, ActionGlobError};
 pub use assume::{Assume, AssumeRefusal, Trust, assume};
 pub use caller::{Caller, Origin, Unauthenticated, authenticate};
 pub use certificate::{Certificate, KeyHash, Unfit};
-pub use cover::{Exceeds, Proofs};
+pub(crate) use cover::Whose;
+pub use cover::{Beyond, Exceeds, Proofs};
 pub use grant::{Denied, Facts, Grant, Why, WrongGrant, authorise, authorise_about};
 pub use limits::{Limits, Places, PlacesError};
 #[cfg(test)]

@@ -62,6 +62,9 @@ struct Draft {
     decision: Decision,
 }
 
+/// Bytes of a name that is no resource's.
+const MOST_OF_A_NAME: usize = 512;
+
 struct Known {
     accessor: String,
     /// As the line has it.
@@ -135,6 +138,17 @@ impl Entry {
     /// What authorisation said.
     pub fn decision(&mut self, decision: Decision) {
         self.fill(|draft| draft.decision = decision);
+    }
+
+    /// That it would have handed out what its caller has not: this action on this resource, for one.
+    pub fn beyond(&mut self, (action, resource): (&str, &str), blind: &dyn Blind) {
+        self.fill(|draft| {
+            // What a pattern means may be longer than any name.
+            let end = resource.floor_char_boundary(MOST_OF_A_NAME);
+            let resource = draft.name(resource.get(..end).unwrap_or_default(), blind);
+            let by = format!("beyond own rights, as {action} on {resource}").into();
+            draft.decision = Decision::Denied { by };
+        });
     }
 
     /// The accessor of the session that it made.

@@ -103,7 +103,8 @@ impl<F: Fn(&[u8]) -> [u8; 32]> Blind for F {
     }
 }
 
-/// What authorisation decided, and by what. `by` holds policy ids or fixed words, never a name.
+/// What authorisation decided, and by what. `by` holds policy ids, fixed words and actions, and a name
+/// only as lines hold names.
 #[derive(Clone, Debug, Default)]
 pub enum Decision {
     /// The request ended before a decision, or needs none.

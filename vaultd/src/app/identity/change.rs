@@ -63,7 +63,8 @@ impl App {
                 return Ok((Verdict::Commit, reply));
             }
             let grant = grant?;
-            let reply = act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)?;
+            let reply = act(tx, visit.caller(), &grant, &mut proofs)
+                .map_err(|refused| visit.refuse_change(refused))?;
             if let Some((who, once)) = &once {
                 once::remember(tx, *who, once, &reply).map_err(refusal::record)?;
             }
@@ -118,7 +119,8 @@ impl App {
             if let Some(beside) = &beside {
                 visit.about(beside.clone());
             }
-            let reply = act(tx, visit.caller(), &grant, &mut proofs).map_err(refusal::identity)?;
+            let reply = act(tx, visit.caller(), &grant, &mut proofs)
+                .map_err(|refused| visit.refuse_change(refused))?;
             Ok((Verdict::Commit, reply))
         })
         .await

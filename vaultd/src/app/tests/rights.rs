@@ -1,7 +1,8 @@
 //! Whoever has one right of several, through the pipeline: what is told of him, and what is recorded.
 
-use vault_core::access::{Action, Assume, Limits, Sort};
-use vault_core::name::PolicyName;
+use vault_core::access::{Action, Assume, Limits, Resource, Sort};
+use vault_core::engine::identity::New;
+use vault_core::name::{PolicyName, UserName};
 
 use super::mfa::user;
 use super::operations::watched;
@@ -63,6 +64,64 @@ async fn what_was_revoked_by_one_of_two_rights_is_not_recorded_as_denied() {
         assert_eq!(line["method"], "/vault.v1.Sessions/RevokeSession");
         assert_eq!(line["decision"], "allowed", "{whose}");
     }
+    world.app.shut_down().await;
+}
+
+/// Who may reset users' passwords and see who they are, and a user who may read a secret.
+async fn helper(world: &World) -> TokenText {
+    let (_, help) = user(world).await;
+    let may = |action: &str, resource: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": "{action}", "Resource": "{resource}"}}}}"#
+        )
+    };
+    let admin = call("CreateIdentity", Some(&world.token));
+    let boss = Resource::User(UserName::try_from("boss").unwrap());
+    let equal = Resource::User(UserName::try_from("equal").unwrap());
+    for who in [&boss, &equal] {
+        let made = world
+            .app
+            .create_identity(&admin, who.clone(), New::default());
+        made.await.unwrap();
+    }
+    let alice = Resource::User(UserName::try_from("alice").unwrap());
+    for (who, text) in [
+        (alice, may("user:ResetPassword", "*")),
+        (boss, may("secret:GetValue", "secret:prod/payments/db")),
+    ] {
+        let policy = (PolicyName::try_from("own").unwrap(), text);
+        let attach = call("PutInlinePolicy", Some(&world.token));
+        let put = world.app.put_inline_policy(&attach, who, policy);
+        put.await.unwrap();
+    }
+    help
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_may_do_is_in_the_audit_and_not_in_the_refusal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, fake) = watched(dir.path()).await;
+    let help = helper(&world).await;
+    let boss = UserName::try_from("boss").unwrap();
+    let reset = call("ResetPassword", Some(&help));
+    let refused = world.app.reset_password(&reset, boss, None).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.reason(), Reason::BeyondOwnRights);
+    let said = format!("{refused} {:?}", refused.facts());
+    assert!(
+        !said.contains("payments") && !said.contains("GetValue"),
+        "{said}"
+    );
+    let line = fake.lines().pop().unwrap();
+    assert_eq!(line["method"], reset.method.path);
+    assert_eq!(line["decision"], "denied");
+    assert_eq!(line["reason"], "BEYOND_OWN_RIGHTS");
+    let by = line["by"].as_str().unwrap();
+    assert!(
+        by.starts_with("beyond own rights, as secret:GetValue on "),
+        "{by}"
+    );
+    assert!(!by.contains("payments"), "names are blinded: {by}");
     world.app.shut_down().await;
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     access::{
-        Action, Caller, Grant, ManagedPolicy, Proofs, Sort, StoredPolicy,
+        Action, Caller, Grant, ManagedPolicy, Proofs, Resource, Sort, StoredPolicy, Whose,
         policy::{Kind as PolicyKind, Warning},
     },
     name::{PolicyName, look},
@@ -38,7 +38,8 @@ pub fn attach(
         return Ok(false);
     }
     let document = target::in_force(tx, id)?;
-    proofs.within(tx, caller, &[document])?;
+    let whose = Whose::Of(Resource::Policy(policy.clone()));
+    proofs.within(tx, caller, &[document], &whose)?;
     if target.attached().managed.len() >= MAX_ATTACHED {
         return Err(Refusal::TooMany(
             "at most 1,000 policies are attached to one",
@@ -88,7 +89,8 @@ pub fn put_inline(
     let mut target = holder(tx, grant, Action::attach)?;
     let label = format!("#{}", tx.next_id()?);
     let (policy, warnings) = StoredPolicy::parse(&label, text, PolicyKind::Identity)?;
-    proofs.within(tx, caller, &[std::sync::Arc::clone(policy.document())])?;
+    let document = std::sync::Arc::clone(policy.document());
+    proofs.within(tx, caller, &[document], &Whose::Own)?;
     let inline = &mut target.attached_mut().inline;
     if inline.len() >= MAX_INLINE && !inline.contains_key(name.as_str()) {
         return Err(Refusal::TooMany("one has at most 20 inline policies"));

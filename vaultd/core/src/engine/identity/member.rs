@@ -5,7 +5,7 @@ use super::{
     target::{self, Holder, MAX_GROUPS, Target},
 };
 use crate::{
-    access::{Action, Caller, Grant, Principal, Proofs},
+    access::{Action, Caller, Grant, Principal, Proofs, Whose},
     name::UserName,
     record::{Key, Kind, Marker, Tx},
 };
@@ -30,7 +30,7 @@ pub fn add_member(
         return Ok(false);
     }
     let documents = group.documents(tx)?;
-    proofs.within(tx, caller, &documents)?;
+    proofs.within(tx, caller, &documents, &Whose::others())?;
     if user.groups.len() >= MAX_GROUPS {
         return Err(Refusal::TooMany("a user is in at most 100 groups"));
     }

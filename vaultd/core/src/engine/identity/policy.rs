@@ -6,6 +6,7 @@ use super::{Refusal, create::give, describe::names};
 use crate::{
     access::{
         Action, Caller, Grant, ManagedPolicy, Principal, Proofs, Resource, Sort, StoredPolicy,
+        Whose,
         policy::{Document, Kind as PolicyKind, PrincipalKind, Warning},
         principal::{Named, PolicyText, named},
     },
@@ -188,7 +189,13 @@ pub fn update_policy(
         if lifted || is_boundary(tx, id)? {
             proofs.everything(tx, caller)?;
         }
-        proofs.within(tx, caller, &[document])?;
+        let whose = match change {
+            PolicyChange::Text(_) => Whose::Own,
+            PolicyChange::Version(_) | PolicyChange::Description(_) => {
+                Whose::Of(grant.resource().clone())
+            }
+        };
+        proofs.within(tx, caller, &[document], &whose)?;
     }
     head.updated_at = now;
     tx.put(ManagedPolicy::key(id), &head)?;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     access::{
-        Caller, Principal, Proofs, Sort,
+        Caller, Principal, Proofs, Sort, Whose,
         policy::{Document, PrincipalKind},
         principal::{Named, documents_of},
     },
@@ -43,7 +43,7 @@ pub(super) fn within(
 ) -> Result<(), Refusal> {
     let own = target.documents(tx)?;
     let Holder::Principal(principal) = &target.holder else {
-        return Ok(proofs.within(tx, caller, &own)?);
+        return Ok(proofs.within(tx, caller, &own, &Whose::others())?);
     };
     prove(
         tx,
@@ -97,7 +97,7 @@ fn prove(
     if at + left.len() > MAX_ROLES || at > MAX_REACHED {
         return Ok(proofs.everything(tx, caller)?);
     }
-    Ok(proofs.within(tx, caller, &documents)?)
+    Ok(proofs.within(tx, caller, &documents, &Whose::others())?)
 }
 
 fn may_assume(from: From, role: &Principal) -> bool {

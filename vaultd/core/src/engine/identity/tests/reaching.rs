@@ -184,6 +184,71 @@ fn no_role_is_made_that_another_may_trust_under_a_condition_or_but_for_a_deny() 
     }
 }
 
+/// Whether a refusal says what would be handed out. That it is known, the audit needs.
+#[track_caller]
+fn told<R: std::fmt::Debug>(refused: Result<R, Refusal>) -> bool {
+    let refused = refused.unwrap_err();
+    let said = refused.to_string();
+    let Refusal::Exceeds(Exceeds::Beyond(beyond)) = refused else {
+        panic!("{said}");
+    };
+    assert_eq!(
+        &*beyond.example().unwrap().resource,
+        "secret:prod/payments/db"
+    );
+    assert_eq!(said.contains("payments"), said.contains("GetValue"));
+    said.contains("payments")
+}
+
+#[test]
+fn what_others_may_do_is_told_to_nobody_who_may_not_see_policies() {
+    let mut world = World::new();
+    let text = |more: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": [
+            {{"Effect": "Allow", "Action": ["user:*", "group:*", "role:*"], "Resource": "*"}}{more}]}}"#
+        )
+    };
+    let one = r#", {"Effect": "Allow", "Action": "policy:Describe", "Resource": "policy:p"}"#;
+    let blind = world.user_with("blind", &text(""));
+    let seeing = world.user_with("seeing", &text(one));
+    let auditor = world.user_with("auditor", &text(&one.replace("policy:p", "*")));
+    let theirs = allow("secret:GetValue", "secret:prod/payments/db");
+    world.user_with("bob", &theirs);
+    world.policy("p", &theirs);
+    world.create(&group("g"));
+    world.create(&user("carol"));
+    let root = world.root;
+    world.attach_as(&root, &group("g"), "p").unwrap();
+    world.role("reads", trust("user:carol", "role:Assume"));
+    world.give(&role("reads"), &theirs);
+    let add = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+        let carol = UserName::try_from("carol").unwrap();
+        add_member(tx, caller, grant, proofs, &carol)
+    };
+    let own = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+        put_inline(tx, caller, grant, proofs, (&policy("own"), &theirs))
+    };
+    for (token, managed, others) in [
+        (blind, false, false),
+        (seeing, true, false),
+        (auditor, true, true),
+    ] {
+        assert_eq!(told(world.hand(&token, "bob")), others);
+        assert_eq!(told(world.hand(&token, "carol")), others);
+        let added = world.act(&token, Action::GROUP_ADD_MEMBER, &group("g"), add);
+        assert_eq!(told(added), others);
+        assert_eq!(told(world.attach_as(&token, &user("carol"), "p")), managed);
+        // What is written in this request is no news to whoever wrote it.
+        assert!(told(world.act(
+            &token,
+            Action::USER_ATTACH,
+            &user("carol"),
+            own
+        )));
+    }
+}
+
 #[test]
 fn too_many_roles_take_the_right_to_everything() {
     let mut world = World::new();
