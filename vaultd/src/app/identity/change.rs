@@ -53,7 +53,7 @@ impl App {
                 }
                 Ok(())
             };
-        let mut proofs = self.proofs(call, action, &resource, &look).await?;
+        let mut proofs = self.proofs_of(call, action, &resource, &look).await?;
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, action, resource.clone());
             // Before the grant counts: the first try may have taken the right away, and is done.
@@ -108,12 +108,27 @@ impl App {
             + Sync
             + 'static,
     {
-        let look =
-            |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grant: Result<Grant>, proofs: &mut Proofs| {
-                let tried = act(tx, visit.caller(), &grant?, proofs);
-                tried.map(drop).map_err(refusal::identity)
-            };
-        let mut proofs = self.proofs(call, action, &resource, &look).await?;
+        let proofs = self.proofs(call, action, &resource, &act).await?;
+        self.change_proved(call, action, (resource, beside), proofs, act)
+            .await
+    }
+
+    /// The same, once proofs were made.
+    pub(in crate::app) async fn change_proved<R, F>(
+        &self,
+        call: &Call,
+        action: Action,
+        (resource, beside): (Resource, Option<String>),
+        mut proofs: Proofs,
+        act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Send + 'static,
+        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal>
+            + Send
+            + Sync
+            + 'static,
+    {
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, action, resource.clone())?;
             if let Some(beside) = &beside {
@@ -128,7 +143,26 @@ impl App {
 
     /// The proofs that a change takes. What else stands in its way is for the change itself to say; that they were
     /// not had in time is recorded here.
-    async fn proofs<F>(
+    pub(in crate::app) async fn proofs<R, F>(
+        &self,
+        call: &Call,
+        action: Action,
+        resource: &Resource,
+        act: &F,
+    ) -> Result<Proofs>
+    where
+        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal> + Sync,
+    {
+        let look =
+            |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grant: Result<Grant>, proofs: &mut Proofs| {
+                let tried = act(tx, visit.caller(), &grant?, proofs);
+                tried.map(drop).map_err(refusal::identity)
+            };
+        self.proofs_of(call, action, resource, &look).await
+    }
+
+    /// The same, of what looks beyond the change itself.
+    async fn proofs_of<F>(
         &self,
         call: &Call,
         action: Action,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vault_core::access::onetime::{self, Purpose};
 use vault_core::access::password::{InUse, Password, PasswordHash, Policy};
-use vault_core::access::{Action, Resource};
+use vault_core::access::{Action, Caller, Grant, Proofs, Resource};
 use vault_core::crypto::secret::OneTimeCode;
 use vault_core::engine::identity::{self as engine, PasswordPolicy};
 use vault_core::name::UserName;
@@ -54,12 +54,19 @@ impl App {
         ttl: Option<u64>,
     ) -> Result<Answer<OneTimePassword>> {
         let (action, user) = (Action::USER_RESET_PASSWORD, Resource::User(user));
-        // ORDER: nothing is hashed for who may not ask for it
+        let may = move |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+            engine::may_reset_password(tx, caller, grant, proofs, ttl)
+        };
+        // ORDER: nothing is hashed for who may not ask for it, nor for a user of whom he may not
+        let mut proofs = self.proofs(call, action, &user, &may).await?;
         let mut entry = self.begin(call);
         entry.withdrawable();
         let mut notes = Notes::default();
         let mut ask = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
-            visit.grant(tx, action, user.clone()).map(drop)
+            let grant = visit.grant(tx, action, user.clone())?;
+            may(tx, visit.caller(), &grant, &mut proofs)
+                .map_err(|refused| visit.refuse_change(refused))?;
+            Ok(visit.caller().principal_id())
         };
         let may = match self.may_answer(call, &mut entry).await.map(drop) {
             Ok(()) => self.read_counted(call, &mut notes, &mut ask).await,
@@ -67,7 +74,7 @@ impl App {
         };
         self.describe(&mut entry, &notes);
         let drawn = match may {
-            Ok(()) => self.draw().await,
+            Ok(by) => self.draw(by).await,
             Err(error) => Err(error),
         };
         let (text, hash) = match drawn {
@@ -76,15 +83,22 @@ impl App {
         };
         entry.superseded();
         let answer = self
-            .issue(call, action, user, move |tx, caller, grant, proofs| {
-                engine::reset_password(tx, caller, grant, proofs, (&hash, ttl))
-            })
+            .change_proved(
+                call,
+                action,
+                (user, None),
+                proofs,
+                move |tx, caller, grant, proofs| {
+                    engine::reset_password(tx, caller, grant, proofs, (&hash, ttl))
+                },
+            )
             .await?;
         Ok(answer.map(|until| OneTimePassword { text, until }))
     }
 
-    /// Makes a one-time password.
-    async fn draw(&self) -> Result<(OneTimeCode, PasswordHash)> {
+    /// Makes a one-time password: one at a time for whoever asks, who takes no more than one place from logins.
+    async fn draw(&self, by: u64) -> Result<(OneTimeCode, PasswordHash)> {
+        let _turn = self.passwords.draws.turn(by)?;
         // no login: it takes no try from those of its network
         let place = self.passwords.pool.place()?;
         let (text, _) = onetime::make(Purpose::Reset, &mut OsEntropy);

@@ -5,6 +5,7 @@
 //! | [`login`] | from a user and a password to a session |
 //! | [`change`] | a user's own change |
 //! | [`manage`] | what administrators do |
+//! | [`draws`] | who has a one-time password made |
 //! | [`pool`], [`memory`] | the threads that hash, and what they may take |
 //! | [`sources`] | how often one source may try |
 //! | [`blocked`] | the node's list of passwords that nobody may choose |
@@ -12,6 +13,7 @@
 
 mod blocked;
 mod change;
+mod draws;
 mod login;
 mod manage;
 mod memory;
@@ -35,6 +37,7 @@ pub use manage::{OneTimePassword, PasswordRules};
 
 pub(super) use refusal::too_often;
 
+use draws::Draws;
 use pool::{Place, Pool};
 use sources::Sources;
 
@@ -50,6 +53,7 @@ pub(super) struct Passwords {
     pool: Pool,
     sources: Sources,
     hasher: Arc<Hasher>,
+    draws: Draws,
 }
 
 impl Passwords {
@@ -66,6 +70,7 @@ impl Passwords {
             pool: Pool::start(room).map_err(StartError::Thread)?,
             sources: Sources::default(),
             hasher: Arc::new(Hasher::make(cost, &mut OsEntropy)),
+            draws: Draws::default(),
         })
     }
 }
@@ -103,6 +108,12 @@ impl App {
         } else {
             Err(too_often())
         }
+    }
+
+    /// Takes all places before the threads that hash.
+    #[cfg(test)]
+    pub(super) fn all_hashing_places(&self) -> Vec<impl Sized + use<>> {
+        std::iter::from_fn(|| self.passwords.pool.place().ok()).collect()
     }
 
     /// Lets a call in to where passwords are checked.

@@ -98,6 +98,38 @@ async fn helper(world: &World) -> TokenText {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn resets_that_come_to_nothing_take_no_place_from_logins() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, _) = watched(dir.path()).await;
+    let help = helper(&world).await;
+    let places = world.app.all_hashing_places();
+    let reset = |name: &'static str, ttl| {
+        let (world, call) = (&world, call("ResetPassword", Some(&help)));
+        let name = UserName::try_from(name).unwrap();
+        async move {
+            let reset = world.app.reset_password(&call, name, ttl).await;
+            reset.map(drop).map_err(|error| error.reason())
+        }
+    };
+    for (name, ttl, reason) in [
+        ("nobody-1", None, Reason::IdentityNotFound),
+        ("boss", None, Reason::BeyondOwnRights),
+        ("alice", None, Reason::RequestInvalid),
+        ("equal", Some(1), Reason::RequestInvalid),
+        ("equal", None, Reason::Overloaded),
+    ] {
+        assert_eq!(reset(name, ttl).await, Err(reason), "{name}");
+    }
+    drop(places);
+    reset("equal", None).await.unwrap();
+    // Of many at once of one caller only one is made at a time.
+    let many = futures::future::join_all((0..8).map(|_| reset("equal", None))).await;
+    let made = many.iter().filter(|made| made.is_ok()).count();
+    assert!((1..8).contains(&made), "{many:?}");
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_may_do_is_in_the_audit_and_not_in_the_refusal() {
     let dir = tempfile::tempdir().unwrap();
     let (world, fake) = watched(dir.path()).await;

@@ -21,7 +21,11 @@ use std::sync::Arc;
 
 use super::{
     Caller, Denied, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
-    Unfit, lockout::NOBODY, login, policy::PrincipalKind, principal::named,
+    Unfit,
+    lockout::NOBODY,
+    login,
+    policy::PrincipalKind,
+    principal::named,
     session::{Holder, credential},
 };
 use crate::{

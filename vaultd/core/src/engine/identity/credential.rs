@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     access::{
-        Action, Caller, Grant, Proofs, Resource, Sort, lockout,
+        Action, Caller, Grant, Principal, Proofs, Resource, Sort, lockout,
         password::{Credential, Origin, PasswordHash, Policy, Seen},
         principal::Group,
     },
@@ -16,6 +16,46 @@ use crate::{
 
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
+
+/// Whether the caller may put a one-time password in place of a user's: before one is made, which takes a while.
+///
+/// # Errors
+/// As of [`reset_password`].
+pub fn may_reset_password(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    grant: &Grant,
+    proofs: &mut Proofs,
+    ttl: Option<u64>,
+) -> Result<(), Refusal> {
+    to_be_reset(tx, caller, grant, proofs, ttl).map(drop)
+}
+
+fn to_be_reset(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    grant: &Grant,
+    proofs: &mut Proofs,
+    ttl: Option<u64>,
+) -> Result<(String, u64, Box<Principal>, u64), Refusal> {
+    let (sort, name, target) = target::granted(tx, grant, Action::USER_RESET_PASSWORD)?;
+    let ttl = ttl.unwrap_or(DAY);
+    if !(MINUTE..=7 * DAY).contains(&ttl) {
+        return Err(Refusal::Invalid(
+            "a one-time password lasts from a minute to a week",
+        ));
+    }
+    if target.id == caller.principal_id() {
+        return Err(Refusal::Invalid(
+            "a reset is for somebody else: change your own password, which takes the present one",
+        ));
+    }
+    target::hand_over(tx, caller, proofs, (sort, &name))?;
+    match target.holder {
+        Holder::Principal(principal) => Ok((name, target.id, principal, ttl)),
+        Holder::Group(_) => Err(Refusal::Invalid("only a user has a password")),
+    }
+}
 
 /// Puts a one-time password in place of a user's, ends his sessions, and forgets what was counted against him and
 /// where he was known; returns until when it is good for choosing another. `ttl` is in milliseconds: a minute to a
@@ -31,23 +71,7 @@ pub fn reset_password(
     proofs: &mut Proofs,
     (hash, ttl): (&PasswordHash, Option<u64>),
 ) -> Result<u64, Refusal> {
-    let (sort, name, target) = target::granted(tx, grant, Action::USER_RESET_PASSWORD)?;
-    let ttl = ttl.unwrap_or(DAY);
-    if !(MINUTE..=7 * DAY).contains(&ttl) {
-        return Err(Refusal::Invalid(
-            "a one-time password lasts from a minute to a week",
-        ));
-    }
-    if target.id == caller.principal_id() {
-        return Err(Refusal::Invalid(
-            "a reset is for somebody else: change your own password, which takes the present one",
-        ));
-    }
-    target::hand_over(tx, caller, proofs, (sort, &name))?;
-    let id = target.id;
-    let Holder::Principal(mut principal) = target.holder else {
-        return Err(Refusal::Invalid("only a user has a password"));
-    };
+    let (name, id, mut principal, ttl) = to_be_reset(tx, caller, grant, proofs, ttl)?;
     let until = tx.now().saturating_add(ttl);
     let policy = Policy::load_for(tx, &principal.groups)?;
     match Credential::replace(tx, id, hash, Origin::OneTime(until), None, &policy)? {

@@ -24,7 +24,8 @@ mod update;
 pub use attach::{attach, delete_inline, detach, put_inline, set_boundary};
 pub use create::{New, create};
 pub use credential::{
-    PasswordPolicy, password_policy, put_password_policy, reset_password, unlock,
+    PasswordPolicy, may_reset_password, password_policy, put_password_policy, reset_password,
+    unlock,
 };
 pub use describe::{Described, Inline, describe, everybody, list};
 pub use factors::{issue_enrolment_code, reset_factors};

@@ -1,7 +1,7 @@
 //! Programs that log in: what is issued for a service opens that service, as long and as often as it was meant to.
 
-mod pins;
 mod crowded;
+mod pins;
 mod wrong;
 
 use super::*;
