@@ -164,13 +164,20 @@ impl Auth<'_> {
     /// Changes the password of the handle's user, and ends his other sessions.
     ///
     /// # Errors
-    /// `LOGIN_FAILED` where the old one is wrong; `PASSWORD_REFUSED` with `rules` where the new one does not do.
-    pub async fn change_password(self, old: &Text, new: &Text) -> Result<(), Error> {
+    /// `LOGIN_FAILED` where the old one is wrong; `PASSWORD_REFUSED` with `rules` where the new one does not do;
+    /// `SECOND_FACTOR_NEEDED` where the user has one and the session has not just shown it: again with a code.
+    pub async fn change_password(
+        self,
+        (old, new): (&Text, &Text),
+        code: Option<&Text>,
+    ) -> Result<(), Error> {
         let message = v1::ChangePasswordRequest {
             // EXPOSE: into the request
             old_password: old.expose().to_owned(),
             // EXPOSE: into the request
             new_password: new.expose().to_owned(),
+            // EXPOSE: into the request
+            code: code.map_or_else(String::new, |code| code.expose().to_owned()),
         };
         let send =
             |channel, request| async { AuthClient::new(channel).change_password(request).await };

@@ -2,7 +2,7 @@
 //!
 //! A code that was wrong is refused, and the transaction that counts it is committed all the same.
 
-use vault_core::access::factor::{self, Judged, Shown, Typed};
+use vault_core::access::factor::{self, Factor, Judged, Shown, Typed};
 use vault_core::access::lockout::Source as Place;
 use vault_core::access::onetime::{self, Purpose};
 use vault_core::access::recovery::{Fresh, Left};
@@ -245,8 +245,8 @@ impl Visit<'_> {
     /// Says in the audit line by what a second factor was shown.
     fn describe(&mut self, typed: Option<&Typed>) {
         self.showed(match typed {
-            Some(Typed::Code(_)) => "a code",
-            Some(Typed::Recovery(_)) => "a recovery code",
+            Some(Typed::Factor(Factor::Code(_))) => "a code",
+            Some(Typed::Factor(Factor::Recovery(_))) => "a recovery code",
             Some(Typed::OneTime(_)) => "a one-time code",
             None => "shown before",
         });

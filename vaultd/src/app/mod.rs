@@ -86,7 +86,7 @@ pub use keyring::{KeyringState, TermState};
 pub use mfa::{Authenticators, ConfirmedEnrolment, StartEnrolment, Started};
 pub use operate::Operation;
 pub use password::{
-    Blocked, BlockedError, LoggedIn, OneTimePassword, PasswordLogin, PasswordRules,
+    Blocked, BlockedError, LoggedIn, OneTimePassword, PasswordChange, PasswordLogin, PasswordRules,
 };
 pub use policies::{Attachment, Changed, Pair, Validated};
 pub use program::ProgramLogin;

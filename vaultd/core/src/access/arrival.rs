@@ -12,14 +12,14 @@
 //! nor one that comes to nothing for a reason that is no guess ([`Refusal::is_no_guess`]). What a session shall be
 //! like is looked at before anything is counted ([`Login::check`]).
 
+mod change;
 mod situation;
-mod typed;
 
 use std::sync::Arc;
 
 use super::{
     Caller, Denied, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
-    factor::{NotOneself, changer},
+    factor::{Factor, NotOneself, Proved},
     lockout::{self, Attempt, NOBODY, Source},
     login::enter,
     password::{
@@ -27,16 +27,15 @@ use super::{
         SucceedRefusal,
     },
     principal::named,
-    totp::{Demand, Elevation, Method},
+    totp::{Demand, Elevation, Method, NotAllowed},
 };
 use crate::{
     name::UserName,
     record::{RecordError, Tx},
 };
 
+pub use change::{begin_change, change_password};
 pub use situation::Situation;
-use typed::Shown;
-pub use typed::{Recovery, Typed, TypedError};
 
 /// An attempt that was counted, and what its password is compared with.
 #[derive(Debug)]
@@ -79,7 +78,7 @@ pub struct Brought<'a> {
     /// Of the session.
     pub token: &'a TokenHash,
     /// A second factor.
-    pub code: Option<&'a Typed>,
+    pub code: Option<&'a Factor>,
     /// A new password.
     pub chosen: Option<&'a Chosen>,
     /// The same password's hash at the cost of new ones.
@@ -156,6 +155,11 @@ pub enum Refusal {
     /// Of a session that is not wholly the user's own.
     #[error(transparent)]
     NotOneself(#[from] NotOneself),
+    /// Of a user with a second factor, by whoever has shown none just now.
+    #[error(
+        "a password is changed with a second factor: bring a code of an authenticator or a recovery code, or show one in this session first"
+    )]
+    NotShown,
     /// Too many attempts were counted.
     #[error(transparent)]
     Lockout(lockout::Refusal),
@@ -182,6 +186,7 @@ impl Refusal {
             | Self::NotSelf
             | Self::Enrolling
             | Self::NotOneself(_)
+            | Self::NotShown
             | Self::Lockout(_)
             | Self::Record(_) => false,
         }
@@ -196,6 +201,12 @@ impl From<EntryRefusal> for Refusal {
             EntryRefusal::Login(LoginRefusal::Record(error)) => Self::Record(error),
             EntryRefusal::Login(refusal) => Self::Login(refusal),
         }
+    }
+}
+
+impl From<NotAllowed> for Refusal {
+    fn from(_: NotAllowed) -> Self {
+        Self::NotShown
     }
 }
 
@@ -280,7 +291,7 @@ fn second_factor(
     tx: &mut Tx<'_>,
     checked: &Checked,
     situation: &Situation,
-    code: Option<&Typed>,
+    code: Option<&Factor>,
 ) -> Result<Result<(Elevation, Option<usize>), Wants>, RecordError> {
     if situation.factors == Factors::Alone {
         return Ok(Ok((Elevation::NONE, None)));
@@ -289,75 +300,23 @@ fn second_factor(
         checked.excuse(tx)?;
         return Ok(Err(Wants::Code));
     };
-    Ok(
-        match code.show(tx, checked.user(), situation.policy.window())? {
-            Shown::By(method, at, left) => Ok((Elevation::shown(at, method), left)),
-            Shown::Not(wants) => Err(wants),
-        },
-    )
+    show(tx, situation, (checked.user(), code))
 }
 
-/// Counts an attempt to change the caller's password. Apply it before the old one is compared.
-///
-/// # Errors
-/// When he has none that he may change, or too many attempts were counted.
-pub fn begin_change(tx: &mut Tx<'_>, caller: &Caller, source: Source) -> Result<Begun, Refusal> {
-    let user = caller.principal_id();
-    let situation = Situation::of(tx, user)?.ok_or(Refusal::NoUser)?;
-    may_change(caller)?;
-    if !situation.policy.allows_self_service() {
-        return Err(Refusal::NotSelf);
-    }
-    let name = UserName::try_from(situation.name()).map_err(|_| Refusal::NoUser)?;
-    begin_login(tx, &name, source).map_err(|refusal| match refusal {
-        lockout::Refusal::Record(error) => Refusal::Record(error),
-        locked @ lockout::Refusal::Locked { .. } => Refusal::Lockout(locked),
-    })
-}
-
-/// Puts a new password in place of the caller's, and ends his sessions but the one that he calls with.
-///
-/// # Errors
-/// When it comes to nothing; the attempt stays counted, unless it [is no guess](Refusal::is_no_guess).
-pub fn change_password(
+/// Uses up what was brought; its attempt was counted with the password's.
+fn show(
     tx: &mut Tx<'_>,
-    caller: &Caller,
-    checked: &Checked,
-    chosen: &Chosen,
-) -> Result<(), Refusal> {
-    let situation = Situation::of(tx, checked.user())?.ok_or(Refusal::NoUser)?;
-    may_change(caller)?;
-    let same = checked.user() == caller.principal_id() && chosen.factors() == situation.factors;
-    if !same {
-        return Err(Refusal::Overtaken);
-    }
-    let credential = match situation.factors {
-        Factors::Alone => checked.succeed(tx)?,
-        // No code was shown: a password alone forgives no guesses of it, and makes no place known.
-        Factors::WithMfa => {
-            let credential = checked.credential(tx)?;
-            checked.excuse(tx)?;
-            credential
-        }
-    };
-    if situation.standing(tx, &credential) == Standing::Ended {
-        return Err(Refusal::Ended);
-    }
-    let epoch = replace(tx, checked, &situation, chosen)?;
-    let own = Session {
-        epoch,
-        ..(*caller.session).clone()
-    };
-    Ok(tx.put(caller.token.key(), &own)?)
-}
-
-/// Whether the session is one to change the user's password in.
-fn may_change(caller: &Caller) -> Result<(), Refusal> {
-    changer(caller)?;
-    if caller.session.only_enrols() {
-        return Err(Refusal::Enrolling);
-    }
-    Ok(())
+    situation: &Situation,
+    (user, code): (u64, &Factor),
+) -> Result<Result<(Elevation, Option<usize>), Wants>, RecordError> {
+    Ok(match code.show(tx, user, situation.policy.window())? {
+        Proved::By(method, left) => Ok((
+            Elevation::shown(tx.now(), method),
+            left.map(|left| left.codes),
+        )),
+        Proved::Used => Err(Wants::RightCode { used: true }),
+        Proved::Wrong => Err(Wants::RightCode { used: false }),
+    })
 }
 
 /// Replaces the password that was compared, and ends the user's sessions: returns the number of those to come.

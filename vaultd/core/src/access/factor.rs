@@ -4,18 +4,17 @@
 //! transaction of every answer, a wrong code's too; only an error has changed nothing. A code that was right is used
 //! up by the transaction that gives something for it, so that of any number of requests with it one is given that.
 
-use zeroize::Zeroizing;
+mod typed;
 
 use super::{
     Caller, Session,
     lockout::{self, Attempt, Source},
-    onetime::{self, OneTimeError, OneTimeHash},
+    onetime,
     password::Policy,
     policy::PrincipalKind,
-    recovery::{self, Fresh, Left, RecoveryError, RecoveryHash},
+    recovery::{self, Fresh, Left},
     totp::{
-        self, Code, CodeError, Confirmed, Elevation, Enrolment, Listed, Method, NotAllowed, Proof,
-        Window,
+        self, Code, Confirmed, Elevation, Enrolment, Listed, Method, NotAllowed, Proof, Window,
     },
 };
 use crate::{
@@ -24,63 +23,8 @@ use crate::{
     record::{RecordError, Tx},
 };
 
-/// Longest text that is taken for any code.
-const LONGEST: usize = 256;
-
-/// What was typed to show a second factor. Whether it is right is another question.
-#[derive(Debug)]
-pub enum Typed {
-    /// A code of an authenticator.
-    Code(Code),
-    /// A recovery code.
-    Recovery(RecoveryText),
-    /// An administrator's one-time code, which enrols a first authenticator.
-    OneTime(OneTimeHash),
-}
-
-/// A recovery code as it was typed; what it is hashed with is known to the transaction only.
-pub struct RecoveryText(Zeroizing<Box<str>>);
-
-impl std::fmt::Debug for RecoveryText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RecoveryText(..)")
-    }
-}
-
-/// A text is no code of any kind. It does not say what was typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TypedError {
-    /// Neither digits nor groups of letters.
-    #[error(transparent)]
-    Code(#[from] CodeError),
-    /// As long as a recovery code, and none.
-    #[error(transparent)]
-    Recovery(#[from] RecoveryError),
-    /// Begins like a one-time code, and is none.
-    #[error(transparent)]
-    OneTime(#[from] OneTimeError),
-}
-
-impl Typed {
-    /// Reads what was typed, before anything is looked up.
-    ///
-    /// # Errors
-    /// With what is wrong with the kind of code that it looks like.
-    pub fn parse(typed: &str) -> Result<Self, TypedError> {
-        let begins = typed.trim_start().get(..3).unwrap_or_default();
-        if begins.eq_ignore_ascii_case("vlt") {
-            return Ok(OneTimeHash::parse(typed).map(Self::OneTime)?);
-        }
-        // With a letter in it and longer than any code of digits, it was meant to be the other.
-        let letters = typed.chars().any(|c| c.is_ascii_alphabetic());
-        if typed.len() <= LONGEST && typed.len() > 8 && letters {
-            // Of nobody: only whether it has the shape, and no typing error.
-            RecoveryHash::parse(0, typed)?;
-            return Ok(Self::Recovery(RecoveryText(Zeroizing::new(typed.into()))));
-        }
-        Ok(Code::parse(typed).map(Self::Code)?)
-    }
-}
+pub(super) use typed::Proved;
+pub use typed::{Factor, RecoveryText, Typed, TypedError};
 
 /// Why a session may not do this to its user's second factors, or to his password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,9 +52,7 @@ pub enum Refusal {
     #[error("there is no authenticator yet: enrol one first")]
     NoFactor,
     /// It enrols a first authenticator, and shows none.
-    #[error(
-        "a one-time code enrols a first authenticator and does nothing else: show a code of an authenticator, or a recovery code"
-    )]
+    #[error("{}", TypedError::NoFactor)]
     OneTime,
     /// The last one is for an administrator to take away.
     #[error(
@@ -199,28 +141,14 @@ pub fn elevate(
         return Err(Refusal::NoFactor);
     }
     // A one-time code is no guess: it is not counted.
-    if matches!(typed, Typed::OneTime(_)) {
+    let Typed::Factor(factor) = typed else {
         return Err(Refusal::OneTime);
-    }
+    };
     let (attempt, window) = count(tx, caller, source)?;
-    let (method, left) = match typed {
-        Typed::Code(code) => match totp::verify(tx, user, code, window)? {
-            totp::Verdict::Accepted { .. } => (Method::Totp, None),
-            totp::Verdict::Used => return Ok(Judged::Used),
-            totp::Verdict::Wrong => return Ok(Judged::Wrong),
-        },
-        Typed::Recovery(text) => {
-            // EXPOSE: into its hash
-            let Ok(hash) = RecoveryHash::parse(user, &text.0) else {
-                return Ok(Judged::Wrong);
-            };
-            match recovery::spend(tx, user, &hash) {
-                Ok(left) => (Method::RecoveryCode, Some(left)),
-                Err(recovery::SpendRefusal::Unknown) => return Ok(Judged::Wrong),
-                Err(recovery::SpendRefusal::Record(error)) => return Err(error.into()),
-            }
-        }
-        Typed::OneTime(_) => return Ok(Judged::Wrong),
+    let (method, left) = match factor.show(tx, user, window)? {
+        Proved::By(method, left) => (method, left),
+        Proved::Used => return Ok(Judged::Used),
+        Proved::Wrong => return Ok(Judged::Wrong),
     };
     lockout::succeeded(tx, &attempt)?;
     let elevation = note(tx, caller, method)?;

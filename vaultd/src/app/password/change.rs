@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use vault_core::access::arrival::{begin_change, change_password};
+use vault_core::access::factor::Factor;
 use vault_core::access::password::Password;
 use vault_core::access::{Caller, TokenHash, authenticate};
 use vault_core::record::Tx;
@@ -13,21 +14,29 @@ use crate::app::call::{Answer, Call};
 use crate::app::error::{Error, Result};
 use crate::app::notes::Notes;
 
+/// What a change brings.
+#[derive(Debug)]
+pub struct PasswordChange {
+    /// The one in use.
+    pub old: Password,
+    /// Another.
+    pub new: Password,
+    /// A second factor, where the session has not just shown it.
+    pub code: Option<Factor>,
+}
+
 impl App {
     /// Puts a new password in place of the caller's old one, and ends his other sessions.
     ///
     /// # Errors
-    /// As of a login with the old one; `PASSWORD_REFUSED`; `POLICY_DENIED` where it is not his to change.
-    pub async fn change_password(
-        &self,
-        call: &Call,
-        (old, new): (Password, Password),
-    ) -> Result<Answer<()>> {
+    /// As of a login with the old one; `PASSWORD_REFUSED`; `SECOND_FACTOR_NEEDED`; `POLICY_DENIED` where it is not his
+    /// to change.
+    pub async fn change_password(&self, call: &Call, change: PasswordChange) -> Result<Answer<()>> {
         let mut entry = self.begin(call);
         let mut notes = Notes::default();
         let may = self.may_answer(call, &mut entry).await.map(drop);
         let result = match may.and_then(|()| self.audit_ready()) {
-            Ok(()) => self.change(call, (old, new), &mut notes).await,
+            Ok(()) => self.change(call, change, &mut notes).await,
             Err(error) => Err(error),
         };
         self.describe(&mut entry, &notes);
@@ -40,18 +49,19 @@ impl App {
     async fn change(
         &self,
         call: &Call,
-        (old, new): (Password, Password),
+        PasswordChange { old, new, code }: PasswordChange,
         notes: &mut Notes,
     ) -> Result<()> {
         let token = call.token.ok_or_else(crate::app::refusal::token)?;
         // ORDER: who it is, before anything of his is counted or takes a place
         self.read_counted(call, notes, &mut |_, _| Ok(())).await?;
         let (place, network) = self.hashing_place(call)?;
-        let as_caller = self.as_caller(call, token);
+        let (as_caller, coded) = (self.as_caller(call, token), code.is_some());
         let begun = self
             .write_inside(move |tx| {
                 let caller = as_caller(tx)?;
-                let begun = begin_change(tx, &caller, network).map_err(refusal::arrival)?;
+                let begun =
+                    begin_change(tx, &caller, (network, coded)).map_err(refusal::arrival)?;
                 Ok((begun, true))
             })
             .await?;
@@ -65,14 +75,15 @@ impl App {
                 let checked = Arc::clone(&checked);
                 let changed = self.write_inside(move |tx| {
                     let caller = as_caller(tx)?;
-                    match change_password(tx, &caller, &checked, &chosen) {
-                        Ok(()) => Ok((Ok(()), true)),
+                    match change_password(tx, &caller, &checked, (&chosen, code.as_ref())) {
+                        Ok(changed) => Ok((Ok(changed), true)),
                         Err(refusal) => Ok((Err(refusal), false)),
                     }
                 });
                 match changed.await? {
-                    Ok(()) => return Ok(()),
-                    Err(refused) if refused.is_no_guess(false) => refusal::arrival(refused),
+                    Ok(Ok(())) => return Ok(()),
+                    Ok(Err(wants)) => return Err(refusal::wants(wants)),
+                    Err(refused) if refused.is_no_guess(coded) => refusal::arrival(refused),
                     Err(refused) => return Err(refusal::arrival(refused)),
                 }
             }

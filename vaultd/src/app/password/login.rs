@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use vault_core::access::arrival::{Brought, Outcome, Refusal, Typed, arrive, begin_login};
+use vault_core::access::arrival::{Brought, Outcome, Refusal, arrive, begin_login};
+use vault_core::access::factor::Factor;
 use vault_core::access::password::{Chosen, InUse, Password, PasswordHash};
 use vault_core::access::totp::{Demand, Method};
 use vault_core::access::{Login, Resource, TokenHash};
@@ -25,7 +26,7 @@ pub struct PasswordLogin {
     /// What shows it.
     pub password: Password,
     /// A second factor.
-    pub code: Option<Typed>,
+    pub code: Option<Factor>,
     /// Another password, where that one must be changed.
     pub new_password: Option<Password>,
     /// What the session shall be able to do.
@@ -214,7 +215,7 @@ impl App {
 
 /// What is brought beside a password that was right.
 struct Shown {
-    code: Option<Typed>,
+    code: Option<Factor>,
     chosen: Option<Chosen>,
     upgraded: Option<PasswordHash>,
     login: Login,

@@ -32,6 +32,7 @@ use vault_core::access::password::{
 use vault_core::record::{IdBlock, RecordError, Tx};
 
 pub use blocked::{Blocked, BlockedError};
+pub use change::PasswordChange;
 pub use login::{LoggedIn, PasswordLogin};
 pub use manage::{OneTimePassword, PasswordRules};
 

@@ -80,6 +80,7 @@ pub(super) fn arrival(error: Refusal) -> Error {
             Error::new(Reason::PolicyDenied, message)
         }
         Refusal::NotOneself(_) => Error::new(Reason::OwnSessionNeeded, message),
+        Refusal::NotShown => Error::new(Reason::SecondFactorNeeded, message),
         Refusal::Lockout(refusal) => refusal::lockout(refusal),
         Refusal::Login(LoginRefusal::Record(error)) | Refusal::Record(error) => {
             refusal::record(error)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use vault_core::access::Resource;
-use vault_core::access::factor::{Typed, TypedError};
+use vault_core::access::factor::Typed;
 use vault_core::access::totp::{Algorithm, Code, Digits, Listed, Parameters, State};
 use vault_core::crypto::secret::RecoveryCode;
 use vault_core::name::AuthenticatorName;
@@ -81,7 +81,7 @@ impl Mfa for Door {
     ) -> Reply<ConfirmEnrolmentResponse> {
         let call = call("/vault.v1.Mfa/ConfirmEnrolment", &request)?;
         let typed = Zeroizing::new(request.into_inner().code);
-        let code = Code::parse(&typed).map_err(|error| bad_code(error.into()));
+        let code = Code::parse(&typed).map_err(|error| parse::bad_code(error.into()));
         let act = async |app: Arc<App>, call: Call, code| {
             let answer = app.confirm_enrolment(&call, code).await;
             (call, answer)
@@ -221,16 +221,7 @@ fn start(request: StartEnrolmentRequest) -> Result<StartEnrolment> {
 
 /// What was typed, if anything was.
 fn typed(code: String) -> Result<Option<Typed>> {
-    let code = Zeroizing::new(code);
-    if code.is_empty() {
-        return Ok(None);
-    }
-    let typed = Typed::parse(&code).map_err(bad_code)?;
-    Ok(Some(typed))
-}
-
-fn bad_code(error: TypedError) -> Error {
-    Error::new(Reason::CodeInvalid, error.to_string())
+    parse::typed(&Zeroizing::new(code))
 }
 
 fn invalid(message: &'static str) -> Error {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use prost::Message;
+use vault_core::access::factor::{Typed, TypedError};
 use vault_core::engine::random::{Kind, Policy, Without};
 use vault_core::engine::secrets::{Fields, Selector};
 use vault_core::name::{
@@ -25,6 +26,18 @@ pub(super) use who::{
 /// Entries of a page when the client names no number, and at most.
 const PAGE: u32 = 100;
 const PAGE_MAX: u32 = 1000;
+
+/// What was typed for a second factor, if anything was.
+pub(super) fn typed(code: &str) -> Result<Option<Typed>> {
+    if code.is_empty() {
+        return Ok(None);
+    }
+    Typed::parse(code).map(Some).map_err(bad_code)
+}
+
+pub(super) fn bad_code(error: TypedError) -> Error {
+    Error::new(Reason::CodeInvalid, error.to_string())
+}
 
 pub(super) fn secret_path(text: &str) -> Result<SecretPath> {
     SecretPath::try_from(text).map_err(|error| bad_path(text, error))

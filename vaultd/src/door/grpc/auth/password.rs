@@ -1,6 +1,6 @@
 //! Parsing of what people log in with. What was sent is wiped once it is read.
 
-use vault_core::access::arrival::Typed;
+use vault_core::access::factor::{Factor, Typed};
 use vault_core::access::password::{Password, Policy};
 use vault_core::access::totp::Demand;
 use vault_core::access::{Login, Resource};
@@ -10,7 +10,8 @@ use vault_proto::v1::{
 use zeroize::Zeroizing;
 
 use super::narrowing;
-use crate::app::{Error, PasswordLogin, PasswordRules, Result};
+use crate::app::{Error, PasswordChange, PasswordLogin, PasswordRules, Result};
+use crate::door::grpc::parse::{bad_code, typed};
 use crate::door::grpc::{convert, parse};
 
 pub(super) fn logging_in(request: LoginPasswordRequest) -> Result<PasswordLogin> {
@@ -23,11 +24,7 @@ pub(super) fn logging_in(request: LoginPasswordRequest) -> Result<PasswordLogin>
     Ok(PasswordLogin {
         user: parse::user_name(&request.user)?,
         password: password(&given)?,
-        code: Some(&code)
-            .filter(|code| !code.is_empty())
-            .map(|code| Typed::parse(code))
-            .transpose()
-            .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))?,
+        code: factor(&code)?,
         new_password: Some(&new)
             .filter(|new| !new.is_empty())
             .map(|new| new_password(new))
@@ -41,12 +38,23 @@ pub(super) fn logging_in(request: LoginPasswordRequest) -> Result<PasswordLogin>
     })
 }
 
-pub(super) fn changing(request: ChangePasswordRequest) -> Result<(Password, Password)> {
-    let (old, new) = (
+pub(super) fn changing(request: ChangePasswordRequest) -> Result<PasswordChange> {
+    let (old, new, code) = (
         Zeroizing::new(request.old_password),
         Zeroizing::new(request.new_password),
+        Zeroizing::new(request.code),
     );
-    Ok((password(&old)?, new_password(&new)?))
+    Ok(PasswordChange {
+        old: password(&old)?,
+        new: new_password(&new)?,
+        code: factor(&code)?,
+    })
+}
+
+/// A second factor, if there is one.
+fn factor(code: &str) -> Result<Option<Factor>> {
+    let typed = typed(code)?;
+    typed.map(Typed::factor).transpose().map_err(bad_code)
 }
 
 /// What is nobody's password, whatever anybody's is.

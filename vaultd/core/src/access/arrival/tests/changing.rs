@@ -60,7 +60,9 @@ fn ones_own_change_ends_the_other_sessions_and_no_weak_or_used_one_is_taken() {
         assert_eq!(vault.log_in(FIRST, (None, None), &token), Came::In);
     }
     let caller = vault.opens(&own).unwrap();
-    let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+    let begun = vault
+        .world
+        .write(|tx| begin_change(tx, &caller, (here(), false)));
     let (checked, credential) = vault.compare(begun.unwrap(), FIRST).unwrap();
     assert!(matches!(
         vault.choose(&credential, FIRST),
@@ -73,13 +75,14 @@ fn ones_own_change_ends_the_other_sessions_and_no_weak_or_used_one_is_taken() {
     let chosen = vault.choose(&credential, SECOND).unwrap();
     vault
         .world
-        .write(|tx| change_password(tx, &caller, &checked, &chosen))
+        .write(|tx| change_password(tx, &caller, &checked, (&chosen, None)))
+        .unwrap()
         .unwrap();
     assert!(vault.opens(&own).is_some());
     assert!(vault.opens(&other).is_none());
     let again = vault
         .world
-        .write(|tx| change_password(tx, &caller, &checked, &chosen));
+        .write(|tx| change_password(tx, &caller, &checked, (&chosen, None)));
     assert!(matches!(again, Err(Refusal::Overtaken)));
     assert_eq!(vault.tried(SECOND), Came::In);
 }
@@ -92,17 +95,23 @@ fn a_change_counts_as_an_attempt_and_is_not_everybodys() {
     let caller = vault.opens(&own).unwrap();
     let policy = Policy::from_json(r#"{"AllowUsersToChangePassword": false}"#).unwrap();
     vault.world.write(|tx| policy.store(tx, 0)).unwrap();
-    let refused = vault.world.write(|tx| begin_change(tx, &caller, here()));
+    let refused = vault
+        .world
+        .write(|tx| begin_change(tx, &caller, (here(), false)));
     assert!(matches!(refused, Err(Refusal::NotSelf)));
     vault
         .world
         .write(|tx| Policy::default().store(tx, 0))
         .unwrap();
     for _ in 0..5 {
-        let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+        let begun = vault
+            .world
+            .write(|tx| begin_change(tx, &caller, (here(), false)));
         assert!(vault.compare(begun.unwrap(), "another password").is_none());
     }
-    let locked = vault.world.write(|tx| begin_change(tx, &caller, here()));
+    let locked = vault
+        .world
+        .write(|tx| begin_change(tx, &caller, (here(), false)));
     assert!(matches!(locked, Err(Refusal::Lockout(_))));
 }
 
@@ -112,17 +121,21 @@ fn a_narrowed_session_or_one_of_a_role_changes_no_password() {
     let whole = vault.token();
     assert_eq!(vault.log_in(FIRST, (None, None), &whole), Came::In);
     let begun = vault.opens(&whole).unwrap();
-    let begun = vault.world.write(|tx| begin_change(tx, &begun, here()));
+    let begun = vault
+        .world
+        .write(|tx| begin_change(tx, &begun, (here(), false)));
     let (checked, credential) = vault.compare(begun.unwrap(), FIRST).unwrap();
     let chosen = vault.choose(&credential, SECOND).unwrap();
     for session in less(&vault.opens(&whole).unwrap().session().clone()) {
         let mut caller = vault.opens(&whole).unwrap();
         caller.session = Arc::new(session);
-        let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+        let begun = vault
+            .world
+            .write(|tx| begin_change(tx, &caller, (here(), false)));
         assert!(matches!(begun, Err(Refusal::NotOneself(_))), "{begun:?}");
         let changed = vault
             .world
-            .write(|tx| change_password(tx, &caller, &checked, &chosen));
+            .write(|tx| change_password(tx, &caller, &checked, (&chosen, None)));
         assert!(matches!(changed, Err(Refusal::NotOneself(_))));
     }
     assert_eq!(vault.tried(FIRST), Came::In);
@@ -146,7 +159,9 @@ fn a_change_by_the_password_alone_buys_no_further_guesses_of_the_code() {
             guesses += usize::from(came == Came::Wants(Wants::RightCode { used: false }));
         }
         let caller = vault.opens(&token).unwrap();
-        let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+        let begun = vault
+            .world
+            .write(|tx| begin_change(tx, &caller, (here(), false)));
         let Ok(begun) = begun else { break };
         let (checked, _) = vault.compare(begun, old).unwrap();
         let before = vault.world.evaluate(|tx| Credential::load(tx, ALICE)).0;
@@ -155,10 +170,82 @@ fn a_change_by_the_password_alone_buys_no_further_guesses_of_the_code() {
         };
         vault
             .world
-            .write(|tx| change_password(tx, &caller, &checked, &chosen))
+            .write(|tx| change_password(tx, &caller, &checked, (&chosen, None)))
+            .unwrap()
             .unwrap();
     }
     assert!(guesses <= 5, "{guesses}");
+}
+
+#[test]
+fn who_has_a_second_factor_shows_it_to_change_the_password() {
+    let mut vault = Vault::new();
+    let device = enrolled(&mut vault.world, ALICE, "phone");
+    let code = typed(&device.shows(&vault.world, 0));
+    let token = vault.token();
+    assert_eq!(vault.log_in(FIRST, (Some(&code), None), &token), Came::In);
+    // a session that was stolen later
+    vault.world.now += crate::access::totp::FRESH + MINUTE;
+    let caller = vault.opens(&token).unwrap();
+    let alone = vault
+        .world
+        .write(|tx| begin_change(tx, &caller, (here(), false)));
+    assert!(matches!(alone, Err(Refusal::NotShown)));
+    let change = |vault: &mut Vault, (old, new): (&str, &str), code: Option<&Factor>| {
+        let begun = vault
+            .world
+            .write(|tx| begin_change(tx, &caller, (here(), true)));
+        let (checked, credential) = vault.compare(begun.unwrap(), old).unwrap();
+        let chosen = vault.choose(&credential, new).unwrap();
+        vault
+            .world
+            .write(|tx| change_password(tx, &caller, &checked, (&chosen, code)))
+    };
+    let wrong = typed(&device.shows(&vault.world, 1000));
+    let refused = change(&mut vault, (FIRST, SECOND), Some(&wrong));
+    assert_eq!(refused.unwrap(), Err(Wants::RightCode { used: false }));
+    let without = change(&mut vault, (FIRST, SECOND), None);
+    assert!(matches!(without, Err(Refusal::NotShown)), "it was promised");
+    let code = typed(&device.shows(&vault.world, 0));
+    change(&mut vault, (FIRST, SECOND), Some(&code))
+        .unwrap()
+        .unwrap();
+    let after = vault.opens(&token).unwrap();
+    let shown = after.session().elevation.mfa_at();
+    assert_eq!(shown, Some(vault.world.now), "the session has shown it");
+    let login = vault.token();
+    let used = Came::Wants(Wants::RightCode { used: true });
+    assert_eq!(vault.log_in(SECOND, (Some(&code), None), &login), used);
+    let again = vault
+        .world
+        .write(|tx| begin_change(tx, &after, (here(), false)));
+    assert!(again.is_ok(), "it was shown just now");
+}
+
+#[test]
+fn wrong_codes_beside_a_change_are_counted_as_those_of_a_login() {
+    let mut vault = Vault::new();
+    let device = enrolled(&mut vault.world, ALICE, "phone");
+    let code = typed(&device.shows(&vault.world, 0));
+    let token = vault.token();
+    assert_eq!(vault.log_in(FIRST, (Some(&code), None), &token), Came::In);
+    let caller = vault.opens(&token).unwrap();
+    let wrong = typed(&device.shows(&vault.world, 1000));
+    let mut guesses = 0;
+    for _ in 0..20 {
+        let begun = vault
+            .world
+            .write(|tx| begin_change(tx, &caller, (here(), true)));
+        let Ok(begun) = begun else { continue };
+        let (checked, credential) = vault.compare(begun, FIRST).unwrap();
+        let chosen = vault.choose(&credential, SECOND).unwrap();
+        let came = vault
+            .world
+            .write(|tx| change_password(tx, &caller, &checked, (&chosen, Some(&wrong))));
+        assert_eq!(came.unwrap(), Err(Wants::RightCode { used: false }));
+        guesses += 1;
+    }
+    assert_eq!(guesses, 5);
 }
 
 /// What is made of a whole session, as less.

@@ -21,7 +21,7 @@ impl Vault {
         self.rule(of, &format!(r#"{{"MfaRequiredFrom": "{}"}}"#, at / 1000));
     }
 
-    fn arrives(&mut self, code: Option<&Typed>) -> (TokenHash, Arrival) {
+    fn arrives(&mut self, code: Option<&Factor>) -> (TokenHash, Arrival) {
         let token = self.token();
         let begun = self.begin("alice").unwrap();
         let (checked, _) = self.compare(begun, FIRST).unwrap();
@@ -97,7 +97,7 @@ fn from_the_moment_on_a_session_without_a_factor_does_nothing_but_enrol_one() {
         .world
         .write(|tx| onetime::issue(tx, ALICE, &hash, 1, None));
     issued.unwrap();
-    let code = factor::Typed::parse(text.expose()).unwrap();
+    let code = Typed::parse(text.expose()).unwrap();
     let started = vault
         .world
         .write(|tx| factor::start(tx, &caller, here(), Some(&code), what));
@@ -122,7 +122,7 @@ fn a_session_that_only_enrols_changes_no_password() {
     let mut vault = Vault::new();
     let (early, _) = vault.arrives(None);
     let whole = vault.opens(&early).unwrap();
-    let begun = vault.world.write(|tx| begin_change(tx, &whole, here()));
+    let begun = vault.world.write(|tx| begin_change(tx, &whole, (here(), false)));
     let (checked, credential) = vault.compare(begun.unwrap(), FIRST).unwrap();
     let chosen = vault.choose(&credential, SECOND).unwrap();
     vault.world.write(|tx| checked.excuse(tx)).unwrap();
@@ -130,11 +130,11 @@ fn a_session_that_only_enrols_changes_no_password() {
     let (token, arrival) = vault.arrives(None);
     assert!(arrival.session.only_enrols());
     let caller = vault.opens(&token).unwrap();
-    let begun = vault.world.write(|tx| begin_change(tx, &caller, here()));
+    let begun = vault.world.write(|tx| begin_change(tx, &caller, (here(), false)));
     assert!(matches!(begun, Err(Refusal::Enrolling)), "{begun:?}");
     let changed = vault
         .world
-        .write(|tx| change_password(tx, &caller, &checked, &chosen));
+        .write(|tx| change_password(tx, &caller, &checked, (&chosen, None)));
     assert!(matches!(changed, Err(Refusal::Enrolling)), "{changed:?}");
     // What a login demands is chosen at the login.
     let until = vault.world.now + 60 * MINUTE;
@@ -195,7 +195,8 @@ fn a_password_that_leaned_on_a_factor_is_changed_once_that_is_gone() {
         let (checked, _) = vault.compare(begun, FIRST).unwrap();
         vault
             .world
-            .write(|tx| change_password(tx, &caller, &checked, &chosen))
+            .write(|tx| change_password(tx, &caller, &checked, (&chosen, None)))
+            .unwrap()
             .unwrap();
         assert!(vault.opens(&token).is_some());
         assert_eq!(vault.tried(text), Came::Wants(Wants::Code));

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     access::{
         ActionGlob, Limits, StoredPolicy,
+        factor::Typed,
         model::World,
         password::{
             Blocklist, Candidate, Context, Cost, Hasher, Origin as Chooser, Password, Step, Unfit,
@@ -48,8 +49,11 @@ fn password(text: &str) -> Password {
     Password::try_from(text).unwrap()
 }
 
-fn typed(code: &Code) -> Typed {
-    Typed::parse(code.expose_for_tests()).unwrap()
+fn typed(code: &Code) -> Factor {
+    Typed::parse(code.expose_for_tests())
+        .unwrap()
+        .factor()
+        .unwrap()
 }
 
 fn here() -> Source {
@@ -151,7 +155,7 @@ impl Vault {
     fn log_in(
         &mut self,
         text: &str,
-        (code, new): (Option<&Typed>, Option<&str>),
+        (code, new): (Option<&Factor>, Option<&str>),
         token: &TokenHash,
     ) -> Came {
         let Some(begun) = self.begin("alice") else {

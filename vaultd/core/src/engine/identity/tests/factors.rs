@@ -5,7 +5,7 @@ mod taken;
 use super::*;
 use crate::{
     access::{
-        factor::{self, Judged, NotOneself, Shown, Typed, TypedError},
+        factor::{self, Factor, Judged, NotOneself, Shown, Typed, TypedError},
         lockout::{self, Source},
         onetime::{self, IssueRefusal, Purpose},
         recovery::Fresh,

@@ -108,17 +108,26 @@ fn what_is_no_code_is_refused_by_what_it_looks_like() {
     let fresh = Fresh::make(1, &mut entropy);
     let recovery = fresh.codes()[0].expose();
     let (one_time, _) = onetime::make(Purpose::Enrol, &mut entropy);
-    assert!(matches!(Typed::parse("123456"), Ok(Typed::Code(_))));
-    assert!(matches!(Typed::parse(recovery), Ok(Typed::Recovery(_))));
+    let factor = |text: &str| Typed::parse(text).and_then(Typed::factor);
+    assert!(matches!(factor("123456"), Ok(Factor::Code(_))));
+    assert!(matches!(factor(recovery), Ok(Factor::Recovery(_))));
     assert!(matches!(
         Typed::parse(one_time.expose()),
         Ok(Typed::OneTime(_))
     ));
+    assert_eq!(
+        factor(one_time.expose()).unwrap_err(),
+        TypedError::NoFactor,
+        "it is none at a login"
+    );
     let cut = |text: &str| text.get(..text.len() - 1).unwrap().to_owned();
     for typed in [
         "",
         "123 456",
         "12345",
+        "1234567",
+        "123456\n",
+        "alice",
         "\u{ff11}\u{ff12}\u{ff13}\u{ff14}\u{ff15}\u{ff16}",
         "12345a",
     ] {
