@@ -1,13 +1,13 @@
 //! A caller: one connection over TLS, an ordinary session, any method by its path.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
 use prost::Message;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -33,6 +33,16 @@ pub(super) struct Caller {
 impl Caller {
     /// Connects to `address`, trusting the CA `pem` and no other. Without a token.
     pub(super) async fn connect(address: SocketAddr, pem: &str) -> Result<Self, Failure> {
+        let any = IpAddr::from([0, 0, 0, 0]);
+        Self::connect_from(any, address, pem).await
+    }
+
+    /// The same, from an address of this machine.
+    pub(super) async fn connect_from(
+        from: IpAddr,
+        address: SocketAddr,
+        pem: &str,
+    ) -> Result<Self, Failure> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(pem.as_bytes())?)?;
         let provider = Arc::new(vaultd::tls::provider());
@@ -45,7 +55,9 @@ impl Caller {
         let connector = service_fn(move |_| {
             let (config, name) = (Arc::clone(&config), name.clone());
             async move {
-                let stream = TcpStream::connect(address).await?;
+                let socket = TcpSocket::new_v4()?;
+                socket.bind(SocketAddr::new(from, 0))?;
+                let stream = socket.connect(address).await?;
                 stream.set_nodelay(true)?;
                 let connected = tokio_rustls::TlsConnector::from(config).connect(name, stream);
                 connected.await.map(TokioIo::new)
@@ -82,27 +94,30 @@ impl Caller {
     pub(super) async fn user(&self) -> Result<Self, Failure> {
         self.principal("user:bench", "secret:*", "secret:*").await?;
         let user = "bench".to_owned();
-        let reset: ResetPasswordResponse = self
-            .call(
-                "/vault.v1.Auth/ResetPassword",
-                ResetPasswordRequest {
-                    user: user.clone(),
-                    ..ResetPasswordRequest::default()
-                },
-            )
-            .await?;
+        let password = self.reset(&user).await?;
         let session: LoginPasswordResponse = self
             .call(
                 "/vault.v1.Auth/LoginPassword",
                 LoginPasswordRequest {
                     user,
-                    password: reset.one_time_password,
+                    password,
                     new_password: request_id(),
                     ..LoginPasswordRequest::default()
                 },
             )
             .await?;
         self.with_token(&session.token)
+    }
+
+    /// Gives a user a one-time password.
+    pub(super) async fn reset(&self, user: &str) -> Result<String, Status> {
+        let request = ResetPasswordRequest {
+            user: user.to_owned(),
+            ..ResetPasswordRequest::default()
+        };
+        let made: ResetPasswordResponse =
+            self.call("/vault.v1.Auth/ResetPassword", request).await?;
+        Ok(made.one_time_password)
     }
 
     /// Makes a principal with one policy of his own.

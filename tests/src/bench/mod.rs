@@ -6,6 +6,7 @@
 //! | [`crowd`] | the same beside 10,000 users and policies |
 //! | [`writes`] | `PutSecret` against the echo, rows and syncs per put |
 //! | [`policies`] | decisions of the policy engine |
+//! | [`timing`] | whether the time of a login that fails tells who exists |
 //! | [`process`] | memory, start and cold reads of a daemon in a process of its own; `vaultctl get` |
 //!
 //! Ratios are of alternating rounds in one process, so that they hold on a busy machine too: of five
@@ -22,6 +23,7 @@ mod policies;
 mod process;
 mod reads;
 mod report;
+mod timing;
 mod writes;
 
 use options::Options;
@@ -60,6 +62,9 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<bool, Failure> {
         }
         if options.wants("policies") {
             policies::measure(&options, &mut report)?;
+        }
+        if options.wants("timing") {
+            timing::measure(&options, &mut report).await?;
         }
         if options.wants("process") {
             process::measure(&options, &mut report).await?;

@@ -1,7 +1,7 @@
 //! A real node in this process: store, raft, audit, application and the shell's TLS listener, with the
 //! echo beside the services.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +86,14 @@ pub(super) struct Serving {
 impl Serving {
     /// Starts one; each sync of its log takes `slower` longer.
     pub(super) async fn start(slower: Option<Duration>) -> Result<Self, Failure> {
+        Self::start_at(slower, HashCost::DEFAULT).await
+    }
+
+    /// The same, where hashing a password costs that.
+    pub(super) async fn start_at(
+        slower: Option<Duration>,
+        hash_cost: HashCost,
+    ) -> Result<Self, Failure> {
         let dir = place()?;
         let config = config(dir.path())?;
         let fatal = || Fatal::new(|_| std::process::abort());
@@ -130,7 +138,7 @@ impl Serving {
             rotate_after: None,
             reply_bytes: config.limits.reply_bytes,
             blocked: Arc::default(),
-            hash_cost: HashCost::DEFAULT,
+            hash_cost,
         };
         let app = App::start(settings, store.clone(), node, audit, Clock::default()).await?;
         let token = init(&app).await?;
@@ -163,6 +171,11 @@ impl Serving {
         let caller = Caller::connect(self.address, &self.ca).await?;
         let (caller, _) = caller.with_token(&self.token)?.login().await?;
         Ok(caller)
+    }
+
+    /// One connection without a session, from that address of this machine.
+    pub(super) async fn stranger(&self, from: IpAddr) -> Result<Caller, Failure> {
+        Caller::connect_from(from, self.address, &self.ca).await
     }
 
     /// One connection with the session of a user whom a policy lets read and write.

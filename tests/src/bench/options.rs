@@ -13,6 +13,8 @@ pub(super) struct Options {
     pub(super) warm_up: Duration,
     /// Alternating rounds.
     pub(super) rounds: usize,
+    /// Logins of each sort whose times are compared.
+    pub(super) logins: usize,
     /// Secrets of 1 KiB in the daemon whose memory is measured.
     pub(super) secrets: u32,
     /// Other users in the vault, each with a policy.
@@ -29,6 +31,7 @@ impl Options {
             round: Duration::from_secs(2),
             warm_up: Duration::from_secs(2),
             rounds: 5,
+            logins: 1000,
             secrets: 100_000,
             crowd: 10_000,
             assert: false,
@@ -42,6 +45,7 @@ impl Options {
                     options.round = Duration::from_millis(250);
                     options.warm_up = Duration::from_millis(250);
                     options.rounds = 3;
+                    options.logins = 60;
                     options.secrets = 5_000;
                     options.crowd = 500;
                 }
@@ -56,7 +60,7 @@ impl Options {
                 _ => return Err(USAGE.into()),
             }
         }
-        let known = ["reads", "crowd", "writes", "policies", "process"];
+        let known = ["reads", "crowd", "writes", "policies", "process", "timing"];
         if options
             .only
             .as_deref()
@@ -74,4 +78,4 @@ impl Options {
 }
 
 const USAGE: &str = "usage: bench [--quick] [--assert] [--seconds S] [--rounds N] [--secrets N] \
-                     [--only reads|crowd|writes|policies|process]";
+                     [--only reads|crowd|writes|policies|process|timing]";
