@@ -12,12 +12,15 @@ use std::time::{Duration, Instant};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::{Output, Place};
 
 /// How long anything may take before the test gives up on it.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// Names and values.
+type Variables<'a> = &'a [(&'a str, &'a str)];
 
 /// Killed when dropped.
 #[derive(Debug)]
@@ -34,10 +37,28 @@ pub struct Terminal {
 impl Terminal {
     /// Runs `vaultctl` with stdin, stdout and stderr on a terminal of its own.
     pub fn run(place: &Place, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::run_sized(place, args, (environment, None))
+    }
+
+    /// The same, on one of so many columns and rows, where one without has no size.
+    pub fn run_sized(
+        place: &Place,
+        args: &[&str],
+        (environment, size): (Variables<'_>, Option<(u16, u16)>),
+    ) -> Self {
         let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
         let screen = screen.expect("a terminal");
         grantpt(&screen).expect("its other side");
         unlockpt(&screen).expect("its other side");
+        if let Some((ws_col, ws_row)) = size {
+            let size = Winsize {
+                ws_row,
+                ws_col,
+                ws_xpixel: 0,
+                ws_ypixel: 0,
+            };
+            tcsetwinsize(&screen, size).expect("a size");
+        }
         let name = ptsname(&screen, Vec::new()).expect("its name");
         let keyboard = OpenOptions::new()
             .read(true)

@@ -10,6 +10,7 @@ mod documents;
 mod durability;
 mod e2e;
 mod editor;
+mod factors;
 mod first_minutes;
 mod full_disk;
 mod golden;

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use vault_tests::{Daemon, Output};
 
 use crate::BINARIES;
-use crate::logins::{FIRST, SECOND, login, reset};
+use crate::logins::{FIRST, SECOND, login, reset, settled};
 
 /// Of nobody's dictionary, and of eighteen characters.
 const SHORT: &str = "quartz-umbrella-37";
@@ -166,4 +166,52 @@ fn passwords_on_the_nodes_list_are_refused_and_a_bad_list_keeps_it_from_starting
     let shown = ctl(&daemon, &["password", "policy", "show"], "").ok();
     assert_eq!(shown.json()["blocklist"], 1);
     login(&daemon, "alice", &[&drawn, FIRST]).ok();
+}
+
+#[test]
+fn a_password_is_hashed_anew_when_its_user_logs_in_after_the_cost_was_changed() {
+    let mut daemon = Daemon::start(BINARIES);
+    let opened = daemon.open();
+    for (user, password) in [("alice", FIRST), ("bob", SECOND)] {
+        ctl(&daemon, &["user", "create", user], "").ok();
+        settled(&daemon, user, password);
+    }
+    let old = |daemon: &Daemon| {
+        let shown = ctl(daemon, &["password", "policy", "show"], "").ok();
+        shown.json()["old_hashes"].as_u64()
+    };
+    let by = |daemon: &Daemon| {
+        let lines = daemon.audit();
+        let made = lines.iter().rfind(|line| {
+            line["method"] == "/vault.v1.Auth/LoginPassword" && line["status"] == "ok"
+        });
+        made.expect("a login")["by"].clone()
+    };
+    assert_eq!(old(&daemon), Some(0));
+    daemon.restart_with("password.hash_memory = \"19MiB\"\npassword.hash_passes = 2");
+    daemon.unseal(&opened);
+    assert_eq!(old(&daemon), Some(2));
+    let doctor = ctl(&daemon, &["doctor"], "").stdout;
+    assert!(
+        doctor.contains("2 passwords are hashed at another cost"),
+        "{doctor}"
+    );
+    login(&daemon, "alice", &[SECOND]).refused(5, "LOGIN_FAILED");
+    login(&daemon, "nobody", &[SECOND]).refused(5, "LOGIN_FAILED");
+    assert_eq!(old(&daemon), Some(2), "a wrong one changes nothing");
+    login(&daemon, "alice", &[FIRST]).ok();
+    assert_eq!(
+        (old(&daemon), by(&daemon)),
+        (Some(1), "password, hashed anew".into())
+    );
+    login(&daemon, "alice", &[FIRST]).ok();
+    assert_eq!((old(&daemon), by(&daemon)), (Some(1), "password".into()));
+    ctl(&daemon, &["user", "rm", "bob", "--yes"], "").ok();
+    assert_eq!(old(&daemon), Some(0), "whoever is gone has no hash");
+    daemon.stop();
+    daemon.restart();
+    daemon.unseal(&opened);
+    login(&daemon, "alice", &[SECOND]).refused(5, "LOGIN_FAILED");
+    login(&daemon, "alice", &[FIRST]).ok();
+    assert_eq!((old(&daemon), by(&daemon)), (Some(0), "password".into()));
 }

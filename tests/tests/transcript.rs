@@ -10,7 +10,7 @@ use vault_tests::{Daemon, Terminal};
 use crate::{BINARIES, golden};
 
 const CHOSEN: &str = "vermilion teapot gargles";
-const STEP: u64 = 30;
+pub(crate) const STEP: u64 = 30;
 
 /// What was shown, with names in place of what differs between two runs.
 #[derive(Default)]
@@ -65,7 +65,7 @@ fn without_times(line: &str) -> String {
 }
 
 /// The code that an authenticator with this seed shows, so many steps from now.
-fn code(seed: &str, steps: u64) -> String {
+pub(crate) fn code(seed: &str, steps: u64) -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("a time");
