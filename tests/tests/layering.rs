@@ -7,7 +7,9 @@ use crate::source::{Source, files, root};
 /// Modules of `vault-core`, lowest first.
 const CORE: [&str; 5] = ["name", "crypto", "record", "access", "engine"];
 /// Modules of `vaultd`, lowest first. What is not here is the shell, above all of them.
-const DAEMON: [&str; 6] = ["clock", "metrics", "store", "raft", "app", "door"];
+const DAEMON: [&str; 7] = [
+    "clock", "metrics", "outbound", "store", "raft", "app", "door",
+];
 
 /// A crate, and the only places that may name it.
 const CONFINED: [(&str, &[&str]); 6] = [
@@ -143,6 +145,32 @@ fn clocks_are_read_in_clock_modules_only() {
             if code.contains(call) && source.path != "vaultd/src/clock.rs" {
                 wrong.push(format!("{}: calls {call})", source.path));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn connections_to_others_are_made_by_the_helper_only() {
+    let mut wrong = Vec::new();
+    for source in files("vaultd", ".rs") {
+        let code = source.code();
+        for word in [
+            "TcpStream::connect",
+            "TcpSocket",
+            "UdpSocket",
+            "lookup_host",
+            "to_socket_addrs",
+        ] {
+            let found = code.contains(word);
+            if found && source.path != "vaultd/src/outbound/fetch.rs" {
+                wrong.push(format!("{}: names `{word}`", source.path));
+            }
+        }
+        // What the helper runs names nothing that could hold a key.
+        let helper = source.path.starts_with("vaultd/src/outbound/");
+        if helper && code.contains("vault_core") {
+            wrong.push(format!("{}: names the core", source.path));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -6,7 +6,7 @@
 //! | 6 | [`raft`] | replication: openraft, and nothing of it outside |
 //! | 7 | [`app`] | the pipeline that no request gets around, audit, one file per service |
 //! | 8 | [`door`] | listeners, limits around every request, health |
-//! | - | [`clock`], [`metrics`] | below all: time and randomness, counters |
+//! | - | [`clock`], [`metrics`], [`outbound`] | below all: time and randomness, counters, the way out |
 //! | 9 | [`config`], [`telemetry`], [`tls`], [`server`] | the shell: constructs everything, decides nothing |
 //! | 9 | `cli`, `run`, `daemon`, `node`, `dev`, `signals`, `console` | from the command line to an exit code |
 
@@ -20,6 +20,7 @@ mod dev;
 pub mod door;
 pub mod metrics;
 mod node;
+pub mod outbound;
 pub mod raft;
 mod run;
 pub mod server;

@@ -7,12 +7,14 @@
 //! |---|---|
 //! | [`harden`] | core dumps off, not traceable, no new privileges, locked memory, capabilities dropped |
 //! | [`inherit`] | descriptors that came with the start are closed |
+//! | [`helper`] | a process that works for another |
 //! | [`boottime`] | time since the machine started |
 //! | [`file`] | may this file be trusted, to hold a secret or to say what is done: owner, mode, kind |
 
 mod boottime;
 pub mod file;
 pub mod harden;
+pub mod helper;
 pub mod inherit;
 
 pub use boottime::boottime;
@@ -22,4 +24,5 @@ pub use file::{
 pub use harden::{
     Capabilities, Finding, Memory, Report, effective_uid, harden, raise_descriptors, refuse_root,
 };
+pub use helper::serve_parent;
 pub use inherit::close_inherited;
