@@ -1,5 +1,7 @@
 //! Programs log in with the tokens of an issuer that is trusted, and with nothing that looks like one.
 
+mod fetched;
+
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,9 +23,12 @@ impl Issuer {
     }
 
     fn jwks(&self) -> Value {
+        json!({ "keys": [self.key("one")] })
+    }
+
+    fn key(&self, id: &str) -> Value {
         let x = URL_SAFE_NO_PAD.encode(self.0.der_bytes());
-        let key = json!({"kty": "OKP", "crv": "Ed25519", "kid": "one", "use": "sig", "x": x});
-        json!({ "keys": [key] })
+        json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "use": "sig", "x": x})
     }
 
     fn sign(&self, header: &Value, claims: &Value) -> String {
@@ -34,7 +39,11 @@ impl Issuer {
     }
 
     fn token(&self, claims: &Value) -> String {
-        self.sign(&json!({"alg": "EdDSA", "kid": "one", "typ": "JWT"}), claims)
+        self.token_by("one", claims)
+    }
+
+    fn token_by(&self, key: &str, claims: &Value) -> String {
+        self.sign(&json!({"alg": "EdDSA", "kid": key, "typ": "JWT"}), claims)
     }
 }
 

@@ -53,6 +53,9 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "IDENTITY_NOT_FOUND" => {
             "see who there is: vaultctl user ls, group ls, role ls, service ls, trust ls"
         }
+        "DESTINATION_NOT_ALLOWED" => {
+            "whoever runs the nodes writes it into their configuration and starts them again; or give the keys as a file"
+        }
         "IDENTITY_EXISTS" => "choose another name, or change what is there with `update`",
         "SECRET_ID_NOT_FOUND" => "see which are good yet: vaultctl service secret-id ls NAME",
         "POLICY_NOT_FOUND" => "see which there are: vaultctl policy ls",

@@ -31,6 +31,9 @@ pub(crate) enum Command {
     },
     /// Serve a vault for trying things out: loopback only, set up and open at once. Never for real secrets.
     Dev(Dev),
+    /// What the daemon starts for connections to others; not for people.
+    #[command(hide = true)]
+    Outbound,
     /// Print the version.
     Version,
 }

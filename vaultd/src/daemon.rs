@@ -15,6 +15,7 @@ use crate::config::{Config, Environment};
 use crate::console::{complain, say};
 use crate::metrics::Metrics;
 use crate::node::{self, Assembled, NodeError, Purpose};
+use crate::outbound::{self, Outbound, Started};
 use crate::server::{self, Listeners, Parts, Phase, ServeError};
 use crate::tls::{Identity, TlsError};
 use crate::{signals, telemetry};
@@ -36,12 +37,14 @@ pub(crate) enum DaemonError {
     Root(#[from] vault_sys::harden::RunsAsRoot),
     #[error(transparent)]
     Dev(#[from] crate::dev::DevError),
+    #[error(transparent)]
+    Outbound(#[from] outbound::StartError),
 }
 
 /// `vaultd server`.
 pub(crate) fn serve(config: Config, environment: &Environment) -> ExitCode {
     end(prepare_process(&config, Purpose::Server)
-        .and_then(|runtime| runtime.block_on(run(config, environment))))
+        .and_then(|(runtime, started)| runtime.block_on(run(config, environment, started))))
 }
 
 /// What an ended daemon leaves behind.
@@ -55,8 +58,11 @@ pub(crate) fn end(result: Result<(), DaemonError>) -> ExitCode {
     }
 }
 
-/// Descriptors, log, panics, privileges, limits; then threads.
-pub(crate) fn prepare_process(config: &Config, purpose: Purpose) -> Result<Runtime, DaemonError> {
+/// Descriptors, log, panics, the helper, privileges, limits; then threads.
+pub(crate) fn prepare_process(
+    config: &Config,
+    purpose: Purpose,
+) -> Result<(Runtime, Option<Started>), DaemonError> {
     let inherited = vault_sys::close_inherited();
     telemetry::start(&config.log);
     telemetry::quiet_panics();
@@ -66,6 +72,8 @@ pub(crate) fn prepare_process(config: &Config, purpose: Purpose) -> Result<Runti
     if !config.process.allow_root {
         vault_sys::refuse_root()?;
     }
+    // ORDER: no key is in memory yet, and root can still become somebody else.
+    let started = Started::start(&config.outbound.rules)?;
     let low = config
         .listen
         .address
@@ -90,10 +98,11 @@ pub(crate) fn prepare_process(config: &Config, purpose: Purpose) -> Result<Runti
         );
     }
     warn(&vault_sys::harden(memory, capabilities), purpose);
-    Ok(Builder::new_multi_thread()
+    let runtime = Builder::new_multi_thread()
         .enable_all()
         .thread_name("vaultd")
-        .build()?)
+        .build()?;
+    Ok((runtime, started))
 }
 
 fn warn(report: &Report, purpose: Purpose) {
@@ -106,7 +115,12 @@ fn warn(report: &Report, purpose: Purpose) {
     }
 }
 
-async fn run(mut config: Config, environment: &Environment) -> Result<(), DaemonError> {
+async fn run(
+    mut config: Config,
+    environment: &Environment,
+    started: Option<Started>,
+) -> Result<(), DaemonError> {
+    let outbound = Outbound::over(started)?;
     node::prepare(&config.node.data_dir)?;
     let tls = Arc::new(Identity::load(&config, Clock::default())?);
     announce(&tls);
@@ -120,7 +134,9 @@ async fn run(mut config: Config, environment: &Environment) -> Result<(), Daemon
         // A port that the kernel chose is kept when the daemon starts again in place.
         config.listen.address = listeners.address();
         config.health = listeners.health_address();
-        let assembled = node::assemble(&config, environment, &blocked, Purpose::Server).await?;
+        let purpose = Purpose::Server;
+        let assembled =
+            node::assemble(&config, environment, &blocked, purpose, &outbound).await?;
         tracing::info!(
             address = config.listen.address.map(tracing::field::display),
             socket = config

@@ -28,6 +28,7 @@ use crate::console::{complain, say};
 use crate::daemon::{DaemonError, end, prepare_process, serve_once};
 use crate::metrics::Metrics;
 use crate::node::{self, Purpose};
+use crate::outbound::{Outbound, Started};
 use crate::server::{Listeners, Parts, Phase, ServeError};
 use crate::signals;
 use crate::tls::Identity;
@@ -88,8 +89,11 @@ pub(crate) fn dev(given: Option<PathBuf>, environment: &Environment) -> ExitCode
         }
     };
     match configure(data.path(), environment) {
-        Ok(config) => end(prepare_process(&config, Purpose::Dev)
-            .and_then(|runtime| runtime.block_on(run(config, &data, environment)))),
+        Ok(config) => end(
+            prepare_process(&config, Purpose::Dev).and_then(|(runtime, started)| {
+                runtime.block_on(run(config, &data, environment, started))
+            }),
+        ),
         Err(error) => {
             complain(&error);
             crate::run::USAGE.into()
@@ -128,7 +132,9 @@ async fn run(
     mut config: Config,
     data: &Data,
     environment: &Environment,
+    started: Option<Started>,
 ) -> Result<(), DaemonError> {
+    let outbound = Outbound::over(started)?;
     node::prepare(&config.node.data_dir)?;
     let tls = Arc::new(Identity::load(&config, Clock::default())?);
     let blocked = node::blocked(&config).await?;
@@ -136,7 +142,8 @@ async fn run(
     let read_again = (Arc::clone(&tls), Arc::clone(&blocked));
     signals::listen(stop, read_again, config.clone(), Clock::default())?;
     let listeners = bind(&mut config).await?;
-    let assembled = node::assemble(&config, environment, &blocked, Purpose::Dev).await?;
+    let assembled =
+        node::assemble(&config, environment, &blocked, Purpose::Dev, &outbound).await?;
     let token = open(&assembled.app, &config).await?;
     let contexts = Contexts::of(environment).map_err(DevError::from)?;
     let entry = entry(&config, &tls);

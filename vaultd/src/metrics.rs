@@ -71,13 +71,33 @@ pub const CLOCK_OFF: Measure = Measure(
     "vault_clock_offset",
     "seconds by which this node's clock differs from the time that the vault goes by",
 );
+/// 0 where no destination is configured, too.
+pub const OUTBOUND_UP: Measure = Measure(
+    "vault_outbound_up",
+    "1 while the process for outbound connections runs",
+);
+/// Anything above 0 is worth a look at the log.
+pub const OUTBOUND_RESTARTS: Measure = Measure(
+    "vault_outbound_restarts",
+    "times that the process for outbound connections was started again",
+);
+/// Above outbound.keys_max_age programs of an issuer cannot log in.
+pub const ISSUER_KEYS_AGE: Measure = Measure(
+    "vault_issuer_age",
+    "seconds since keys of an issuer in use were fetched, of the one whose are oldest",
+);
+/// Fetches that brought no keys.
+pub const ISSUER_KEYS_FAILURES: Measure = Measure(
+    "vault_issuer_failures",
+    "fetches of keys of issuers that failed since start",
+);
 const TOTALS: [Total; 4] = [
     REQUESTS,
     CONNECTIONS_REFUSED,
     HANDSHAKES_FAILED,
     ACCEPT_ERRORS,
 ];
-const LEVELS: [Measure; 12] = [
+const LEVELS: [Measure; 16] = [
     CONNECTIONS,
     IN_FLIGHT,
     READY,
@@ -90,6 +110,10 @@ const LEVELS: [Measure; 12] = [
     ROWS,
     FAILED_OPENS,
     CLOCK_OFF,
+    OUTBOUND_UP,
+    OUTBOUND_RESTARTS,
+    ISSUER_KEYS_AGE,
+    ISSUER_KEYS_FAILURES,
 ];
 
 /// How long requests took, by method.

@@ -25,9 +25,10 @@ use crate::door::grpc;
 use crate::door::health::Readiness;
 use crate::door::intake::Sessions;
 use crate::metrics::{
-    APPLIED_INDEX, CLOCK_OFF, FAILED_OPENS, LEADER, LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics,
-    ROWS,
+    APPLIED_INDEX, CLOCK_OFF, FAILED_OPENS, ISSUER_KEYS_AGE, ISSUER_KEYS_FAILURES, LEADER,
+    LOG_BYTES, LOG_ENTRIES, LOG_SYNCS, Metrics, OUTBOUND_RESTARTS, OUTBOUND_UP, ROWS,
 };
+use crate::outbound::{Outbound, State};
 use crate::raft::{Node, NodeOptions, Timing};
 use crate::server::{Application, Routes};
 use crate::store::{Fatal, OpenError, Options, Store};
@@ -124,6 +125,13 @@ impl Application for Assembled {
         metrics.set(LOG_SYNCS, log.syncs);
         metrics.set(LOG_BYTES, log.bytes);
         metrics.set(LOG_ENTRIES, log.entries);
+        metrics.set(
+            OUTBOUND_UP,
+            u64::from(self.app.outbound().state() == State::Up),
+        );
+        metrics.set(OUTBOUND_RESTARTS, self.app.outbound().restarts());
+        metrics.set(ISSUER_KEYS_AGE, self.app.issuer_keys_age().as_secs());
+        metrics.set(ISSUER_KEYS_FAILURES, self.app.issuer_keys_failures());
         metrics.set(LEADER, u64::from(self.node.leader_term().is_some()));
     }
 
@@ -171,6 +179,7 @@ pub(crate) async fn assemble(
     environment: &Environment,
     blocked: &Arc<Blocked>,
     purpose: Purpose,
+    outbound: &Outbound,
 ) -> Result<Assembled, NodeError> {
     let dir = config.node.data_dir.clone();
     let options = store_options(config);
@@ -212,6 +221,8 @@ pub(crate) async fn assemble(
         reply_bytes: config.limits.reply_bytes,
         blocked: Arc::clone(blocked),
         hash_cost: HashCost::new(hash.hash_memory_kib, hash.hash_passes, hash.hash_lanes)?,
+        outbound: outbound.clone(),
+        keys_max_age: config.outbound.keys_max_age,
     };
     let app = App::start(
         settings,

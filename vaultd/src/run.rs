@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::keys::{FILE_VARIABLE, find};
 use crate::config::{Config, ConfigError, Environment, Layers};
 use crate::console::{complain, complain_of, say};
-use crate::{daemon, dev};
+use crate::{daemon, dev, outbound, telemetry};
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
@@ -42,6 +42,20 @@ pub fn run() -> ExitCode {
             Err(error) => refuse(&error),
         },
         Command::Dev(options) => dev::dev(options.data, &environment),
+        Command::Outbound => {
+            telemetry::quiet_panics();
+            match outbound::run() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error @ outbound::HelperError::NotOurs) => {
+                    complain(&error);
+                    USAGE.into()
+                }
+                Err(error) => {
+                    complain(&error);
+                    ExitCode::FAILURE
+                }
+            }
+        }
         Command::Version => {
             say(format_args!("vaultd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS

@@ -139,6 +139,8 @@ impl Serving {
             reply_bytes: config.limits.reply_bytes,
             blocked: Arc::default(),
             hash_cost,
+            outbound: vaultd::outbound::Outbound::none(),
+            keys_max_age: std::time::Duration::from_hours(24),
         };
         let app = App::start(settings, store.clone(), node, audit, Clock::default()).await?;
         let token = init(&app).await?;

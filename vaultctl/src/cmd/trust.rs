@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use vault_sdk::WireDuration;
 use vault_sdk::wire::{
-    BindServiceRequest, BoundClaim, ServiceBinding, TrustDescription, TrustedIssuer,
+    BindServiceRequest, BoundClaim, FetchedKeys, ServiceBinding, TrustDescription, TrustedIssuer,
 };
 
 use super::Outcome;
@@ -61,8 +61,13 @@ pub(crate) struct Rules {
     audiences: Vec<String>,
 
     /// Its public keys: a JWK set; `-` for stdin
-    #[arg(long, value_name = "FILE")]
-    jwks_file: String,
+    #[arg(long, value_name = "FILE", required_unless_present = "jwks_url")]
+    jwks_file: Option<String>,
+
+    /// Or where each node fetches them, as logins need them; its configuration must allow it
+    /// (outbound.allow)
+    #[arg(long, value_name = "URL", conflicts_with = "jwks_file")]
+    jwks_url: Option<String>,
 
     /// Take only tokens signed so, as ES256; may be given again [default: all that its keys fit]
     #[arg(long = "algorithm", value_name = "ALG")]
@@ -158,7 +163,10 @@ impl Rules {
     fn read(self) -> Result<(String, TrustedIssuer), Failure> {
         let max_age = self.max_age.map(WireDuration::try_from).transpose();
         let max_age = max_age.map_err(|_| Failure::usage("--max-age is too long"))?;
-        let jwks = read_text(&self.jwks_file, LARGEST, "a set of keys")?;
+        let jwks = match &self.jwks_file {
+            Some(file) => read_text(file, LARGEST, "a set of keys")?,
+            None => String::new(),
+        };
         let issuer = TrustedIssuer {
             description: self.description,
             issuer: self.issuer,
@@ -166,6 +174,7 @@ impl Rules {
             algorithms: self.algorithms,
             max_age,
             jwks,
+            jwks_url: self.jwks_url.unwrap_or_default(),
         };
         Ok((self.name, issuer))
     }
@@ -210,12 +219,17 @@ impl Unbind {
 }
 
 async fn list(ctl: &Ctl) -> Result<(), Failure> {
-    let mut lister = Lister::new(&ctl.output, &["name", "issuer", "description"]);
+    let mut lister = Lister::new(&ctl.output, &["name", "issuer", "keys", "description"]);
     for one in ctl.vault()?.trusts().list().await? {
         let value = json!({
             "name": one.name, "issuer": one.issuer, "description": one.description,
+            "jwks_url": one.jwks_url, "keys": one.keys.as_ref().map(fetched_json),
         });
-        lister.push(vec![one.name, one.issuer, one.description], || value)?;
+        let keys = one
+            .keys
+            .as_ref()
+            .map_or_else(|| "stored".to_owned(), fetched_text);
+        lister.push(vec![one.name, one.issuer, keys, one.description], || value)?;
     }
     lister.finish("no issuer is believed yet")
 }
@@ -231,7 +245,11 @@ fn show(ctl: &Ctl, shown: &TrustDescription) -> Result<(), Failure> {
         ("audiences", issuer.audiences.join(", ")),
         ("algorithms", issuer.algorithms.join(", ")),
         ("max age", format!("{max_age}s")),
-        ("keys", issuer.jwks.clone()),
+        ("keys", format!("{}{}", issuer.jwks, issuer.jwks_url)),
+        (
+            "fetched",
+            shown.keys.as_ref().map(fetched_text).unwrap_or_default(),
+        ),
         ("changed", time::local(shown.updated_at.as_ref())),
         ("bound", bindings.join("; ")),
     ];
@@ -244,10 +262,37 @@ fn show(ctl: &Ctl, shown: &TrustDescription) -> Result<(), Failure> {
             "algorithms": issuer.algorithms,
             "max_age_seconds": max_age,
             "jwks": issuer.jwks,
+            "jwks_url": issuer.jwks_url,
+            "keys": shown.keys.as_ref().map(fetched_json),
             "created_at": time::rfc3339(shown.created_at.as_ref()),
             "updated_at": time::rfc3339(shown.updated_at.as_ref()),
             "bindings": shown.bindings.iter().map(binding_json).collect::<Vec<_>>(),
         })
+    })
+}
+
+/// What the node that answered knows of keys that it fetches.
+fn fetched_text(keys: &FetchedKeys) -> String {
+    let known = match &keys.fetched_at {
+        Some(at) => format!("{} keys, {}", keys.count, time::local(Some(at))),
+        None => "not yet".to_owned(),
+    };
+    match &keys.failed_at {
+        Some(at) => format!(
+            "{known}; failed {}: {}",
+            time::local(Some(at)),
+            keys.failure
+        ),
+        None => known,
+    }
+}
+
+fn fetched_json(keys: &FetchedKeys) -> Value {
+    json!({
+        "fetched_at": time::rfc3339(keys.fetched_at.as_ref()),
+        "count": keys.count,
+        "failed_at": time::rfc3339(keys.failed_at.as_ref()),
+        "failure": keys.failure,
     })
 }
 

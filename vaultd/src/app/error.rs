@@ -186,7 +186,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::LastAuthenticator
         | Reason::SecondFactorExists
         | Reason::NoSecondFactor
-        | Reason::EnrolmentNotStarted => Kind::Precondition,
+        | Reason::EnrolmentNotStarted
+        | Reason::DestinationNotAllowed => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull | Reason::LoginLocked => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader

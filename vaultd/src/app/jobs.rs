@@ -1,5 +1,6 @@
 //! What runs on the leader by itself: due deletions, ended sessions, old outcomes, wrapped values, one-time codes,
-//! secret ids, unfinished re-wraps, keys that are old; and on every node: taking up a keyring that was changed elsewhere.
+//! secret ids, unfinished re-wraps, keys that are old; and on every node: taking up a keyring that was changed elsewhere,
+//! and fetching keys of issuers again.
 //!
 //! Each step is a small idempotent transaction through the proposer, which proves leadership by being
 //! committed in its term; a paused leader fires nothing that it cannot commit.
@@ -48,6 +49,7 @@ async fn round(app: &Weak<App>, ran: &mut Duration) -> bool {
     };
     app.keys.follow(&app.store);
     app.tell_fall().await;
+    app.refresh_issuer_keys();
     if app.keys.load().is_some() && app.node.leader_term().is_some() {
         // What is left of a nearly full disk is for deletion and revocation.
         if app.store.can_grow() {

@@ -48,6 +48,11 @@ impl Deed {
         method: "inside/DestroyTerms",
         action: "keyring:DestroyTerms",
     };
+    /// It believes keys of an issuer that it fetched. Nobody can ask for that.
+    pub(super) const TAKE_ISSUER_KEYS: Self = Self {
+        method: "inside/TakeIssuerKeys",
+        action: "trust:TakeKeys",
+    };
     /// It leaves a backup, whose restore was recorded, for its next start. Recorded only where it could not.
     pub(super) const KEEP_BACKUP: Self = Self {
         method: "inside/KeepBackup",

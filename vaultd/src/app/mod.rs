@@ -102,7 +102,7 @@ pub use sharing::{ShareRequest, SharedSource, Unwrapped};
 pub use simulate::{Capable, Simulated};
 pub use status::{Inside, SealStatus, Status};
 pub use trail::{AuditQuery, Ending, Reading};
-pub use trust::{IssuerName, TokenLogin};
+pub use trust::{IssuerName, KeySetState, TokenLogin, Told};
 
 use audit::{Audit, Entry};
 use freshness::Freshness;
@@ -110,6 +110,7 @@ use transact::Proposer;
 use unsealed::{Keys, Unsealed};
 
 use crate::clock::Clock;
+use crate::outbound::Outbound;
 use crate::raft::Node;
 use crate::store::{Applied, Store};
 
@@ -141,6 +142,10 @@ pub struct Settings {
     pub blocked: Arc<Blocked>,
     /// What new hashes of passwords cost.
     pub hash_cost: HashCost,
+    /// The way out.
+    pub outbound: Outbound,
+    /// Keys of an issuer that were fetched longer ago are not believed.
+    pub keys_max_age: Duration,
 }
 
 /// The application: everything behind the doors.
@@ -173,6 +178,8 @@ pub struct App {
     readers: trail::Readers,
     replies: replies::Replies,
     passwords: password::Passwords,
+    /// Keys of issuers that were fetched.
+    key_sets: trust::KeySets,
 }
 
 impl App {
@@ -215,6 +222,7 @@ impl App {
             analyses: policies::Analyses::default(),
             readers: trail::Readers::default(),
             passwords,
+            key_sets: trust::KeySets::default(),
         });
         app.open_at_start().await.map_err(StartError::SetupCode)?;
         jobs::start(&app);

@@ -84,6 +84,7 @@ pub(super) fn identity(refusal: identity::Refusal) -> Error {
         Refusal::Attached(_) => Reason::PolicyAttached,
         Refusal::TooMany(_) => Reason::LimitReached,
         Refusal::Invalid(_) | Refusal::Claims(_) | Refusal::Issuer(_) => Reason::RequestInvalid,
+        Refusal::Destination(_) => Reason::DestinationNotAllowed,
         Refusal::OneTime(error) => return one_time(error),
         Refusal::NoSecretId => Reason::SecretIdNotFound,
         Refusal::SecretId(error) => return secret_id(error),

@@ -96,6 +96,8 @@ async fn start(
         reply_bytes: 33 << 20,
         blocked: Arc::default(),
         hash_cost: HashCost::DEFAULT,
+        outbound: Outbound::none(),
+        keys_max_age: Duration::from_hours(24),
     };
     App::start(settings, store, node, audit(), clock)
         .await

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::values::{OFF, Values};
 use super::{
     Audit, AuditPaths, AuditSync, CertificateFiles, Config, ConfigError, Effective, Layers, Limits,
-    Listen, Log, LogFormat, Node, Origin, Password, Process, Raw, Seal, Tls, keys,
+    Listen, Log, LogFormat, Node, Origin, Outbound, Password, Process, Raw, Seal, Tls, keys,
 };
+use crate::outbound::{self, Network, Rules};
 
 impl Config {
     /// Builds the configuration from what was given.
@@ -33,6 +34,7 @@ impl Config {
             },
             password: password(&values)?,
             bootstrap: values.path("bootstrap.file")?,
+            outbound: outbound(&values)?,
             audit: audit(&values, &node)?,
             log: log(&values)?,
             effective: effective(layers),
@@ -186,6 +188,44 @@ fn password(values: &Values<'_>) -> Result<Password, ConfigError> {
         hash_passes: narrow(passes, values.count(passes, 2, 16)?)?,
         hash_lanes: narrow(lanes, values.count(lanes, 1, 4)?)?,
     })
+}
+
+fn outbound(values: &Values<'_>) -> Result<Outbound, ConfigError> {
+    let allow = read(values, "outbound.allow", outbound::Origin::parse)?;
+    let allow_private = read(values, "outbound.allow_private", Network::parse)?;
+    let user = values.text("outbound.user")?;
+    if user.as_deref().is_some_and(|name| !is_name(name)) {
+        return Err(values.wrong("outbound.user", "expected the name of an account"));
+    }
+    Ok(Outbound {
+        rules: Rules {
+            allow,
+            allow_private,
+            ca_file: values.path("outbound.ca_file")?,
+            user,
+        },
+        keys_max_age: values.duration(
+            "outbound.keys_max_age",
+            Duration::from_mins(15),
+            Duration::from_hours(30 * 24),
+        )?,
+    })
+}
+
+/// A short list of which each item means something.
+fn read<T, E: std::fmt::Display>(
+    values: &Values<'_>,
+    key: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, ConfigError> {
+    let items = values.list(key)?;
+    if items.len() > 64 {
+        return Err(values.wrong(key, "expected up to 64 of them"));
+    }
+    let one = |item: &String| {
+        parse(item).map_err(|error| values.wrong(key, format!("`{item}`: {error}")))
+    };
+    items.iter().map(one).collect()
 }
 
 fn audit(values: &Values<'_>, node: &Node) -> Result<Audit, ConfigError> {

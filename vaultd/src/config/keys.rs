@@ -198,6 +198,30 @@ pub const KEYS: &[Key] = &[
     ),
     key("password.hash_passes", "3", "passes over that memory"),
     key("password.hash_lanes", "1", "lanes of that memory"),
+        "outbound.allow",
+        "[]",
+        "where this node may connect to, as `https://issuer.example.com`, for keys of token issuers; nowhere else",
+    ),
+    key(
+        "outbound.allow_private",
+        "[]",
+        "networks that are not public and allowed all the same, as `10.1.0.0/16`",
+    ),
+    key(
+        "outbound.ca_file",
+        "",
+        "PEM file of the only authorities that are believed there; default: the system's",
+    ),
+    key(
+        "outbound.user",
+        "",
+        "account of `/etc/passwd` for the process that connects, where the daemon is root",
+    ),
+    key(
+        "outbound.keys_max_age",
+        "24h",
+        "keys of an issuer that were fetched longer ago are not believed; they are fetched again every ten minutes",
+    ),
     key(
         "audit.directory",
         "",

@@ -108,6 +108,8 @@ pub struct Config {
     pub password: Password,
     /// What a new vault is made with.
     pub bootstrap: Option<PathBuf>,
+    /// Connections to others.
+    pub outbound: Outbound,
     /// The local audit files.
     pub audit: Audit,
     /// What goes to stderr.
@@ -218,6 +220,15 @@ pub struct Password {
     pub hash_passes: u32,
     /// Its lanes.
     pub hash_lanes: u32,
+}
+
+/// Connections to others.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    /// Where they may go, and as whom.
+    pub rules: crate::outbound::Rules,
+    /// Keys of an issuer that are older are not believed.
+    pub keys_max_age: Duration,
 }
 
 /// The local audit files.

@@ -40,6 +40,8 @@ fn the_least_file_gives_safe_defaults() {
     assert!(!config.process.allow_root && config.process.lock_memory);
     assert_eq!(config.limits.request_timeout, Duration::from_secs(30));
     assert!(config.tls.files.is_none() && config.tls.names.is_empty());
+    let outbound = &config.outbound.rules;
+    assert!(outbound.allow.is_empty() && outbound.allow_private.is_empty());
 }
 
 #[test]
@@ -79,6 +81,28 @@ fn lists_come_from_the_file_or_with_commas() {
     );
     let config = layered(LEAST, [("VAULTD_TLS_NAMES", "b.example, ::1")], &[]).expect("config");
     assert_eq!(config.tls.names, ["b.example", "::1"]);
+}
+
+#[test]
+fn connections_go_where_the_file_or_the_environment_says() {
+    let text = format!(
+        "{LEAST}[outbound]\nallow = [\"https://a.test\", \"https://b.test:8443\"]\nallow_private = [\"10.1.0.0/16\"]\n"
+    );
+    let outbound = from(&text).expect("config").outbound;
+    let shown: Vec<_> = outbound
+        .rules
+        .allow
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(shown, ["https://a.test", "https://b.test:8443"]);
+    assert_eq!(outbound.rules.allow_private.len(), 1);
+    assert_eq!(outbound.keys_max_age, Duration::from_hours(24));
+    let config = layered(LEAST, [("VAULTD_OUTBOUND_ALLOW", "https://c.test")], &[]);
+    assert_eq!(config.expect("config").outbound.rules.allow.len(), 1);
+    let many = format!("\"{}\"", vec!["https://a.test"; 65].join("\", \""));
+    let error = from(&format!("{LEAST}[outbound]\nallow = [{many}]\n")).expect_err("many");
+    assert!(error.to_string().contains("up to 64"), "{error}");
 }
 
 #[test]
@@ -205,6 +229,32 @@ const BAD_VALUES: &[(&str, &str)] = &[
     ("password.hash_lanes = 0", "from 1 to 4"),
     ("password.hash_lanes = 5", "from 1 to 4"),
     ("password.blocklist = \"list\"", "absolute"),
+        "outbound.allow = [\"http://a.test\"]",
+        "begins with `https://`",
+    ),
+    (
+        "outbound.allow = [\"https://a.test/\"]",
+        "the path is not for it",
+    ),
+    (
+        "outbound.allow = [\"https://*.a.test\"]",
+        "without user or `*`",
+    ),
+    ("outbound.allow = [\"https://a.test:0\"]", "from 1 to 65535"),
+    ("outbound.allow = [\"\"]", "begins with `https://`"),
+    ("outbound.allow = true", "expected a list of texts"),
+    ("outbound.allow_private = true", "expected a list of texts"),
+    (
+        "outbound.allow_private = [\"10.0.0.1/8\"]",
+        "expected a network",
+    ),
+    (
+        "outbound.allow_private = [\"0.0.0.0/0\"]",
+        "only networks inside",
+    ),
+    ("outbound.ca_file = \"ca.pem\"", "absolute"),
+    ("outbound.user = \"a b\"", "name of an account"),
+    ("outbound.keys_max_age = \"1m\"", "expected a time from"),
     ("audit.sync = \"never\"", "`batched` or `always`"),
     ("audit.keep_files = 0", "from 2"),
     ("audit.keep_for = 7", "expected a time with its unit"),

@@ -16,6 +16,7 @@ use jsonwebtoken::crypto;
 use serde_json::Value;
 use vault_core::access::trust::Issuer;
 
+use super::key_sets::Why;
 use super::keys::Keys;
 use super::strict;
 
@@ -54,6 +55,8 @@ pub(super) enum Bad {
     Issuer,
     #[error("the issuer has no such key for this algorithm")]
     Key,
+    #[error("the issuer's keys cannot be had: {0}")]
+    NoKeys(Why),
     #[error("the signature is wrong")]
     Signature,
     #[error("the token is for another audience")]
@@ -127,6 +130,11 @@ impl<'t> Unverified<'t> {
     /// Whom it says to be from.
     pub(super) fn issuer(&self) -> Option<&str> {
         self.claims.get("iss").and_then(Value::as_str)
+    }
+
+    /// Which key it says that it was signed with.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     /// Whether the issuer said it, to this vault, and it is good now (seconds since the epoch).

@@ -4,6 +4,8 @@
 //! says changes which key or what sort of signature it is verified by. Shared secrets and private keys are refused
 //! where they are stored; keys of types that are not used here are passed over.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use jsonwebtoken::jwk::{
@@ -11,18 +13,22 @@ use jsonwebtoken::jwk::{
 };
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::strict;
 
 /// Largest JWK set, and most keys of one.
-const MAX_SET: usize = 64 << 10;
+pub(super) const MAX_SET: usize = 64 << 10;
 const MAX_KEYS: usize = 64;
 /// RSA modulus, in bytes.
 const RSA: std::ops::RangeInclusive<usize> = 256..=1024;
 
 /// The keys of an issuer that tokens can be verified by.
 #[derive(Debug)]
-pub(super) struct Keys(Vec<Fit>);
+pub(super) struct Keys {
+    fit: Vec<Fit>,
+    digest: [u8; 32],
+}
 
 #[derive(Debug)]
 struct Fit {
@@ -67,6 +73,7 @@ impl Keys {
             return Err(KeysError::TooLarge);
         }
         let mut fit: Vec<Fit> = Vec::new();
+        let mut texts = BTreeSet::new();
         for item in items {
             match item.get("kty").and_then(Value::as_str) {
                 Some("oct") => return Err(KeysError::Shared),
@@ -86,18 +93,36 @@ impl Keys {
                 return Err(KeysError::Twice);
             }
             fit.push(found);
+            texts.insert(item.to_string());
         }
         match fit.as_slice() {
             [] => Err(KeysError::None),
-            [_] => Ok(Self(fit)),
-            many if many.iter().any(|key| key.id.is_none()) => Err(KeysError::Unnamed),
-            _ => Ok(Self(fit)),
+            [_, _, ..] if fit.iter().any(|key| key.id.is_none()) => Err(KeysError::Unnamed),
+            [..] => Ok(Self {
+                fit,
+                digest: digest(&texts),
+            }),
         }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.fit.len()
+    }
+
+    /// The same for the same keys, in whatever order and among whatever else they stand.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// Whether there is a key of that name, or a token without one may mean the only one.
+    pub(super) fn names(&self, id: Option<&str>) -> bool {
+        id.is_none_or(|id| self.fit.iter().any(|key| key.id.as_deref() == Some(id)))
     }
 
     /// The key of that name, if it is fit for the algorithm; without a name the only one there is.
     pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&DecodingKey> {
-        let found = match (id, self.0.as_slice()) {
+        let found = match (id, self.fit.as_slice()) {
             (Some(id), keys) => keys.iter().find(|key| key.id.as_deref() == Some(id)),
             (None, [only]) => Some(only),
             (None, _) => None,
@@ -105,6 +130,16 @@ impl Keys {
         let fit = found.filter(|key| key.algorithms.contains(&algorithm))?;
         Some(&fit.key)
     }
+}
+
+fn digest(texts: &BTreeSet<String>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        // A control character stands in no text that was written here.
+        hash.update(text.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().into()
 }
 
 impl Fit {

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use vault_core::access::trust::{
-    Issuer, TrustRefusal, Vouched, arrive_by_token, issuer_keys, issuers,
-};
+use vault_core::access::trust::{Issuer, TrustRefusal, Vouched, arrive_by_token, issuers};
 use vault_core::access::{Login, Resource, TokenHash};
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
@@ -17,7 +15,6 @@ use vault_proto::v1::Reason;
 use zeroize::Zeroizing;
 
 use super::jwt::{Bad, Unverified};
-use super::keys::Keys;
 use crate::app::auth::refused;
 use crate::app::call::{Answer, Call};
 use crate::app::error::{Error, Result};
@@ -74,7 +71,7 @@ impl App {
         request: TokenLogin,
         notes: &mut Notes,
     ) -> Result<(TokenText, Oneself)> {
-        let (vouched, trusted_as) = match self.vouched(&request.token)? {
+        let (vouched, trusted_as) = match self.vouched(&request.token).await? {
             Ok(found) => found,
             Err(bad) => {
                 notes.denied = Some(bad.to_string());
@@ -116,23 +113,21 @@ impl App {
         }
     }
 
-    /// Who vouches for a token, as far as this node's state says; and what the audit calls them.
-    fn vouched(&self, text: &str) -> Result<std::result::Result<(Vouched, String), Bad>> {
+    /// Who vouches for a token, as far as this node's state and the keys at addresses say; and what the audit calls them.
+    async fn vouched(&self, text: &str) -> Result<std::result::Result<(Vouched, String), Bad>> {
+        let began = self.clock.boottime();
         let token = match Unverified::read(text) {
             Ok(token) => token,
             Err(bad) => return Ok(Err(bad)),
         };
         let all = self.look(issuers)?;
         let named = |issuer: &Issuer| token.issuer() == Some(&issuer.issuer);
-        let now = self.now() / 1000;
         let mut by = Vec::new();
         let mut why = Bad::Issuer;
         for (id, issuer) in all.iter().filter(|(_, issuer)| named(issuer)) {
-            let stored = self.look(|tx| issuer_keys(tx, *id))?.unwrap_or_default();
-            let checked = match Keys::parse(&stored) {
-                Ok(keys) => token.verify(issuer, &keys, now),
-                Err(_) => Err(Bad::Key),
-            };
+            let keys = self.keys_of((*id, issuer), &token, began).await?;
+            let now = self.now() / 1000;
+            let checked = keys.and_then(|keys| token.verify(issuer, &keys, now));
             match checked {
                 Ok(()) => by.push((*id, issuer.generation)),
                 Err(bad) => why = bad,

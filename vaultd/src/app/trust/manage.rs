@@ -6,10 +6,12 @@ use vault_core::engine::identity::{self as engine, NewIssuer, Refusal, Trusted};
 use vault_core::name::ServiceName;
 
 use super::jwt::ALGORITHMS;
+use super::key_sets::KeySetState;
 use super::keys::Keys;
 use crate::app::call::{Answer, Call};
 use crate::app::error::Result;
 use crate::app::{App, refusal};
+use crate::outbound::NotAllowed;
 
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
@@ -31,10 +33,10 @@ impl App {
         name: IssuerName,
         new: NewIssuer,
     ) -> Result<Answer<()>> {
-        let new = checked(new);
+        let new = self.checked(new);
         let action = Action::TRUST_CREATE;
         self.change_identity(call, action, Resource::System, move |tx, _, grant, _| {
-            let new = new.as_ref().map_err(|why| Refusal::Issuer(why.clone()))?;
+            let new = new.as_ref().map_err(Unfit::refusal)?;
             engine::create_trust(tx, grant, (name.as_str(), new))
         })
         .await
@@ -50,14 +52,14 @@ impl App {
         name: IssuerName,
         new: NewIssuer,
     ) -> Result<Answer<()>> {
-        let new = checked(new);
+        let new = self.checked(new);
         let action = Action::TRUST_UPDATE;
         self.change_identity(
             call,
             action,
             Resource::System,
             move |tx, caller, grant, proofs| {
-                let new = new.as_ref().map_err(|why| Refusal::Issuer(why.clone()))?;
+                let new = new.as_ref().map_err(Unfit::refusal)?;
                 engine::update_trust(tx, caller, grant, proofs, (name.as_str(), new))
             },
         )
@@ -68,10 +70,15 @@ impl App {
     ///
     /// # Errors
     /// As of any read.
-    pub async fn list_trusts(&self, call: &Call) -> Result<Answer<Vec<Issuer>>> {
+    pub async fn list_trusts(&self, call: &Call) -> Result<Answer<Vec<Told<Issuer>>>> {
         self.read(call, |visit, tx| {
             let grant = visit.grant(tx, Action::TRUST_LIST, Resource::System)?;
-            engine::list_trusts(tx, &grant).map_err(refusal::identity)
+            let all = engine::list_trusts(tx, &grant).map_err(refusal::identity)?;
+            let told = all.into_iter().map(|(id, issuer)| Told {
+                keys: self.told((id, &issuer)),
+                what: issuer,
+            });
+            Ok(told.collect())
         })
         .await
     }
@@ -80,10 +87,17 @@ impl App {
     ///
     /// # Errors
     /// As of any read.
-    pub async fn describe_trust(&self, call: &Call, name: IssuerName) -> Result<Answer<Trusted>> {
+    pub async fn describe_trust(
+        &self,
+        call: &Call,
+        name: IssuerName,
+    ) -> Result<Answer<Told<Trusted>>> {
         self.read(call, |visit, tx| {
             let grant = visit.grant(tx, Action::TRUST_DESCRIBE, Resource::System)?;
-            engine::describe_trust(tx, &grant, name.as_str()).map_err(refusal::identity)
+            let found = engine::describe_trust(tx, &grant, name.as_str());
+            let what = found.map_err(refusal::identity)?;
+            let keys = self.told((what.id, &what.issuer));
+            Ok(Told { what, keys })
         })
         .await
     }
@@ -134,8 +148,63 @@ impl App {
     }
 }
 
-/// What is stored of an issuer is what tokens can be checked by.
-fn checked(mut new: NewIssuer) -> std::result::Result<NewIssuer, Box<str>> {
+impl App {
+    fn told(&self, (id, issuer): (u64, &Issuer)) -> Option<KeySetState> {
+        let fetched = issuer.jwks_url.is_some();
+        fetched.then(|| self.key_sets.state((id, issuer.generation)))
+    }
+
+    /// What is stored of an issuer is what tokens can be checked by, on this node at least.
+    fn checked(&self, new: NewIssuer) -> std::result::Result<NewIssuer, Unfit> {
+        let new = sound(new).map_err(Unfit::Wrong)?;
+        let Some(url) = &new.jwks_url else {
+            let keys = Keys::parse(&new.jwks);
+            let refused = |error| Unfit::Wrong(format!("the keys are refused: {error}").into());
+            return keys.map(|_| new).map_err(refused);
+        };
+        if !new.jwks.is_empty() {
+            let message = "keys are given, or where to fetch them: not both";
+            return Err(Unfit::Wrong(message.into()));
+        }
+        match self.outbound().check(url) {
+            Ok(_) => Ok(new),
+            Err(NotAllowed::Url(error)) => Err(Unfit::Wrong(
+                format!("the address of the keys: {error}").into(),
+            )),
+            Err(error @ NotAllowed::Elsewhere(_)) => {
+                Err(Unfit::Destination(error.to_string().into()))
+            }
+        }
+    }
+}
+
+/// Something, and what this node knows of keys that are fetched.
+#[derive(Debug)]
+pub struct Told<T> {
+    /// What.
+    pub what: T,
+    /// `None`: its keys are stored.
+    pub keys: Option<KeySetState>,
+}
+
+/// Why an issuer cannot be believed as it is said.
+#[derive(Debug)]
+enum Unfit {
+    Wrong(Box<str>),
+    Destination(Box<str>),
+}
+
+impl Unfit {
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::Wrong(why) => Refusal::Issuer(why.clone()),
+            Self::Destination(why) => Refusal::Destination(why.clone()),
+        }
+    }
+}
+
+/// But for its keys.
+fn sound(mut new: NewIssuer) -> std::result::Result<NewIssuer, Box<str>> {
     let invalid = |message: String| Box::<str>::from(message);
     let fit = |text: &str| {
         (1..=MAX_TEXT).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c == ' ')
@@ -167,6 +236,5 @@ fn checked(mut new: NewIssuer) -> std::result::Result<NewIssuer, Box<str>> {
     if !(MINUTE..=30 * DAY).contains(&new.max_age) {
         return Err(invalid("a token may be a minute to 30 days old".into()));
     }
-    Keys::parse(&new.jwks).map_err(|error| invalid(format!("the keys are refused: {error}")))?;
     Ok(new)
 }

@@ -6,13 +6,18 @@
 //! | [`manage`] | what administrators do |
 //! | [`jwt`] | a token: its bounds, its signature, its times |
 //! | [`keys`] | an issuer's public keys |
+//! | [`key_sets`], [`fetch`] | those that are fetched from an address |
 //! | [`strict`] | JSON that says nothing twice |
 
+mod fetch;
 mod jwt;
+mod key_sets;
 mod keys;
 mod login;
 mod manage;
 mod strict;
 
+pub use key_sets::KeySetState;
+pub(super) use key_sets::KeySets;
 pub use login::TokenLogin;
-pub use manage::IssuerName;
+pub use manage::{IssuerName, Told};

@@ -10,7 +10,7 @@ use vault_core::name::ServiceName;
 use vault_proto::v1::trust_server::Trust;
 use vault_proto::v1::{
     BindServiceRequest, BindServiceResponse, BoundClaim, CreateTrustRequest, CreateTrustResponse,
-    DeleteTrustRequest, DeleteTrustResponse, DescribeTrustRequest, ListTrustsRequest,
+    DeleteTrustRequest, DeleteTrustResponse, DescribeTrustRequest, FetchedKeys, ListTrustsRequest,
     ListTrustsResponse, LoginResponse, LoginTokenRequest, Reason, ServiceBinding, TrustDescription,
     TrustSummary, TrustedIssuer, UnbindServiceRequest, UnbindServiceResponse, UpdateTrustRequest,
     UpdateTrustResponse,
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::auth::narrowing;
 use super::metadata::{call, refuse, repeatable, respond, to_the_end};
 use super::{Door, convert, parse};
-use crate::app::{Error, IssuerName, Result, TokenLogin};
+use crate::app::{Error, IssuerName, KeySetState, Result, TokenLogin, Told};
 
 type Reply<T> = std::result::Result<Response<T>, Status>;
 
@@ -106,10 +106,12 @@ impl Trust for Door {
     async fn list_trusts(&self, request: Request<ListTrustsRequest>) -> Reply<ListTrustsResponse> {
         let call = call("/vault.v1.Trust/ListTrusts", &request)?;
         respond(&call, self.app.list_trusts(&call).await, |known| {
-            let summary = |issuer: Issuer| TrustSummary {
-                name: issuer.name,
-                description: issuer.description,
-                issuer: issuer.issuer,
+            let summary = |Told { what, keys }: Told<Issuer>| TrustSummary {
+                name: what.name,
+                description: what.description,
+                issuer: what.issuer,
+                jwks_url: what.jwks_url.unwrap_or_default(),
+                keys: keys.map(fetched),
             };
             ListTrustsResponse {
                 trusts: known.into_iter().map(summary).collect(),
@@ -198,6 +200,7 @@ fn named_issuer(name: &str, issuer: Option<TrustedIssuer>) -> Result<(IssuerName
         algorithms: issuer.algorithms,
         max_age: convert::milliseconds("max_age", issuer.max_age)?.unwrap_or_default(),
         jwks: issuer.jwks,
+        jwks_url: Some(issuer.jwks_url).filter(|url| !url.is_empty()),
     };
     Ok((parse::name(name)?, new))
 }
@@ -208,12 +211,24 @@ fn wanted(claims: Vec<BoundClaim>) -> Result<Wanted> {
         .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))
 }
 
-fn description(trusted: Trusted) -> TrustDescription {
+fn fetched(keys: KeySetState) -> FetchedKeys {
+    let (at, count) = keys.fetched.unzip();
+    let (failed_at, failure) = keys.failed.unzip();
+    FetchedKeys {
+        fetched_at: at.map(convert::timestamp),
+        count: count.map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX)),
+        failed_at: failed_at.map(convert::timestamp),
+        failure: failure.unwrap_or_default(),
+    }
+}
+
+fn description(Told { what, keys }: Told<Trusted>) -> TrustDescription {
     let Trusted {
+        id: _,
         issuer,
         jwks,
         bound,
-    } = trusted;
+    } = what;
     let mut bindings = Vec::new();
     for one in bound {
         let claims = |wanted: &Wanted| {
@@ -241,7 +256,9 @@ fn description(trusted: Trusted) -> TrustDescription {
             algorithms: issuer.algorithms,
             max_age: Some(convert::duration(issuer.max_age)),
             jwks,
+            jwks_url: issuer.jwks_url.unwrap_or_default(),
         }),
         bindings,
+        keys: keys.map(fetched),
     }
 }

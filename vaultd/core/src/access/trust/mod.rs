@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Issuer   0 ‖ issuer id                → whom to believe, and for how long
-//! Keys     1 ‖ issuer id                → the public keys that its tokens are signed with
+//! Keys     1 ‖ issuer id                → the public keys that its tokens are signed with, if they are not fetched
 //! Binding  issuer id ‖ service id       → what a token must say to be that service
 //! ```
 //! All of it is in the guarded collection of what decides who may do what. Whoever is meant is meant by id: a
@@ -54,6 +54,9 @@ pub struct Issuer {
     /// Milliseconds since the epoch.
     #[n(8)]
     pub updated_at: u64,
+    /// Where its keys are fetched; `None`: they are stored.
+    #[n(9)]
+    pub jwks_url: Option<String>,
 }
 
 /// The keys of an issuer: a JWK set, as it was checked when it was stored.

@@ -36,6 +36,9 @@ pub enum Refusal {
     /// An issuer cannot be believed as it is said.
     #[error("{0}")]
     Issuer(Box<str>),
+    /// Its keys lie where no connection is made to.
+    #[error("{0}")]
+    Destination(Box<str>),
     /// What a token must say is not said well.
     #[error(transparent)]
     Claims(#[from] ClaimError),

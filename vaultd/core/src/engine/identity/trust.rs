@@ -34,13 +34,17 @@ pub struct NewIssuer {
     pub algorithms: Vec<String>,
     /// Milliseconds.
     pub max_age: u64,
-    /// A JWK set.
+    /// A JWK set; empty where there is an address.
     pub jwks: String,
+    /// Where its keys are fetched.
+    pub jwks_url: Option<String>,
 }
 
 /// An issuer, with what is bound to it.
 #[derive(Clone, Debug)]
 pub struct Trusted {
+    /// Its id.
+    pub id: u64,
     /// Whom to believe.
     pub issuer: Issuer,
     /// Its keys.
@@ -110,24 +114,28 @@ fn put(tx: &mut Tx<'_>, (id, old): (u64, Issuer), new: &NewIssuer) -> Result<(),
         max_age: new.max_age,
         generation: old.generation + 1,
         updated_at: tx.now(),
+        jwks_url: new.jwks_url.clone(),
         ..old
     };
     tx.put(Issuer::key(id), &issuer)?;
-    let jwks = new.jwks.clone();
-    Ok(tx.put(IssuerKeys::key(id), &IssuerKeys { jwks })?)
+    let key = IssuerKeys::key(id);
+    if issuer.jwks_url.is_none() {
+        let jwks = new.jwks.clone();
+        tx.put(key, &IssuerKeys { jwks })?;
+    } else if tx.see::<IssuerKeys>(&key)?.is_some() {
+        tx.delete(key);
+    }
+    Ok(())
 }
 
-/// Names of all issuers, in order.
+/// All issuers with their ids, in order of name.
 ///
 /// # Errors
 /// When the store fails.
-pub fn list_trusts(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<Issuer>, Refusal> {
+pub fn list_trusts(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<(u64, Issuer)>, Refusal> {
     grant.system(Action::TRUST_LIST)?;
-    let mut known: Vec<_> = trust::issuers(tx)?
-        .into_iter()
-        .map(|(_, one)| one)
-        .collect();
-    known.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut known = trust::issuers(tx)?;
+    known.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
     Ok(known)
 }
 
@@ -150,6 +158,7 @@ pub fn describe_trust(tx: &mut Tx<'_>, grant: &Grant, name: &str) -> Result<Trus
     }
     bound.sort_by(|one, other| one.service.cmp(&other.service));
     Ok(Trusted {
+        id,
         issuer,
         jwks,
         bound,
