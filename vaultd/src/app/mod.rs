@@ -180,6 +180,7 @@ pub struct App {
     passwords: password::Passwords,
     /// Keys of issuers that were fetched.
     key_sets: trust::KeySets,
+    tokens: trust::Tokens,
 }
 
 impl App {
@@ -223,6 +224,7 @@ impl App {
             readers: trail::Readers::default(),
             passwords,
             key_sets: trust::KeySets::default(),
+            tokens: trust::Tokens::default(),
         });
         app.open_at_start().await.map_err(StartError::SetupCode)?;
         jobs::start(&app);

@@ -35,6 +35,7 @@ mod root;
 mod sessions;
 mod strangers;
 mod terms;
+mod tokens;
 mod verify;
 
 struct World {

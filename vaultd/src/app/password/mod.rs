@@ -37,10 +37,10 @@ pub use login::{LoggedIn, PasswordLogin};
 pub use manage::{OneTimePassword, PasswordRules};
 
 pub(super) use refusal::too_often;
+pub(super) use sources::Sources;
 
 use draws::Draws;
 use pool::{Place, Pool};
-use sources::Sources;
 
 use super::audit::Source;
 use super::call::Call;
@@ -280,7 +280,7 @@ impl App {
 }
 
 /// What a login is counted by.
-fn network(call: &Call) -> Network {
+pub(super) fn network(call: &Call) -> Network {
     match call.source {
         Source::Tcp(address) => Network::of_address(address.ip()),
         Source::Unix { uid, .. } => Network::of_uid(uid),

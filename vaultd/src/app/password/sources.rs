@@ -16,7 +16,7 @@ const REFILL: Duration = Duration::from_millis(500);
 
 /// The buckets.
 #[derive(Debug)]
-pub(super) struct Sources {
+pub(in crate::app) struct Sources {
     key: RandomState,
     slots: Mutex<Vec<Slot>>,
 }
@@ -38,10 +38,19 @@ impl Default for Sources {
 
 impl Sources {
     /// Takes so many tries from a source's bucket, if they are left.
-    pub(super) fn admit(&self, source: &impl Hash, tries: u32, now: Duration) -> bool {
+    pub(in crate::app) fn admit(&self, source: &impl Hash, tries: u32, now: Duration) -> bool {
+        self.with(source, |slot| slot.take(tries, now)).unwrap_or(true)
+    }
+
+    /// Gives a try back that was none: what it brought was right.
+    pub(in crate::app) fn give_back(&self, source: &impl Hash) {
+        self.with(source, |slot| slot.used = slot.used.saturating_sub(1));
+    }
+
+    fn with<R>(&self, source: &impl Hash, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         let at = usize::try_from(self.key.hash_one(source)).unwrap_or_default() % SLOTS;
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.get_mut(at).is_none_or(|slot| slot.take(tries, now))
+        slots.get_mut(at).map(f)
     }
 }
 
@@ -109,6 +118,17 @@ mod tests {
             sources.admit(&("user", 8), 60, begun),
             "a refusal takes none"
         );
+    }
+
+    #[test]
+    fn what_is_given_back_was_not_tried() {
+        let (sources, one) = (Sources::default(), Source::of_uid(1));
+        for _ in 0..1000 {
+            assert!(sources.admit(&one, 1, Duration::ZERO));
+            sources.give_back(&one);
+        }
+        let more = (0..1000).filter(|_| sources.admit(&one, 1, Duration::ZERO));
+        assert_eq!(more.count(), 60);
     }
 
     #[test]

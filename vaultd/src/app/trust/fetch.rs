@@ -9,13 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use vault_core::access::trust::{Issuer, issuer_keys, issuers};
+use vault_core::access::trust::{Issuer, issuers};
 
 use super::jwt::{Bad, Unverified};
 use super::key_sets::{Flight, Moment, Of, Turn, Want, Why};
 use super::keys::{Keys, KeysError, MAX_SET};
 use crate::app::App;
-use crate::app::error::Result;
 use crate::app::keyring::Deed;
 use crate::app::notes::Notes;
 use crate::outbound::{Failure, Outbound};
@@ -28,26 +27,21 @@ const WAIT: Duration = Duration::from_secs(8);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl App {
-    /// The keys that may verify a token, or why there are none.
-    pub(super) async fn keys_of(
+    /// The keys at an issuer's address that may verify a token, or why there are none.
+    pub(super) async fn keys_at(
         &self,
-        (id, issuer): (u64, &Issuer),
-        token: &Unverified<'_>,
+        (of, url): (Of, &str),
+        token: &Unverified,
         began: Duration,
-    ) -> Result<std::result::Result<Arc<Keys>, Bad>> {
-        let Some(url) = &issuer.jwks_url else {
-            let stored = self.look(|tx| issuer_keys(tx, id))?.unwrap_or_default();
-            return Ok(Keys::parse(&stored).map(Arc::new).map_err(|_| Bad::Key));
-        };
-        let of = (id, issuer.generation);
+    ) -> std::result::Result<Arc<Keys>, Bad> {
         if self.clock.boottime().saturating_sub(began) > PATIENCE {
-            return Ok(Err(Bad::NoKeys(Why::Failed(Failure::TimedOut))));
+            return Err(Bad::NoKeys(Why::Failed(Failure::TimedOut)));
         }
         let mut keys = self.fetched(of, url, Want::Keys).await;
         if keys.as_ref().is_ok_and(|keys| !keys.names(token.key())) {
             keys = self.fetched(of, url, Want::Others(began)).await;
         }
-        Ok(keys.map_err(Bad::NoKeys))
+        keys.map_err(Bad::NoKeys)
     }
 
     async fn fetched(&self, of: Of, url: &str, want: Want) -> std::result::Result<Arc<Keys>, Why> {

@@ -15,6 +15,7 @@ use jsonwebtoken::Algorithm;
 use jsonwebtoken::crypto;
 use serde_json::Value;
 use vault_core::access::trust::Issuer;
+use zeroize::Zeroizing;
 
 use super::key_sets::Why;
 use super::keys::Keys;
@@ -73,16 +74,16 @@ pub(super) enum Bad {
 
 /// A token that nobody has vouched for yet.
 #[derive(Debug)]
-pub(super) struct Unverified<'t> {
-    signed: &'t str,
-    signature: &'t str,
+pub(super) struct Unverified {
+    signed: Zeroizing<String>,
+    signature: String,
     algorithm: (&'static str, Algorithm),
     key: Option<String>,
     claims: Value,
 }
 
-impl<'t> Unverified<'t> {
-    pub(super) fn read(token: &'t str) -> Result<Self, Bad> {
+impl Unverified {
+    pub(super) fn read(token: &str) -> Result<Self, Bad> {
         if token.len() > MAX_TOKEN {
             return Err(Bad::TooLarge);
         }
@@ -119,8 +120,8 @@ impl<'t> Unverified<'t> {
             return Err(Bad::Type);
         }
         Ok(Self {
-            signed,
-            signature,
+            signed: signed.to_owned().into(),
+            signature: signature.to_owned(),
             algorithm,
             key: text("kid")?.map(str::to_owned),
             claims: part(claims)?,
@@ -137,15 +138,30 @@ impl<'t> Unverified<'t> {
         self.key.as_deref()
     }
 
+    /// Whether it says that it is the issuer's, and is signed as those may be: looked at before there are keys.
+    pub(super) fn may_be_of(&self, issuer: &Issuer) -> Result<(), Bad> {
+        if self.issuer() != Some(&issuer.issuer) {
+            return Err(Bad::Issuer);
+        }
+        self.is_signed_as(issuer)
+    }
+
+    fn is_signed_as(&self, issuer: &Issuer) -> Result<(), Bad> {
+        let (name, _) = self.algorithm;
+        if issuer.algorithms.is_empty() || issuer.algorithms.iter().any(|one| one == name) {
+            Ok(())
+        } else {
+            Err(Bad::Algorithm)
+        }
+    }
+
     /// Whether the issuer said it, to this vault, and it is good now (seconds since the epoch).
     pub(super) fn verify(&self, issuer: &Issuer, keys: &Keys, now: u64) -> Result<(), Bad> {
-        let (name, algorithm) = self.algorithm;
-        if !issuer.algorithms.is_empty() && !issuer.algorithms.iter().any(|one| one == name) {
-            return Err(Bad::Algorithm);
-        }
+        self.is_signed_as(issuer)?;
+        let (_, algorithm) = self.algorithm;
         let key = keys.find(self.key.as_deref(), algorithm).ok_or(Bad::Key)?;
         let signed = self.signed.as_bytes();
-        match crypto::verify(self.signature, signed, key, algorithm) {
+        match crypto::verify(&self.signature, signed, key, algorithm) {
             Ok(true) => {}
             Ok(false) | Err(_) => return Err(Bad::Signature),
         }

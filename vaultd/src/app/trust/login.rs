@@ -1,12 +1,11 @@
 //! From a token that a trusted issuer signed to a session of the service that it is bound to.
 //!
-//! The signature is verified on the node that was asked, before anything is written and before the service is looked
-//! up: whoever has no token of a trusted issuer learns nothing of who there is. The decision is made again where the
-//! session is: bound to the keys that it was verified by. Every failure is one answer; the audit has the reason.
+//! The signature is verified on the node that was asked ([`verify`](super::verify)), before anything is written and
+//! before the service is looked up: whoever has no token of a trusted issuer learns nothing of who there is. The
+//! decision is made again where the session is: bound to the keys that it was verified by. Every failure is one answer;
+//! the audit has the reason.
 
-use std::sync::Arc;
-
-use vault_core::access::trust::{Issuer, TrustRefusal, Vouched, arrive_by_token, issuers};
+use vault_core::access::trust::{TrustRefusal, arrive_by_token};
 use vault_core::access::{Login, Resource, TokenHash};
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;
@@ -14,10 +13,11 @@ use vault_core::name::ServiceName;
 use vault_proto::v1::Reason;
 use zeroize::Zeroizing;
 
-use super::jwt::{Bad, Unverified};
+use super::verify::Good;
 use crate::app::auth::refused;
 use crate::app::call::{Answer, Call};
-use crate::app::error::{Error, Result};
+use crate::app::calling::afford;
+use crate::app::error::{Error, Kind, Result};
 use crate::app::notes::Notes;
 use crate::app::{App, Oneself, refusal};
 use crate::clock::OsEntropy;
@@ -60,6 +60,12 @@ impl App {
             Err(error) => Err(error),
         };
         self.describe(&mut entry, &notes);
+        if result
+            .as_ref()
+            .is_err_and(|error| error.kind() != Kind::Unknown)
+        {
+            entry.withdrawable();
+        }
         let finished = self.finish_act(entry, result, "a session was made", "log in again");
         let reply = finished.await?;
         Ok(self.answer(reply))
@@ -71,28 +77,40 @@ impl App {
         request: TokenLogin,
         notes: &mut Notes,
     ) -> Result<(TokenText, Oneself)> {
-        let (vouched, trusted_as) = match self.vouched(&request.token).await? {
-            Ok(found) => found,
-            Err(bad) => {
-                notes.denied = Some(bad.to_string());
+        let _small_or_room = self.session_terms(request.login.size())?;
+        let looked = self.look_at_token(call, request.token, request.service);
+        let Good {
+            vouched,
+            service,
+            by: trusted_as,
+        } = match looked.await? {
+            Ok(good) => good,
+            Err(useless) => {
+                notes.denied = Some(useless.to_string());
                 return Err(failed());
             }
         };
         let secret = TokenSecret::make(&mut OsEntropy);
         let (hash, origin) = (TokenHash::of(&secret), self.calling(call).origin());
-        let (service, login) = (request.service, request.login);
+        let login = request.login;
+        let audit = self.audit.clone();
         let arrived = self
             .write_inside(move |tx| {
                 let who = (&hash, &origin);
-                match arrive_by_token(tx, &vouched, service.as_ref(), who, &login) {
-                    Ok(arrived) => Ok((Ok(arrived), true)),
+                match arrive_by_token(tx, &vouched, &service, who, &login) {
+                    Ok((caller, session)) => {
+                        let affords = afford(&audit, &caller);
+                        let commits = affords.is_ok();
+                        Ok((Ok((caller, session, affords)), commits))
+                    }
                     Err(refusal) => Ok((Err(refusal), false)),
                 }
             })
             .await?;
         match arrived {
-            Ok((caller, session)) => {
+            Ok((caller, session, affords)) => {
                 notes.by(&caller);
+                affords?;
                 notes.granted = Some(format!("token of {trusted_as}"));
                 Ok((token::to_text(&secret), Oneself::of(&caller, session)))
             }
@@ -111,34 +129,6 @@ impl App {
                 Err(failed())
             }
         }
-    }
-
-    /// Who vouches for a token, as far as this node's state and the keys at addresses say; and what the audit calls them.
-    async fn vouched(&self, text: &str) -> Result<std::result::Result<(Vouched, String), Bad>> {
-        let began = self.clock.boottime();
-        let token = match Unverified::read(text) {
-            Ok(token) => token,
-            Err(bad) => return Ok(Err(bad)),
-        };
-        let all = self.look(issuers)?;
-        let named = |issuer: &Issuer| token.issuer() == Some(&issuer.issuer);
-        let mut by = Vec::new();
-        let mut why = Bad::Issuer;
-        for (id, issuer) in all.iter().filter(|(_, issuer)| named(issuer)) {
-            let keys = self.keys_of((*id, issuer), &token, began).await?;
-            let now = self.now() / 1000;
-            let checked = keys.and_then(|keys| token.verify(issuer, &keys, now));
-            match checked {
-                Ok(()) => by.push((*id, issuer.generation)),
-                Err(bad) => why = bad,
-            }
-        }
-        if by.is_empty() {
-            return Ok(Err(why));
-        }
-        let ids: Vec<String> = by.iter().map(|(id, _)| format!("issuer #{id}")).collect();
-        let claims = Arc::new(token.into_claims());
-        Ok(Ok((Vouched { by, claims }, ids.join(", "))))
     }
 }
 

@@ -72,53 +72,63 @@ impl From<EntryRefusal> for TrustRefusal {
     }
 }
 
-/// Makes a session of the service that a token is bound to: the one that is named, or else the only one.
+/// The one service that a token is bound to, where it names none itself. It takes as long as there are bindings, so it
+/// is looked for before the write that makes a session; there it is looked at again.
 ///
 /// # Errors
-/// When it is bound to none, or the service may not log in.
+/// When it is bound to none or to several, or whom it names is gone.
+pub fn service_of(tx: &mut Tx<'_>, vouched: &Vouched) -> Result<ServiceName, TrustRefusal> {
+    let mut bound = BTreeSet::new();
+    for (issuer, _) in &vouched.by {
+        let bindings = of_issuer(tx, *issuer)?.into_iter();
+        bound.extend(
+            bindings
+                .filter(|(_, one)| one.holds(vouched))
+                .map(|(id, _)| id),
+        );
+    }
+    let mut bound = bound.into_iter();
+    let id = match (bound.next(), bound.next()) {
+        (Some(id), None) => id,
+        (None, _) => return Err(TrustRefusal::Unbound),
+        (Some(_), Some(_)) => return Err(TrustRefusal::Ambiguous),
+    };
+    let principal = tx.see::<Principal>(&Principal::key(id))?;
+    let name = principal.and_then(|principal| ServiceName::try_from(principal.name.as_str()).ok());
+    name.ok_or(TrustRefusal::NoService)
+}
+
+/// Makes a session of a service that a token is bound to.
+///
+/// # Errors
+/// When it is not bound to it, or the service may not log in.
 pub fn arrive_by_token(
     tx: &mut Tx<'_>,
     vouched: &Vouched,
-    service: Option<&ServiceName>,
+    service: &ServiceName,
     (token, origin): (&TokenHash, &Arc<Origin>),
     login: &Login,
 ) -> Result<(Caller, Session), TrustRefusal> {
-    let wanted = match service {
-        Some(name) => {
-            Some(named(tx, Sort::Service, name.as_str())?.ok_or(TrustRefusal::NoService)?)
-        }
-        None => None,
-    };
-    let mut bound = BTreeSet::new();
+    let service = named(tx, Sort::Service, service.as_str())?.ok_or(TrustRefusal::NoService)?;
+    let mut bound = false;
     for (id, generation) in &vouched.by {
         let issuer = tx.see::<Issuer>(&Issuer::key(*id))?;
         // INVARIANT: keys that were taken back verify nothing, however late the request is decided
         if issuer.is_none_or(|issuer| issuer.generation != *generation) {
             return Err(TrustRefusal::Overtaken);
         }
-        let bindings = match wanted {
-            Some(service) => {
-                let binding = tx.see::<Binding>(&Binding::key(*id, service))?;
-                binding
-                    .into_iter()
-                    .map(|binding| (service, binding))
-                    .collect()
-            }
-            None => of_issuer(tx, *id)?,
-        };
-        let holds = |binding: &Binding| binding.any_of.iter().any(|one| one.hold(&vouched.claims));
-        bound.extend(
-            bindings
-                .iter()
-                .filter(|(_, one)| holds(one))
-                .map(|(id, _)| *id),
-        );
+        let binding = tx.see::<Binding>(&Binding::key(*id, service))?;
+        bound |= binding.is_some_and(|binding| binding.holds(vouched));
     }
-    let mut bound = bound.into_iter();
-    match (bound.next(), bound.next()) {
-        (Some(service), None) => as_service(tx, service, vouched, (token, origin), login),
-        (None, _) => Err(TrustRefusal::Unbound),
-        (Some(_), Some(_)) => Err(TrustRefusal::Ambiguous),
+    if !bound {
+        return Err(TrustRefusal::Unbound);
+    }
+    as_service(tx, service, vouched, (token, origin), login)
+}
+
+impl Binding {
+    fn holds(&self, vouched: &Vouched) -> bool {
+        self.any_of.iter().any(|one| one.hold(&vouched.claims))
     }
 }
 

@@ -92,10 +92,18 @@ fn one(value: &Value, pattern: &str) -> bool {
     }
 }
 
-/// Whether a text is like a pattern: how far into the text each part of the pattern may reach. The time is the product
-/// of both lengths, whatever they are.
+/// Whether a text is like a pattern: how far into the text each part of the pattern may reach. What stands before the
+/// first `*` is compared as it is, which takes most texts away; the time of the rest is the product of both lengths at
+/// most, whatever they are, and its space the text's.
 fn is_like(text: &[u8], pattern: &str) -> bool {
-    let mut rest = pattern.as_bytes();
+    let pattern = pattern.as_bytes();
+    let plain = pattern.iter().position(|byte| *byte == b'*');
+    let Some((start, mut rest)) = plain.and_then(|at| pattern.split_at_checked(at)) else {
+        return text == pattern;
+    };
+    let Some(text) = text.strip_prefix(start) else {
+        return false;
+    };
     let mut reached: Vec<bool> = vec![false; text.len() + 1];
     if let Some(start) = reached.first_mut() {
         *start = true;
@@ -117,11 +125,16 @@ fn is_like(text: &[u8], pattern: &str) -> bool {
                 *here = open;
             }
         } else {
-            let matched = reached
-                .iter()
-                .zip(text)
-                .map(|(here, byte)| *here && byte == wanted);
-            reached = std::iter::once(false).chain(matched).collect();
+            let (mut before, mut any) = (false, false);
+            let ends = std::iter::once(None).chain(text.iter().map(Some));
+            for (here, passed) in reached.iter_mut().zip(ends) {
+                let matched = before && passed == Some(wanted);
+                before = std::mem::replace(here, matched);
+                any |= matched;
+            }
+            if !any {
+                return false;
+            }
         }
     }
     reached.last().copied().unwrap_or_default()
@@ -215,6 +228,11 @@ mod tests {
             ("a*b*c", "aXbYbZc"),
             ("*", "till"),
             ("a**b*c", "a:x:b:bYc"),
+            ("a*", "a"),
+            ("*a", "a"),
+            ("a*a", "aa"),
+            ("**", "a:/"),
+            ("till", "till"),
         ] {
             assert!(is_like(text.as_bytes(), pattern), "{pattern} {text}");
         }
@@ -249,6 +267,10 @@ mod tests {
             ("*x", "a"),
             ("a*", ""),
             ("", "a"),
+            ("a*a", "a"),
+            ("ab*", "a"),
+            ("a*bb", "ab"),
+            ("*ab*ab", "xab"),
         ] {
             assert!(!is_like(text.as_bytes(), pattern), "{pattern} {text}");
         }

@@ -1,0 +1,215 @@
+//! Who vouches for a token, and for which service: found on blocking threads, before anything is written.
+//!
+//! Anybody may bring a token, and looking at one takes time: reading up to 64 KiB of keys, a signature of up to 8192 bits,
+//! patterns for claims. So one source tries so often only, as with passwords, though what is good does not count; few
+//! tokens are looked at at a time; and keys that were read are kept ([`Known`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use vault_core::access::trust::{Issuer, TrustRefusal, Vouched, issuer_keys, issuers, service_of};
+use vault_core::name::ServiceName;
+use vault_core::record::{IdBlock, RecordError, Tx};
+use vault_proto::v1::Reason;
+use zeroize::Zeroizing;
+
+use super::jwt::{Bad, Unverified};
+use super::keys::Keys;
+use super::known::Known;
+use crate::app::call::Call;
+use crate::app::error::{Error, Result};
+use crate::app::password::{Sources, network, too_often};
+use crate::app::{App, refusal};
+
+/// Tokens that wait while others are looked at.
+const WAITING: usize = 64;
+
+/// What looks at tokens on this node.
+#[derive(Debug)]
+pub(in crate::app) struct Tokens {
+    known: Arc<Known>,
+    sources: Sources,
+    places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = processors.div_ceil(4);
+        Self {
+            known: Arc::default(),
+            sources: Sources::default(),
+            places: Arc::new(Semaphore::new(threads + WAITING)),
+            turns: Arc::new(Semaphore::new(threads)),
+        }
+    }
+}
+
+/// A token that is good.
+pub(super) struct Good {
+    pub(super) vouched: Vouched,
+    /// Who whoever brings it is.
+    pub(super) service: ServiceName,
+    /// What the audit calls those who vouch for it.
+    pub(super) by: String,
+}
+
+/// Why a token is good for nothing: for the audit.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Useless {
+    #[error(transparent)]
+    Token(#[from] Bad),
+    #[error(transparent)]
+    Bound(#[from] TrustRefusal),
+}
+
+impl App {
+    /// Looks at a token, as far as this node's state says who is to be believed.
+    ///
+    /// # Errors
+    /// `OVERLOADED` where its source has brought too many that were wrong, or too many wait.
+    pub(super) async fn look_at_token(
+        &self,
+        call: &Call,
+        token: Zeroizing<String>,
+        service: Option<ServiceName>,
+    ) -> Result<std::result::Result<Good, Useless>> {
+        let source = network(call);
+        let tokens = &self.tokens;
+        if !tokens.sources.admit(&source, 1, self.clock.monotonic()) {
+            return Err(too_often());
+        }
+        let place = Arc::clone(&tokens.places).try_acquire_owned();
+        let place = place.map_err(|_| busy())?;
+        let token = match Unverified::read(&token) {
+            Ok(token) => token,
+            Err(bad) => return Ok(Err(bad.into())),
+        };
+        let fetched = self.fetched_for(&token).await?;
+        let turn = Arc::clone(&tokens.turns).acquire_owned().await;
+        let turn = turn.map_err(Error::internal)?;
+        let (keys, known) = (self.unsealed()?, Arc::clone(&tokens.known));
+        let known = Sets { known, fetched };
+        let (store, now) = (self.store.clone(), self.now());
+        let looking = tokio::task::spawn_blocking(move || {
+            let mut ids = IdBlock::default();
+            let tx = Tx::new(&store, keys.keyring(), now, &mut ids);
+            let looked = look_at(&mut tx.with_opened(keys.opened()), known, token, service);
+            drop((turn, place));
+            looked
+        });
+        let looked = looking.await.map_err(Error::internal)?;
+        if matches!(looked, Ok(Ok(_))) {
+            tokens.sources.give_back(&source);
+        }
+        looked.map_err(refusal::record)
+    }
+
+    /// What the addresses say of those who may have signed it: asked for before a turn is taken, since it may take
+    /// seconds.
+    async fn fetched_for(&self, token: &Unverified) -> Result<Fetched> {
+        let began = self.clock.boottime();
+        let mut fetched = Fetched::new();
+        for (id, issuer) in self.look(issuers)? {
+            if let Some(url) = &issuer.jwks_url
+                && token.may_be_of(&issuer).is_ok()
+            {
+                let of = (id, issuer.generation);
+                fetched.insert(of, self.keys_at((of, url), token, began).await);
+            }
+        }
+        Ok(fetched)
+    }
+}
+
+/// Keys that came from addresses, by issuer and generation of it.
+type Fetched = BTreeMap<(u64, u64), std::result::Result<Arc<Keys>, Bad>>;
+
+/// Where the keys of issuers are.
+struct Sets {
+    known: Arc<Known>,
+    fetched: Fetched,
+}
+
+impl Sets {
+    fn of(
+        &mut self,
+        tx: &mut Tx<'_>,
+        (id, issuer): (u64, &Issuer),
+    ) -> std::result::Result<std::result::Result<Arc<Keys>, Bad>, RecordError> {
+        let of = (id, issuer.generation);
+        if issuer.jwks_url.is_some() {
+            return Ok(self.fetched.remove(&of).unwrap_or(Err(Bad::Key)));
+        }
+        let stored = issuer_keys(tx, id)?.unwrap_or_default();
+        Ok(self.known.read(of, &stored).map_err(|_| Bad::Key))
+    }
+}
+
+fn look_at(
+    tx: &mut Tx<'_>,
+    sets: Sets,
+    token: Unverified,
+    service: Option<ServiceName>,
+) -> std::result::Result<std::result::Result<Good, Useless>, RecordError> {
+    let (vouched, by) = match vouch(tx, sets, token)? {
+        Ok(found) => found,
+        Err(bad) => return Ok(Err(bad.into())),
+    };
+    let service = match service {
+        Some(service) => service,
+        None => match service_of(tx, &vouched) {
+            Ok(service) => service,
+            Err(TrustRefusal::Record(error)) => return Err(error),
+            Err(refusal) => return Ok(Err(refusal.into())),
+        },
+    };
+    Ok(Ok(Good {
+        vouched,
+        service,
+        by,
+    }))
+}
+
+/// Who vouches for a token; and what the audit calls them.
+fn vouch(
+    tx: &mut Tx<'_>,
+    mut sets: Sets,
+    token: Unverified,
+) -> std::result::Result<std::result::Result<(Vouched, String), Bad>, RecordError> {
+    let all = issuers(tx)?;
+    let now = tx.now() / 1000;
+    let mut by = Vec::new();
+    let mut why = Bad::Issuer;
+    for (id, issuer) in &all {
+        match token.may_be_of(issuer) {
+            Ok(()) => {}
+            Err(Bad::Issuer) => continue,
+            Err(bad) => {
+                why = bad;
+                continue;
+            }
+        }
+        let keys = sets.of(tx, (*id, issuer))?;
+        let checked = keys.and_then(|keys| token.verify(issuer, &keys, now));
+        match checked {
+            Ok(()) => by.push((*id, issuer.generation)),
+            Err(bad) => why = bad,
+        }
+    }
+    if by.is_empty() {
+        return Ok(Err(why));
+    }
+    let ids: Vec<String> = by.iter().map(|(id, _)| format!("issuer #{id}")).collect();
+    let claims = Arc::new(token.into_claims());
+    Ok(Ok((Vouched { by, claims }, ids.join(", "))))
+}
+
+fn busy() -> Error {
+    Error::new(
+        Reason::Overloaded,
+        "too many tokens wait to be looked at on this node; try again in a moment",
+    )
+}
