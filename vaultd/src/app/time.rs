@@ -1,11 +1,13 @@
 //! The time that the vault goes by, and how far a clock that is set may move it.
 //!
 //! Sessions end by it, lockouts and recovery windows, and one-time codes are good by it, and it never goes back: what a
-//! wrong clock adds to it stays. So the wall clock is believed once, when the node has started, and from then on no
-//! further than the time that has passed since, and a little more. How much passed is told by the boot time, which
-//! nobody sets and no time server reaches.
+//! wrong clock adds to it stays. So the wall clock is believed once, within minutes of the node's start, and from then on
+//! no further than the time that has passed since, and a little more. One that is still wrong by then moves time no
+//! further than what has passed since the start. How much passed is told by the boot time, which nobody sets and no time
+//! server reaches.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -16,6 +18,9 @@ const SLACK: u64 = 5 * 60 * 1000;
 /// A vault whose newest entry is older than this when its node starts was off for long, or the clock is wrong: nothing
 /// is destroyed before it has run for a day. In milliseconds.
 const LONG_OFF: u64 = 24 * 60 * 60 * 1000;
+/// So long after its start a node waits for a clock that is set late, and believes it whatever it says then. In
+/// milliseconds.
+const OPENING: u64 = 10 * 60 * 1000;
 /// A difference that somebody is told of.
 pub(super) const TOLERATED: Duration = Duration::from_mins(1);
 
@@ -69,38 +74,78 @@ struct Believed {
 /// Between what the vault's time may be. Everything in milliseconds; the wall's since 1970, the boot's of any origin.
 #[derive(Debug)]
 struct Bounds {
-    /// Newest time in the log, and boot time, at start.
-    start: (u64, u64),
+    /// Newest time in the log, and boot time, at start: of a vault that is born later, when it is.
+    start: OnceLock<(u64, u64)>,
     believed: OnceLock<Believed>,
+    /// What was told last, and the boot time then, as one number: twice the one less the other. Half of it and of a boot
+    /// time is where half the pace has led by then, and the larger one is always the later one. 0: nothing was told.
+    pace: AtomicU64,
 }
 
 impl Bounds {
     fn new(seen: u64, boot: u64) -> Self {
-        Self {
-            start: (seen, boot),
+        let it = Self {
+            start: OnceLock::new(),
             believed: OnceLock::new(),
+            pace: AtomicU64::new(0),
+        };
+        if seen > 0 {
+            it.start.get_or_init(|| (seen, boot));
+            it.tell(seen, boot);
         }
+        it
     }
 
-    /// The vault's time. A clock behind the log, as one without a battery is until it has asked a time server, is not
-    /// believed yet; until one is, and while the log is ahead of it, time goes on at half its pace, so that sessions
-    /// still end, lockouts too, and the clock catches up.
+    /// The vault's time. A clock behind what was told before, as one that was set back or one without a battery until it
+    /// has asked a time server, is not believed; while it is behind, time goes on from there at half its pace, so that
+    /// sessions still end, lockouts too, and the clock catches up.
     fn at(&self, wall: u64, boot: u64, seen: u64) -> u64 {
-        let (first, started) = self.start;
-        let paced = first.saturating_add(boot.saturating_sub(started) / 2);
-        let floor = if first == 0 { seen } else { seen.max(paced) };
+        if seen == 0 {
+            // Before a vault is born there is nothing that a wrong clock could end.
+            return wall;
+        }
+        let floor = seen.max(self.paced(boot));
         if wall >= floor {
-            self.believed.get_or_init(|| Believed {
-                wall,
-                boot,
-                leap: seen > 0 && wall - floor >= LONG_OFF,
-            });
+            let start = self.start.get_or_init(|| (seen, boot));
+            self.believed
+                .get_or_init(|| Believed::of(wall, boot, floor, *start));
         }
         let most = self.believed.get().map_or(0, |at| {
             let passed = boot.saturating_sub(at.boot);
             at.wall.saturating_add(passed).saturating_add(SLACK)
         });
-        floor.max(wall.min(most))
+        let now = floor.max(wall.min(most));
+        self.tell(now, boot);
+        now
+    }
+
+    /// Where time has got to from what was told last, at half its pace.
+    fn paced(&self, boot: u64) -> u64 {
+        match self.pace.load(Ordering::Acquire) {
+            0 => 0,
+            pace => pace.saturating_add(boot) / 2,
+        }
+    }
+
+    fn tell(&self, now: u64, boot: u64) {
+        let pace = now.saturating_mul(2).saturating_sub(boot);
+        if pace > self.pace.load(Ordering::Acquire) {
+            self.pace.fetch_max(pace, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Believed {
+    fn of(wall: u64, boot: u64, floor: u64, (first, started): (u64, u64)) -> Self {
+        let passed = boot.saturating_sub(started);
+        let late = passed > OPENING;
+        let since = first.saturating_add(passed);
+        Self {
+            // CARE: a clock that was behind all the time may be set to anything, days after the start
+            wall: if late { wall.min(since) } else { wall },
+            boot,
+            leap: !late && wall - floor >= LONG_OFF,
+        }
     }
 }
 
@@ -154,8 +199,10 @@ mod tests {
         bounds.at(WALL, BOOT, WALL);
         let seen = bounds.at(WALL + DAY, BOOT, WALL);
         assert_eq!(bounds.at(WALL, BOOT, seen), WALL + SLACK);
-        let after = SLACK + SECOND;
-        assert_eq!(bounds.at(WALL + after, BOOT + after, seen), WALL + after);
+        for (after, ahead) in [(SLACK, SLACK / 2), (2 * SLACK, 0), (2 * SLACK + SECOND, 0)] {
+            let now = bounds.at(WALL + after, BOOT + after, seen);
+            assert_eq!(now, WALL + after + ahead);
+        }
     }
 
     #[test]
@@ -183,20 +230,66 @@ mod tests {
     }
 
     #[test]
-    fn a_vault_that_was_off_overnight_has_not_been_off_for_long_and_a_new_one_neither() {
-        for (seen, leap) in [
-            (WALL - 16 * 3600 * SECOND, false),
-            (WALL - DAY, true),
-            (0, false),
-        ] {
+    fn a_vault_that_was_off_overnight_has_not_been_off_for_long() {
+        for (seen, leap) in [(WALL - 16 * 3600 * SECOND, false), (WALL - DAY, true)] {
             let bounds = Bounds::new(seen, BOOT);
             assert_eq!(bounds.at(WALL, BOOT, seen), WALL);
-            assert_eq!(
-                bounds.believed.get().map(|at| at.leap),
-                Some(leap),
-                "{seen}"
-            );
+            let believed = bounds.believed.get().map(|at| at.leap);
+            assert_eq!(believed, Some(leap), "{seen}");
         }
+    }
+
+    #[test]
+    fn a_new_vault_goes_by_the_clock_of_the_moment_when_it_is_born() {
+        let bounds = Bounds::new(0, BOOT);
+        assert_eq!(bounds.at(7, BOOT, 0), 7);
+        let born = BOOT + 3 * DAY;
+        assert_eq!(bounds.at(WALL, born, 0), WALL);
+        assert_eq!(bounds.at(WALL + 1, born + 1, WALL), WALL + 1);
+        assert_eq!(bounds.at(WALL + DAY, born + 1, WALL), WALL + 1 + SLACK);
+        assert!(bounds.believed.get().is_some_and(|at| !at.leap));
+        // and has a pace of its own from then on
+        let later = born + 30 * DAY;
+        let then = bounds.at(WALL + 30 * DAY, later, WALL);
+        assert_eq!(bounds.at(0, later + DAY, WALL), then + DAY / 2);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_after_a_month_does_not_stop_time_nor_take_it_back() {
+        for logged in [true, false] {
+            let bounds = Bounds::new(WALL, BOOT);
+            let mut seen = WALL;
+            for day in 0..=30 {
+                let now = bounds.at(WALL + day * DAY, BOOT + day * DAY, seen);
+                assert_eq!(now, WALL + day * DAY);
+                seen = if logged { now } else { seen };
+            }
+            let (then, boot) = (WALL + 30 * DAY, BOOT + 30 * DAY);
+            // every few milliseconds, as requests do: nothing is lost to rounding
+            for passed in (0..10 * SECOND).step_by(3) {
+                let now = bounds.at(WALL + passed, boot + passed, seen);
+                assert_eq!(now, then + passed / 2, "{logged}");
+                seen = if logged { now } else { seen };
+            }
+            let hour = 3600 * SECOND;
+            assert_eq!(bounds.at(WALL + hour, boot + hour, seen), then + hour / 2);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_to_next_year_days_after_a_start_moves_time_by_what_has_passed() {
+        let behind = 3600 * SECOND;
+        let bounds = Bounds::new(WALL, BOOT);
+        assert_eq!(bounds.at(WALL - behind, BOOT, WALL), WALL);
+        let passed = 3 * DAY;
+        let mut seen = WALL + passed / 2;
+        for more in [0, 1, 60 * SECOND, DAY] {
+            let (boot, wall) = (BOOT + passed + more, WALL + 365 * DAY + more);
+            seen = bounds.at(wall, boot, seen);
+            assert!(seen <= WALL + passed + more + SLACK, "{more}");
+            assert!(seen >= WALL + passed + more);
+        }
+        assert!(bounds.believed.get().is_some_and(|at| !at.leap));
     }
 
     #[test]
