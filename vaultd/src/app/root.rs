@@ -4,17 +4,23 @@
 //! and a stranger neither begins, nor learns of, nor ends anything. Where something else opens the vault they are its
 //! recovery shares.
 
-use vault_core::access::{self, Action, Resource, RootRefusal, RootState, TokenHash};
+use std::sync::Arc;
+
+use vault_core::access::{
+    self, Action, Origin, Resource, RootRefusal, RootState, Successor, TokenHash,
+};
 use vault_core::crypto::secret::{Share, TokenSecret, TokenText};
 use vault_core::crypto::token;
 use vault_core::crypto::unseal::{Progress, Step, Unsealing};
-use vault_core::record::Tx;
+use vault_core::record::{IdBlock, Tx};
 use vault_proto::v1::Reason;
 
 use super::call::{Answer, Call};
 use super::ceremony::{CeremonyId, Held, stale};
 use super::error::{Error, Result};
 use super::notes::Notes;
+use super::pipeline::Visit;
+use super::policies::Stop;
 use super::sealing::wrong_share;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
@@ -61,12 +67,56 @@ impl App {
     /// `ROOT_IS_LAST` where nobody else could go on, unless `by_force`; as of any write.
     pub async fn disable_root(&self, call: &Call, by_force: bool) -> Result<Answer<bool>> {
         let origin = self.origin((call.source, call.certificate), None);
+        let found = if by_force {
+            Ok(None)
+        } else {
+            self.successor(call, Arc::clone(&origin)).await
+        };
+        let left_to = match found {
+            Ok(found) => found,
+            Err(error) => return self.refused(call, error).await,
+        };
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, Action::ROOT_DISABLE, Resource::System)?;
-            let ended = access::disable_root(tx, &grant, by_force, &origin).map_err(refused)?;
+            let left_to = (left_to, by_force);
+            let ended = access::disable_root(tx, &grant, left_to, &origin).map_err(refused)?;
             Ok((Verdict::Commit, ended))
         })
         .await
+    }
+
+    /// Somebody who could go on without the root identity, if whoever asks may end that. It may take a look at everybody,
+    /// so it has the thread of those that prove what changes hand out.
+    async fn successor(&self, call: &Call, origin: Arc<Origin>) -> Result<Option<Successor>> {
+        let mut may = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
+            let grant = visit.grant(tx, Action::ROOT_DISABLE, Resource::System);
+            grant.map(drop)
+        };
+        let mut notes = Notes::default();
+        let tried = self.read_counted(call, &mut notes, &mut may).await;
+        if tried.is_err() {
+            // The write says so, and is recorded.
+            return Ok(None);
+        }
+        let (store, keys, now) = (self.store.clone(), self.unsealed()?, self.now());
+        let look = move |stop: &Stop| {
+            let mut after = None;
+            while !stop.is_set() {
+                let mut ids = IdBlock::default();
+                let mut tx =
+                    Tx::new(&store, keys.keyring(), now, &mut ids).with_opened(keys.opened());
+                let found = access::find_successor(&mut tx, after.as_ref(), &origin);
+                match found.map_err(refusal::record)? {
+                    (None, Some(last)) => after = Some(last),
+                    (found, _) => return Ok(found),
+                }
+            }
+            Err(Error::new(
+                Reason::LimitReached,
+                "it takes too long to find somebody who could go on without root; try again, or disable it by force",
+            ))
+        };
+        self.proving.run(look).await
     }
 
     /// Enters a share towards a one-time root; without a ceremony's id it is the first of a new one.

@@ -50,7 +50,9 @@ pub use login::{
 };
 pub use principal::{Attachments, Group, ManagedPolicy, Principal, Rights, Sort, StoredPolicy};
 pub use resource::Resource;
-pub use root::{RootRefusal, RootState, disable_root, generate_root, root_state};
+pub use root::{
+    RootRefusal, RootState, Successor, disable_root, find_successor, generate_root, root_state,
+};
 pub use session::{Assumed, Session, TokenHash};
 pub(crate) use sessions::may_have_one;
 pub use sessions::{

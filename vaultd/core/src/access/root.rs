@@ -90,15 +90,43 @@ pub fn root_state(tx: &mut Tx<'_>, grant: &Grant) -> Result<RootState, RootRefus
     })
 }
 
-/// Ends the root identity that `init` made, with its token and all sessions; `false` if it had been. `by_force`: even
-/// if nobody could go on.
+/// Somebody who was found to be able to go on without the root identity.
+#[derive(Clone, Copy, Debug)]
+pub struct Successor(u64);
+
+/// Looks among some principals, from after one of them, for somebody who could go on; or says after which to look
+/// further. It may have to look at everybody, so it is done before the write that ends root.
+///
+/// # Errors
+/// When the store fails.
+pub fn find_successor(
+    tx: &mut Tx<'_>,
+    after: Option<&Key>,
+    origin: &Arc<Origin>,
+) -> Result<(Option<Successor>, Option<Key>), RecordError> {
+    let prefix = Key::new(Kind::Principal, &[]);
+    let page = tx.peek::<Principal>(prefix.as_bytes(), after, PAGE)?;
+    let last = page.last().map(|(key, _)| key.clone());
+    for (key, principal) in page {
+        if principal.kind == PrincipalKind::User && !principal.disabled {
+            let found = Successor(id_of(&key)?);
+            if found.could_go_on(tx, origin)? {
+                return Ok((Some(found), None));
+            }
+        }
+    }
+    Ok((None, last))
+}
+
+/// Ends the root identity that `init` made, with its token and all sessions; `false` if it had been. `left_to`: who
+/// could go on. `by_force`: even if nobody could.
 ///
 /// # Errors
 /// When it would lock everybody out.
 pub fn disable_root(
     tx: &mut Tx<'_>,
     grant: &Grant,
-    by_force: bool,
+    (left_to, by_force): (Option<Successor>, bool),
     origin: &Arc<Origin>,
 ) -> Result<bool, RootRefusal> {
     grant.system(Action::ROOT_DISABLE)?;
@@ -107,7 +135,12 @@ pub fn disable_root(
     if principal.disabled {
         return Ok(false);
     }
-    if !by_force && !anybody_else(tx, origin)? {
+    // INVARIANT: what was found before the write still holds of him in it
+    let held = match left_to {
+        Some(somebody) if !by_force => somebody.could_go_on(tx, origin)?,
+        Some(_) | None => by_force,
+    };
+    if !held {
         return Err(RootRefusal::Last);
     }
     principal.disabled = true;
@@ -179,23 +212,11 @@ fn id_of(key: &Key) -> Result<u64, RecordError> {
         .map_err(|_| RecordError::Damaged(key.clone()))
 }
 
-/// Whether a person who can log in may do all that it takes to help everybody else. A lock after failed logins ends
-/// by itself and does not count against him.
-fn anybody_else(tx: &mut Tx<'_>, origin: &Arc<Origin>) -> Result<bool, RecordError> {
-    let prefix = Key::new(Kind::Principal, &[]);
-    let mut after = None;
-    loop {
-        let page = tx.peek::<Principal>(prefix.as_bytes(), after.as_ref(), PAGE)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(false);
-        };
-        after = Some(last.clone());
-        for (key, _) in page {
-            let id = id_of(&key)?;
-            if can_log_in(tx, id)? && may_help(tx, id, origin)? {
-                return Ok(true);
-            }
-        }
+impl Successor {
+    /// Whether this is a person who can log in, and may do all that it takes to help everybody else. A lock after failed
+    /// logins ends by itself and does not count against him.
+    fn could_go_on(self, tx: &mut Tx<'_>, origin: &Arc<Origin>) -> Result<bool, RecordError> {
+        Ok(can_log_in(tx, self.0)? && may_help(tx, self.0, origin)?)
     }
 }
 
@@ -209,7 +230,8 @@ fn can_log_in(tx: &mut Tx<'_>, id: u64) -> Result<bool, RecordError> {
         && situation.demand(tx.now()) != Demand::EnrolOnly)
 }
 
-/// With the second factor that he has, from where the question comes.
+/// With the second factor that he has, from where the question comes. That no policy keeps him from logging in is part of
+/// it.
 fn may_help(tx: &mut Tx<'_>, id: u64, origin: &Arc<Origin>) -> Result<bool, RecordError> {
     let elevation = if totp::count_active(tx, id)? > 0 {
         Elevation::shown(tx.now(), Method::Totp)
@@ -238,5 +260,6 @@ fn may_help(tx: &mut Tx<'_>, id: u64, origin: &Arc<Origin>) -> Result<bool, Reco
         let decided = absent.decide(*action, resource, &Facts::default());
         decided.is_ok()
     };
-    Ok(Action::ALL.iter().all(may))
+    let enters = absent.decide(Action::LOGIN, &Resource::Own, &Facts::default());
+    Ok(enters.is_ok() && Action::ALL.iter().all(may))
 }

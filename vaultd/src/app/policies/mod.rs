@@ -9,8 +9,7 @@ use vault_core::access::policy::{
 };
 use vault_proto::v1::Reason;
 
-pub(super) use analyses::Analyses;
-use analyses::Stop;
+pub(super) use analyses::{Analyses, Stop};
 
 use super::App;
 use super::call::{Answer, Call};

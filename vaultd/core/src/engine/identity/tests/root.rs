@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     access::{
-        RootRefusal, disable_root, generate_root,
+        RootRefusal, Successor, disable_root, find_successor, generate_root,
         password::{Cost, Credential, Origin as Chooser, Password, PasswordHash, Policy},
         principal::named,
         root_state,
@@ -25,13 +25,25 @@ fn password(world: &mut World, name: &str, chooser: Chooser) {
     let _replaced = replaced.unwrap();
 }
 
+/// Looks at everybody for one who could go on.
+fn successor(tx: &mut Tx<'_>) -> Option<Successor> {
+    let mut after = None;
+    loop {
+        match find_successor(tx, after.as_ref(), &Origin::local()).unwrap() {
+            (None, Some(last)) => after = Some(last),
+            (found, _) => return found,
+        }
+    }
+}
+
 /// Whether root could be disabled; nothing is done.
 fn could_end(world: &mut World) -> bool {
     let root = world.root;
     let (tried, _) = world.store.evaluate(|tx| {
         let caller = access::authenticate(tx, &root, &Origin::local()).unwrap();
         let grant = access::authorise(&caller, Action::ROOT_DISABLE, Resource::System).unwrap();
-        disable_root(tx, &grant, false, &Origin::local())
+        let left_to = successor(tx);
+        disable_root(tx, &grant, (left_to, false), &Origin::local())
     });
     match tried {
         Ok(ended) => ended,
@@ -49,11 +61,15 @@ fn who_cannot_log_in_or_not_help_everybody_is_nobody_to_leave_the_vault_to() {
     let with_deny = r#"{"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": "policy:Delete", "Resource": "*"}]}"#;
+    let kept_out = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "auth:Login", "Resource": "*"}]}"#;
     for (case, document) in [
         ("nothing of policies", allow("user:*", "*")),
         ("nothing of users", allow("policy:*", "*")),
         ("some users", allow("*", "user:a*")),
         ("a Deny", with_deny.to_owned()),
+        ("a Deny of logging in", kept_out.to_owned()),
         ("a second factor that he has not", conditional),
     ] {
         let mut world = World::new();
@@ -99,6 +115,46 @@ fn who_cannot_log_in_or_not_help_everybody_is_nobody_to_leave_the_vault_to() {
 }
 
 #[test]
+fn who_was_found_before_the_write_is_looked_at_again_in_it() {
+    let mut world = World::new();
+    world.user_with("alice", TO_HELP);
+    password(&mut world, "alice", Chooser::Owner);
+    let (found, _) = world.store.evaluate(successor);
+    assert!(found.is_some());
+    world.policy("out", &deny("auth:Login", "*"));
+    let root = world.root;
+    world.attach_as(&root, &user("alice"), "out").unwrap();
+    let mut end = |left_to, by_force| {
+        world.store.evaluate(|tx| {
+            let caller = access::authenticate(tx, &root, &Origin::local()).unwrap();
+            let grant = access::authorise(&caller, Action::ROOT_DISABLE, Resource::System).unwrap();
+            disable_root(tx, &grant, (left_to, by_force), &Origin::local())
+        })
+    };
+    for left_to in [found, None] {
+        let (refused, transaction) = end(left_to, false);
+        assert!(matches!(refused, Err(RootRefusal::Last)));
+        assert!(transaction.writes.is_empty());
+        assert!(matches!(end(left_to, true).0, Ok(true)));
+    }
+}
+
+#[test]
+fn somebody_is_found_among_many_step_by_step() {
+    let mut world = World::new();
+    for n in 0..250 {
+        world.create(&user(&format!("u{n}")));
+    }
+    world.user_with("alice", TO_HELP);
+    password(&mut world, "alice", Chooser::Owner);
+    let (first, _) = world
+        .store
+        .evaluate(|tx| find_successor(tx, None, &Origin::local()).unwrap());
+    assert!(first.0.is_none() && first.1.is_some());
+    assert!(could_end(&mut world));
+}
+
+#[test]
 fn neither_a_program_nor_a_one_time_root_is_somebody_to_leave_the_vault_to() {
     let mut world = World::new();
     world.policy("all", &allow("*", "*"));
@@ -119,7 +175,7 @@ fn a_grant_for_something_else_neither_shows_nor_ends_root() {
         let grant = access::authorise(&caller, Action::SEAL, Resource::System).unwrap();
         let shown = root_state(tx, &grant);
         assert!(matches!(shown, Err(RootRefusal::Grant(_))));
-        let ended = disable_root(tx, &grant, true, &Origin::local());
+        let ended = disable_root(tx, &grant, (None, true), &Origin::local());
         assert!(matches!(ended, Err(RootRefusal::Grant(_))));
         assert!(tx.is_read_only());
     });
