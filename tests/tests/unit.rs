@@ -7,15 +7,20 @@ use vault_tests::Place;
 use crate::BINARIES;
 use crate::source::root;
 
-/// The settings of `[Service]`; one that is given more than once has all its values.
+/// The settings of `[Service]`.
 fn service() -> BTreeMap<String, Vec<String>> {
-    let text = std::fs::read_to_string(root().join("deploy/vaultd.service")).expect("the unit");
+    settings("vaultd.service", "[Service]")
+}
+
+/// The settings of a section; one that is given more than once has all its values.
+fn settings(file: &str, wanted: &str) -> BTreeMap<String, Vec<String>> {
+    let text = std::fs::read_to_string(root().join("deploy").join(file)).expect("the unit");
     let mut section = "";
     let mut found = BTreeMap::<_, Vec<_>>::new();
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
             section = line;
-        } else if section == "[Service]" && !line.is_empty() && !line.starts_with('#') {
+        } else if section == wanted && !line.is_empty() && !line.starts_with('#') {
             let (key, value) = line.split_once('=').expect("a setting");
             let values = found.entry(key.to_owned()).or_default();
             values.push(value.to_owned());
@@ -79,4 +84,18 @@ fn the_unit_calls_the_daemon_as_it_understands() {
             assert_ne!(place.vaultd(&words).code, 0, "{line}");
         }
     }
+}
+
+#[test]
+fn the_unit_waits_for_a_clock_that_is_set_and_not_for_ever() {
+    let unit = settings("vaultd.service", "[Unit]");
+    for key in ["Wants", "After"] {
+        let all = unit[key].join(" ");
+        for other in ["time-sync.target", "systemd-time-wait-sync.service"] {
+            assert!(all.split(' ').any(|one| one == other), "{key} {other}");
+        }
+    }
+    assert!(!unit.contains_key("Requires") && !unit.contains_key("BindsTo"));
+    let bound = settings("time-wait.conf", "[Service]");
+    assert_eq!(bound["TimeoutStartSec"], ["2min"]);
 }
