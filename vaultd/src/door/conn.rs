@@ -60,8 +60,7 @@ impl Peer {
             open: Turns::default(),
             waiting: Turns::default(),
             last: AtomicU64::new(0),
-            // The kernel vouches for who may open the socket.
-            known: AtomicBool::new(matches!(transport, Transport::Unix { .. })),
+            known: AtomicBool::new(is_own(&transport)),
             of_source,
         };
         Self {
@@ -94,9 +93,9 @@ impl Peer {
         peer.and_then(|peer| peer.certificate)
     }
 
-    /// Whether the client is on this machine, and allowed to open the socket.
-    pub(super) fn is_local(&self) -> bool {
-        matches!(self.transport, Transport::Unix { .. })
+    /// Whether the client is on this machine, and is whoever runs the daemon or the machine.
+    pub(super) fn is_own(&self) -> bool {
+        is_own(&self.transport)
     }
 
     /// Notes that a session was shown on this connection.
@@ -116,6 +115,15 @@ impl Peer {
             waiting: None,
         };
         ((on_connection, of_source), busy)
+    }
+}
+
+/// The kernel vouches for the uid. Where programs may open the socket, too, theirs are strangers like those of a network
+/// until they show a session.
+fn is_own(transport: &Transport) -> bool {
+    match transport {
+        Transport::Unix { uid, .. } => *uid == 0 || *uid == vault_sys::effective_uid(),
+        Transport::Tcp(_) => false,
     }
 }
 
@@ -397,3 +405,6 @@ impl AsyncWrite for Conn {
 
 /// RFC 9113 section 3.4: the length of what a client sends first.
 const PREFACE: usize = 24;
+
+#[cfg(test)]
+mod tests;

@@ -173,12 +173,12 @@ where
             let patience = Patience(shared.bounds.time);
             request.extensions_mut().insert(patience);
         }
-        let local = peer.as_ref().is_some_and(Peer::is_local);
+        let own = peer.as_ref().is_some_and(Peer::is_own);
         let mut claim = Claim::new(&shared.sessions, trace, permit, peer);
         let bounds = shared.bounds;
         let admitted = on_connection <= bounds.per_connection
             && open.total <= bounds.total
-            && (local || bounds.open_to_all(open.total, of_source) || claim.holds());
+            && (own || bounds.open_to_all(open.total, of_source) || claim.holds());
         if !admitted {
             return Box::pin(std::future::ready(Ok(open.turn_away(&overloaded()))));
         }

@@ -133,6 +133,17 @@ pub fn effective_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// As which the kernel shows whoever has no uid in this user namespace: `kernel.overflowuid`, which may change while a
+/// process runs.
+pub fn overflow_uid() -> u32 {
+    let told = std::fs::read_to_string("/proc/sys/kernel/overflowuid");
+    let uid = told.ok().and_then(|text| text.trim().parse().ok());
+    uid.unwrap_or(DEFAULT_OVERFLOW)
+}
+
+/// As the kernel has it where nobody sets it.
+const DEFAULT_OVERFLOW: u32 = 65_534;
+
 /// Raises the number of files that may be open to what the machine allows, and says how many that is.
 pub fn raise_descriptors() -> u64 {
     let limit = getrlimit(Resource::Nofile);
@@ -262,6 +273,12 @@ mod tests {
             .next()
             .expect("value")
             .to_owned()
+    }
+
+    #[test]
+    fn what_strangers_are_shown_as_is_what_the_kernel_says() {
+        let told = std::fs::read_to_string("/proc/sys/kernel/overflowuid").expect("a number");
+        assert_eq!(overflow_uid().to_string(), told.trim());
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub use file::{
     FileError, check_credential, check_private_dir, check_private_file, check_unshared_file,
 };
 pub use harden::{
-    Capabilities, Finding, Memory, Report, effective_uid, harden, raise_descriptors, refuse_root,
+    Capabilities, Finding, Memory, Report, effective_uid, harden, overflow_uid, raise_descriptors,
+    refuse_root,
 };
 pub use helper::serve_parent;
 pub use inherit::close_inherited;

@@ -33,7 +33,7 @@ impl App {
                 return self.refused(call, error).await;
             }
         };
-        let service = request.service.clone();
+        let (service, uid) = (request.service.clone(), known(uid));
         let asked = (Some(request.service), request.login);
         self.login_program(call, asked, move |_, tx| peer::prove(tx, &service, uid))
             .await
@@ -57,7 +57,7 @@ impl App {
         let about = (Resource::Service(service), Some(format!("uid:{uid}")));
         self.change_identity_and(call, action, about, move |tx, caller, grant, proofs| {
             if allowed {
-                engine::allow_uid(tx, caller, grant, proofs, uid)
+                engine::allow_uid(tx, caller, grant, proofs, known(uid))
             } else {
                 engine::remove_uid(tx, grant, uid)
             }
@@ -77,4 +77,9 @@ impl App {
         })
         .await
     }
+}
+
+fn known(uid: u32) -> peer::Uid {
+    let overflow = vault_sys::overflow_uid();
+    peer::Uid { uid, overflow }
 }

@@ -17,8 +17,20 @@ use crate::{
 
 /// Most uids of one service.
 const MOST: usize = 64;
-/// As which the kernel shows whoever has no uid here: every stranger of another user namespace.
-const OVERFLOW: u32 = 65_534;
+/// A uid of a process at the other end of the socket, or one that is to be bound, and what is nobody's.
+#[derive(Clone, Copy, Debug)]
+pub struct Uid {
+    /// The uid.
+    pub uid: u32,
+    /// As which the kernel shows whoever has no uid here: every stranger of another user namespace.
+    pub overflow: u32,
+}
+
+impl Uid {
+    fn is_nobodys(self) -> bool {
+        self.uid == self.overflow || self.uid == u32::MAX
+    }
+}
 
 /// Why a uid is not bound to a service.
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +61,10 @@ impl Document for Bound {
 ///
 /// # Errors
 /// When the uid is nobody's own, or the service has too many.
-pub(crate) fn allow(tx: &mut Tx<'_>, service: u64, uid: u32) -> Result<bool, AllowRefusal> {
-    if matches!(uid, OVERFLOW | u32::MAX) {
+pub(crate) fn allow(tx: &mut Tx<'_>, service: u64, uid: Uid) -> Result<bool, AllowRefusal> {
+    let nobodys = uid.is_nobodys();
+    let uid = uid.uid;
+    if nobodys {
         return Err(AllowRefusal::Nobody(uid));
     }
     let bound = list(tx, service)?;
@@ -107,9 +121,13 @@ pub(crate) fn forget(tx: &mut Tx<'_>, service: u64) -> Result<(), RecordError> {
 ///
 /// # Errors
 /// One for whatever is wrong, found in the same way.
-pub fn prove(tx: &mut Tx<'_>, service: &ServiceName, uid: u32) -> Result<Proven, Refusal> {
+pub fn prove(tx: &mut Tx<'_>, service: &ServiceName, uid: Uid) -> Result<Proven, Refusal> {
     let service = called(tx, service)?;
-    tx.see::<Bound>(&key(service, uid))?.ok_or(Refusal::Wrong)?;
+    // INVARIANT: what is nobody's now proves nothing, whatever it was when it was bound
+    let own = (!uid.is_nobodys()).then_some(uid.uid);
+    let uid = uid.uid;
+    let bound = tx.see::<Bound>(&key(service, uid))?;
+    bound.and(own).ok_or(Refusal::Wrong)?;
     Ok(Proven {
         service,
         by: format!("uid {uid}"),

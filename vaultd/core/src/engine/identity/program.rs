@@ -72,7 +72,7 @@ pub fn allow_uid(
     caller: &Caller,
     grant: &Grant,
     proofs: &mut Proofs,
-    uid: u32,
+    uid: peer::Uid,
 ) -> Result<bool, Refusal> {
     let (_, name) = grant.named(Action::SERVICE_ALLOW_UID)?;
     let service = target::find(tx, Sort::Service, name)?;

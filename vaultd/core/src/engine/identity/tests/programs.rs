@@ -102,7 +102,7 @@ fn by_uid(world: &mut World, name: &str, uid: u32) -> Result<TokenHash, NotIn> {
     world
         .store
         .write(|tx| {
-            let proven = peer::prove(tx, &called(name), uid)?;
+            let proven = peer::prove(tx, &called(name), wrong::usual(uid))?;
             program::enter(tx, &proven, &origin, &token, &Login::default())
         })
         .map(|_| token)
@@ -129,7 +129,7 @@ fn allow_as(world: &mut World, token: &TokenHash, name: &str, uid: u32) -> Resul
         token,
         action,
         &service(name),
-        |tx, caller, grant, proofs| allow_uid(tx, caller, grant, proofs, uid),
+        |tx, caller, grant, proofs| allow_uid(tx, caller, grant, proofs, wrong::usual(uid)),
     )
 }
 

@@ -184,6 +184,47 @@ fn a_policy_may_keep_a_service_from_logging_in_and_uses_nothing_up() {
     assert_eq!(list(&mut world, "ci")[0].uses, Some(1));
 }
 
+/// On a machine whose kernel shows strangers as most do.
+pub(super) fn usual(uid: u32) -> peer::Uid {
+    peer::Uid {
+        uid,
+        overflow: 65_534,
+    }
+}
+
+#[test]
+fn a_uid_that_the_kernel_has_come_to_show_strangers_as_is_no_service_any_more() {
+    let mut world = with_service("ci");
+    let root = world.root;
+    assert!(allow_as(&mut world, &root, "ci", 7000).unwrap());
+    let prove = |world: &mut World, overflow| {
+        let uid = peer::Uid {
+            uid: 7000,
+            overflow,
+        };
+        let proven = |tx: &mut Tx<'_>| peer::prove(tx, &called("ci"), uid).is_ok();
+        world.store.evaluate(proven).0
+    };
+    assert!(prove(&mut world, 65_534));
+    assert!(!prove(&mut world, 7000));
+    let bound = world.act(
+        &root,
+        Action::SERVICE_ALLOW_UID,
+        &service("ci"),
+        |tx, caller, grant, proofs| {
+            let uid = peer::Uid {
+                uid: 7001,
+                overflow: 7001,
+            };
+            allow_uid(tx, caller, grant, proofs, uid)
+        },
+    );
+    assert!(matches!(
+        bound,
+        Err(Refusal::Uid(peer::AllowRefusal::Nobody(7001)))
+    ));
+}
+
 #[test]
 fn uids_that_are_nobodys_own_and_too_many_are_refused() {
     let mut world = with_service("ci");
