@@ -27,13 +27,17 @@ impl Document for Respite {
     const CLASS: Class = Class::Shared;
 }
 
-/// Begins the respite after a leap of the clock to `leapt`, in milliseconds since 1970. The same leap begins one only.
+/// Begins the respite after a leap of the clock to `leapt`, in milliseconds since 1970. The same leap begins one only: to
+/// each node, which starts at a time of its own, it is another one by a little, and leaders may change often.
 ///
 /// # Errors
 /// When the store fails.
 pub fn hold_deletions(tx: &mut Tx<'_>, leapt: u64) -> Result<(), RecordError> {
     let found = tx.get::<Respite>(&key())?;
-    if found.is_some_and(|respite| respite.leapt == Some(leapt)) {
+    let known = found
+        .filter(|respite| respite.incarnation == tx.incarnation())
+        .and_then(|respite| respite.leapt);
+    if known.is_some_and(|known| leapt < known.saturating_add(RESPITE)) {
         return Ok(());
     }
     let respite = Respite {

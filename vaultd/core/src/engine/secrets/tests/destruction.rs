@@ -136,6 +136,10 @@ fn a_leap_of_the_clock_gives_what_is_deleted_a_day_of_running_and_the_same_leap_
     world.run(|tx| hold_deletions(tx, leapt)).unwrap();
     run_for(&mut world, 20 * HOUR);
     world.run(|tx| hold_deletions(tx, leapt)).unwrap();
+    // Other nodes, which started at other times, come to lead in turn.
+    for other in [leapt + HOUR, leapt, leapt + 23 * HOUR, leapt - 3 * HOUR] {
+        world.run(|tx| hold_deletions(tx, other)).unwrap();
+    }
     run_for(&mut world, 3 * HOUR);
     assert_eq!(world.deleted("a").len(), 1);
     run_for(&mut world, HOUR);
