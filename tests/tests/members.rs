@@ -48,27 +48,32 @@ impl Notation<'_> {
                     let value = if self.eat(':') {
                         self.value()
                     } else {
-                        Shape::Any
+                        self.end()
                     };
                     members.insert(name, value);
                 } else {
                     // Names that the user gives, or an ellipsis.
                     self.until(&['}']);
                     self.eat('}');
-                    return Shape::Any;
+                    return self.end();
                 }
                 self.eat(',');
             }
-            self.until(&[',', '}', ']']);
+            self.end();
             return Shape::Object(members);
         }
         if self.eat('[') {
             let inner = self.value();
             self.until(&[']']);
             self.eat(']');
-            self.until(&[',', '}', ']']);
+            self.end();
             return Shape::List(Box::new(inner));
         }
+        self.end()
+    }
+
+    /// What else is said of a value, as that it may be null, up to where the next one begins.
+    fn end(&mut self) -> Shape {
         self.until(&[',', '}', ']']);
         Shape::Any
     }
@@ -327,16 +332,41 @@ fn identities(daemon: &Daemon, table: &[Row], json: &dyn Fn(&[&str], &[u8]) -> V
         ("group rm-member", "group rm-member g u"),
         ("policy rm", "policy rm p --yes"),
         ("user rm", "role rm r --yes"),
+        ("user create", "service create s"),
+        ("service allow-uid", "service allow-uid s 4711"),
+        ("service uids", "service uids s"),
+        ("service rm-uid", "service rm-uid s 4711"),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         check(table, row, &json(&words, b""));
     }
+    let issued = json(&["service", "secret-id", "issue", "s"], b"");
+    check(table, "service secret-id issue", &issued);
+    let listed = json(&["service", "secret-id", "ls", "s"], b"");
+    check(table, "service secret-id ls", &listed);
+    let accessor = issued["accessor"].as_str().expect("an accessor");
+    let revoke = ["service", "secret-id", "revoke", "s", accessor];
+    check(table, "service secret-id revoke", &json(&revoke, b""));
 }
 
 #[test]
 fn a_member_too_many_or_too_few_is_noticed() {
+    let fits = |shape: &Shape, text: &str| shape.fits(&serde_json::from_str(text).expect("JSON"));
+    let null = Notation(r#"{"a","b"/null,"c":[…],"d":{…}/null,"e":"x"/"y"/null,"f"/null}"#).value();
+    assert!(fits(
+        &null,
+        r#"{"a":1,"b":2,"c":[],"d":{"x":1},"e":"y","f":null}"#
+    ));
+    for wrong in [
+        r#"{"a":1,"b":2,"c":[],"d":null,"e":"y"}"#,
+        r#"{"a":1,"b":2,"c":[],"d":null,"e":"y","f":1,"g":2}"#,
+        r#"{"a":1,"c":[],"d":null,"e":"y","f":1}"#,
+        r#"{"a":1,"b":2,"c":[],"e":"y","f":1}"#,
+    ] {
+        assert!(!fits(&null, wrong), "{wrong}");
+    }
     let shape = Notation(r#"{"a","b":[{"c","d":null}],"e":{"f":NAME}/null}"#).value();
-    let fits = |text: &str| shape.fits(&serde_json::from_str(text).expect("JSON"));
+    let fits = |text: &str| fits(&shape, text);
     assert!(fits(r#"{"a":1,"b":[{"c":1,"d":2}],"e":{"f":1}}"#));
     assert!(fits(r#"{"a":1,"b":[],"e":null}"#));
     for wrong in [

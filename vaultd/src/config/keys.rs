@@ -198,6 +198,7 @@ pub const KEYS: &[Key] = &[
     ),
     key("password.hash_passes", "3", "passes over that memory"),
     key("password.hash_lanes", "1", "lanes of that memory"),
+    key(
         "outbound.allow",
         "[]",
         "where this node may connect to, as `https://issuer.example.com`, for keys of token issuers; nowhere else",

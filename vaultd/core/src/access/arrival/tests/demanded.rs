@@ -122,7 +122,9 @@ fn a_session_that_only_enrols_changes_no_password() {
     let mut vault = Vault::new();
     let (early, _) = vault.arrives(None);
     let whole = vault.opens(&early).unwrap();
-    let begun = vault.world.write(|tx| begin_change(tx, &whole, (here(), false)));
+    let begun = vault
+        .world
+        .write(|tx| begin_change(tx, &whole, (here(), false)));
     let (checked, credential) = vault.compare(begun.unwrap(), FIRST).unwrap();
     let chosen = vault.choose(&credential, SECOND).unwrap();
     vault.world.write(|tx| checked.excuse(tx)).unwrap();
@@ -130,7 +132,9 @@ fn a_session_that_only_enrols_changes_no_password() {
     let (token, arrival) = vault.arrives(None);
     assert!(arrival.session.only_enrols());
     let caller = vault.opens(&token).unwrap();
-    let begun = vault.world.write(|tx| begin_change(tx, &caller, (here(), false)));
+    let begun = vault
+        .world
+        .write(|tx| begin_change(tx, &caller, (here(), false)));
     assert!(matches!(begun, Err(Refusal::Enrolling)), "{begun:?}");
     let changed = vault
         .world
