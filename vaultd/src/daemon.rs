@@ -135,8 +135,7 @@ async fn run(
         config.listen.address = listeners.address();
         config.health = listeners.health_address();
         let purpose = Purpose::Server;
-        let assembled =
-            node::assemble(&config, environment, &blocked, purpose, &outbound).await?;
+        let assembled = node::assemble(&config, environment, &blocked, purpose, &outbound).await?;
         tracing::info!(
             address = config.listen.address.map(tracing::field::display),
             socket = config

@@ -229,6 +229,7 @@ const BAD_VALUES: &[(&str, &str)] = &[
     ("password.hash_lanes = 0", "from 1 to 4"),
     ("password.hash_lanes = 5", "from 1 to 4"),
     ("password.blocklist = \"list\"", "absolute"),
+    (
         "outbound.allow = [\"http://a.test\"]",
         "begins with `https://`",
     ),

@@ -11,6 +11,7 @@ use vault_core::record::{IdBlock, Mem, RecordError, Tx};
 use super::{Act, Fault, Place, Plan, Step};
 use crate::app::notes::Notes;
 use crate::app::pipeline::Visit;
+use crate::app::program::peer;
 use crate::app::refusal;
 use crate::app::setup::ADMINISTRATOR;
 use crate::app::transact::IDS_AT_BIRTH;
@@ -236,7 +237,9 @@ fn act(
         Act::Attach(_, policy) => engine::attach(tx, caller, &grant, proofs, policy).map(drop),
         Act::Boundary(_, policy) => engine::set_boundary(tx, caller, &grant, proofs, Some(policy)),
         Act::Member(_, user) => engine::add_member(tx, caller, &grant, proofs, user).map(drop),
-        Act::Uid(_, uid) => engine::allow_uid(tx, caller, &grant, proofs, *uid).map(drop),
+        Act::Uid(_, uid) => {
+            engine::allow_uid(tx, caller, &grant, proofs, peer::known(*uid)).map(drop)
+        }
     }
 }
 

@@ -39,7 +39,8 @@ impl Default for Sources {
 impl Sources {
     /// Takes so many tries from a source's bucket, if they are left.
     pub(in crate::app) fn admit(&self, source: &impl Hash, tries: u32, now: Duration) -> bool {
-        self.with(source, |slot| slot.take(tries, now)).unwrap_or(true)
+        self.with(source, |slot| slot.take(tries, now))
+            .unwrap_or(true)
     }
 
     /// Gives a try back that was none: what it brought was right.

@@ -79,7 +79,8 @@ impl App {
     }
 }
 
-fn known(uid: u32) -> peer::Uid {
+/// A uid, and the one that is nobody's on this machine.
+pub(in crate::app) fn known(uid: u32) -> peer::Uid {
     let overflow = vault_sys::overflow_uid();
     peer::Uid { uid, overflow }
 }

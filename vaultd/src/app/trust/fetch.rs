@@ -33,7 +33,7 @@ impl App {
         (of, url): (Of, &str),
         token: &Unverified,
         began: Duration,
-    ) -> std::result::Result<Arc<Keys>, Bad> {
+    ) -> Result<Arc<Keys>, Bad> {
         if self.clock.boottime().saturating_sub(began) > PATIENCE {
             return Err(Bad::NoKeys(Why::Failed(Failure::TimedOut)));
         }
@@ -44,7 +44,7 @@ impl App {
         keys.map_err(Bad::NoKeys)
     }
 
-    async fn fetched(&self, of: Of, url: &str, want: Want) -> std::result::Result<Arc<Keys>, Why> {
+    async fn fetched(&self, of: Of, url: &str, want: Want) -> Result<Arc<Keys>, Why> {
         let bound = self.settings.keys_max_age;
         match self.key_sets.turn(of, self.clock.boottime(), want, bound) {
             Turn::Use(keys) => return Ok(keys),
@@ -80,7 +80,7 @@ impl App {
         drop(flight);
     }
 
-    async fn brought(&self, url: &str) -> std::result::Result<Keys, Why> {
+    async fn brought(&self, url: &str) -> Result<Keys, Why> {
         let out = &self.settings.outbound;
         let url = out.check(url).map_err(|_| Why::NotAllowed)?;
         let body = out.get(&url, MAX_SET, TIME).await.map_err(Why::Failed)?;
@@ -89,7 +89,7 @@ impl App {
     }
 
     /// Records that other keys are believed from here on.
-    async fn record_keys(&self, of: Of, keys: &Keys) -> std::result::Result<(), Why> {
+    async fn record_keys(&self, of: Of, keys: &Keys) -> Result<(), Why> {
         let (same, before) = self.key_sets.compare(of, keys);
         if same {
             return Ok(());

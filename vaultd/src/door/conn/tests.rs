@@ -8,7 +8,7 @@ fn over_the_socket(uid: u32) -> Peer {
         gid: 0,
         pid: None,
     };
-    Peer::new(transport, Arc::default())
+    Peer::new(transport, None, Arc::default())
 }
 
 #[test]
