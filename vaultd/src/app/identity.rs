@@ -206,7 +206,7 @@ impl App {
         .await
     }
 
-    /// Puts a user into a group, or takes him out of it; `false` if nothing changed.
+    /// Puts a user into a group, which takes the right to both, or takes him out of it; `false` if nothing changed.
     ///
     /// # Errors
     /// As the engine refuses, or as of any write.
@@ -216,17 +216,21 @@ impl App {
         group: Resource,
         (user, member): (UserName, bool),
     ) -> Result<Answer<bool>> {
-        let action = if member {
-            Action::GROUP_ADD_MEMBER
-        } else {
-            Action::GROUP_REMOVE_MEMBER
-        };
+        if member {
+            let (action, both) = (Action::GROUP_ADD_MEMBER, [group, Resource::User(user)]);
+            let added = self.change_identities(
+                call,
+                action,
+                both,
+                |tx, caller, [of_group, of_user], proofs| {
+                    engine::add_member(tx, caller, [of_group, of_user], proofs)
+                },
+            );
+            return added.await;
+        }
+        let action = Action::GROUP_REMOVE_MEMBER;
         self.change_identity(call, action, group, move |tx, caller, grant, proofs| {
-            if member {
-                engine::add_member(tx, caller, grant, proofs, &user)
-            } else {
-                engine::remove_member(tx, caller, grant, proofs, &user)
-            }
+            engine::remove_member(tx, caller, grant, proofs, &user)
         })
         .await
     }

@@ -53,6 +53,21 @@ impl<'a> Visit<'a> {
         self.grant_tagged(tx, action, resource, &Tags::new())
     }
 
+    /// The same of each of several.
+    pub(super) fn grant_each<const N: usize>(
+        &mut self,
+        tx: &mut Tx<'_>,
+        action: Action,
+        resources: &[Resource; N],
+    ) -> Result<[Grant; N]> {
+        let asked = resources.iter();
+        let granted = asked.map(|resource| self.grant(tx, action, resource.clone()));
+        let granted: Vec<Grant> = granted.collect::<Result<_>>()?;
+        granted
+            .try_into()
+            .map_err(|_| Error::internal("a grant is missing"))
+    }
+
     /// The same, of a request that brings tags.
     pub(super) fn grant_tagged(
         &mut self,

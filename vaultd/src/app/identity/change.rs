@@ -36,6 +36,25 @@ impl App {
             + Sync
             + 'static,
     {
+        self.change_identities(call, action, [resource], of_one(act))
+            .await
+    }
+
+    /// The same, with a right to each of several.
+    pub(in crate::app) async fn change_identities<R, F, const N: usize>(
+        &self,
+        call: &Call,
+        action: Action,
+        resources: [Resource; N],
+        act: F,
+    ) -> Result<Answer<R>>
+    where
+        R: Encode<()> + for<'b> Decode<'b, ()> + Send + 'static,
+        F: Fn(&mut Tx<'_>, &Caller, &[Grant; N], &mut Proofs) -> std::result::Result<R, Refusal>
+            + Send
+            + Sync
+            + 'static,
+    {
         let repeat = call.digest.and_then(|digest| Repeat::of(call, digest));
         let first = move |visit: &Visit<'_>, tx: &mut Tx<'_>| {
             let principal = visit.caller().principal_id();
@@ -46,24 +65,23 @@ impl App {
             let reply = reply.transpose().map_err(refusal::replay)?.flatten();
             Ok::<_, Error>((once, reply))
         };
-        let look =
-            |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grant: Result<Grant>, proofs: &mut Proofs| {
-                if first(visit, tx)?.1.is_none() {
-                    act(tx, visit.caller(), &grant?, proofs).map_err(refusal::identity)?;
-                }
-                Ok(())
-            };
-        let mut proofs = self.proofs_of(call, action, &resource, &look).await?;
+        let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grants: Result<[Grant; N]>, proofs: &mut Proofs| {
+            if first(visit, tx)?.1.is_none() {
+                act(tx, visit.caller(), &grants?, proofs).map_err(refusal::identity)?;
+            }
+            Ok(())
+        };
+        let mut proofs = self.proofs_of(call, action, &resources, &look).await?;
         self.write(call, Terms::default(), move |visit, tx| {
-            let grant = visit.grant(tx, action, resource.clone());
+            let grants = visit.grant_each(tx, action, &resources);
             // Before the grant counts: the first try may have taken the right away, and is done.
             let (once, reply) = first(visit, tx)?;
             if let Some(reply) = reply {
                 visit.repeats();
                 return Ok((Verdict::Commit, reply));
             }
-            let grant = grant?;
-            let reply = act(tx, visit.caller(), &grant, &mut proofs)
+            let grants = grants?;
+            let reply = act(tx, visit.caller(), &grants, &mut proofs)
                 .map_err(|refused| visit.refuse_change(refused))?;
             if let Some((who, once)) = &once {
                 once::remember(tx, *who, once, &reply).map_err(refusal::record)?;
@@ -108,33 +126,34 @@ impl App {
             + Sync
             + 'static,
     {
-        let proofs = self.proofs(call, action, &resource, &act).await?;
-        self.change_proved(call, action, (resource, beside), proofs, act)
+        let (resources, act) = ([resource], of_one(act));
+        let proofs = self.proofs(call, action, &resources, &act).await?;
+        self.change_proved(call, action, (resources, beside), proofs, act)
             .await
     }
 
     /// The same, once proofs were made.
-    pub(in crate::app) async fn change_proved<R, F>(
+    pub(in crate::app) async fn change_proved<R, F, const N: usize>(
         &self,
         call: &Call,
         action: Action,
-        (resource, beside): (Resource, Option<String>),
+        (resources, beside): ([Resource; N], Option<String>),
         mut proofs: Proofs,
         act: F,
     ) -> Result<Answer<R>>
     where
         R: Send + 'static,
-        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal>
+        F: Fn(&mut Tx<'_>, &Caller, &[Grant; N], &mut Proofs) -> std::result::Result<R, Refusal>
             + Send
             + Sync
             + 'static,
     {
         self.write(call, Terms::default(), move |visit, tx| {
-            let grant = visit.grant(tx, action, resource.clone())?;
+            let grants = visit.grant_each(tx, action, &resources)?;
             if let Some(beside) = &beside {
                 visit.about(beside.clone());
             }
-            let reply = act(tx, visit.caller(), &grant, &mut proofs)
+            let reply = act(tx, visit.caller(), &grants, &mut proofs)
                 .map_err(|refused| visit.refuse_change(refused))?;
             Ok((Verdict::Commit, reply))
         })
@@ -143,42 +162,42 @@ impl App {
 
     /// The proofs that a change takes. What else stands in its way is for the change itself to say; that they were
     /// not had in time is recorded here.
-    pub(in crate::app) async fn proofs<R, F>(
+    pub(in crate::app) async fn proofs<R, F, const N: usize>(
         &self,
         call: &Call,
         action: Action,
-        resource: &Resource,
+        resources: &[Resource; N],
         act: &F,
     ) -> Result<Proofs>
     where
-        F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal> + Sync,
+        F: Fn(&mut Tx<'_>, &Caller, &[Grant; N], &mut Proofs) -> std::result::Result<R, Refusal>
+            + Sync,
     {
-        let look =
-            |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grant: Result<Grant>, proofs: &mut Proofs| {
-                let tried = act(tx, visit.caller(), &grant?, proofs);
-                tried.map(drop).map_err(refusal::identity)
-            };
-        self.proofs_of(call, action, resource, &look).await
+        let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grants: Result<[Grant; N]>, proofs: &mut Proofs| {
+            let tried = act(tx, visit.caller(), &grants?, proofs);
+            tried.map(drop).map_err(refusal::identity)
+        };
+        self.proofs_of(call, action, resources, &look).await
     }
 
     /// The same, of what looks beyond the change itself.
-    async fn proofs_of<F>(
+    async fn proofs_of<F, const N: usize>(
         &self,
         call: &Call,
         action: Action,
-        resource: &Resource,
+        resources: &[Resource; N],
         try_it: &F,
     ) -> Result<Proofs>
     where
-        F: Fn(&mut Visit<'_>, &mut Tx<'_>, Result<Grant>, &mut Proofs) -> Result<()> + Sync,
+        F: Fn(&mut Visit<'_>, &mut Tx<'_>, Result<[Grant; N]>, &mut Proofs) -> Result<()> + Sync,
     {
         let mut proofs = Proofs::default();
         for _ in 0..ROUNDS {
             let mut notes = Notes::default();
             let mut look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
                 proofs.begin();
-                let grant = visit.grant(tx, action, resource.clone());
-                try_it(visit, tx, grant, &mut proofs)
+                let grants = visit.grant_each(tx, action, resources);
+                try_it(visit, tx, grants, &mut proofs)
             };
             let tried = self.read_counted(call, &mut notes, &mut look).await;
             drop(tried);
@@ -191,11 +210,11 @@ impl App {
             });
             proofs = match proving.await {
                 Ok(further) => further,
-                Err(error) => return self.unproved(call, action, resource, error).await,
+                Err(error) => return self.unproved(call, action, resources, error).await,
             };
         }
         if proofs.wants() {
-            return self.unproved(call, action, resource, too_long()).await;
+            return self.unproved(call, action, resources, too_long()).await;
         }
         Ok(proofs)
     }
@@ -205,15 +224,27 @@ impl App {
         &self,
         call: &Call,
         action: Action,
-        resource: &Resource,
+        resources: &[Resource],
         error: Error,
     ) -> Result<R> {
         let mut notes = Notes::default();
-        notes.about(resource.to_string());
+        resources
+            .iter()
+            .for_each(|resource| notes.about(resource.to_string()));
         notes.action = Some(action.name());
         let entry = self.begin(call);
         self.record(call, entry, &notes, Err(error)).await
     }
+}
+
+/// What takes one right, among what may take several.
+fn of_one<R, F>(
+    act: F,
+) -> impl Fn(&mut Tx<'_>, &Caller, &[Grant; 1], &mut Proofs) -> std::result::Result<R, Refusal>
+where
+    F: Fn(&mut Tx<'_>, &Caller, &Grant, &mut Proofs) -> std::result::Result<R, Refusal>,
+{
+    move |tx, caller, [grant], proofs| act(tx, caller, grant, proofs)
 }
 
 fn too_long() -> Error {

@@ -53,18 +53,18 @@ impl App {
         user: UserName,
         ttl: Option<u64>,
     ) -> Result<Answer<OneTimePassword>> {
-        let (action, user) = (Action::USER_RESET_PASSWORD, Resource::User(user));
-        let may = move |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
-            engine::may_reset_password(tx, caller, grant, proofs, ttl)
+        let (action, who) = (Action::USER_RESET_PASSWORD, [Resource::User(user)]);
+        let may = move |tx: &mut Tx<'_>, by: &Caller, [of]: &[Grant; 1], proofs: &mut Proofs| {
+            engine::may_reset_password(tx, by, of, proofs, ttl)
         };
         // ORDER: nothing is hashed for who may not ask for it, nor for a user of whom he may not
-        let mut proofs = self.proofs(call, action, &user, &may).await?;
+        let mut proofs = self.proofs(call, action, &who, &may).await?;
         let mut entry = self.begin(call);
         entry.withdrawable();
         let mut notes = Notes::default();
         let mut ask = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
-            let grant = visit.grant(tx, action, user.clone())?;
-            may(tx, visit.caller(), &grant, &mut proofs)
+            let grants = visit.grant_each(tx, action, &who)?;
+            may(tx, visit.caller(), &grants, &mut proofs)
                 .map_err(|refused| visit.refuse_change(refused))?;
             Ok(visit.caller().principal_id())
         };
@@ -86,9 +86,9 @@ impl App {
             .change_proved(
                 call,
                 action,
-                (user, None),
+                (who, None),
                 proofs,
-                move |tx, caller, grant, proofs| {
+                move |tx, caller, [grant], proofs| {
                     engine::reset_password(tx, caller, grant, proofs, (&hash, ttl))
                 },
             )

@@ -2,7 +2,7 @@
 
 use vault_core::access::{Action, Assume, Limits, Resource, Sort};
 use vault_core::engine::identity::New;
-use vault_core::name::{PolicyName, UserName};
+use vault_core::name::{GroupName, PolicyName, UserName};
 
 use super::mfa::user;
 use super::operations::watched;
@@ -154,6 +154,35 @@ async fn what_somebody_else_may_do_is_in_the_audit_and_not_in_the_refusal() {
         "{by}"
     );
     assert!(!by.contains("payments"), "names are blinded: {by}");
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_put_into_a_group_by_who_has_a_right_to_the_group_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, _) = watched(dir.path()).await;
+    let help = helper(&world).await;
+    let own = Resource::Group(GroupName::try_from("own").unwrap());
+    let create = call("CreateIdentity", Some(&world.token));
+    let made = world
+        .app
+        .create_identity(&create, own.clone(), New::default());
+    made.await.unwrap();
+    let text = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "group:*", "Resource": "group:own"},
+        {"Effect": "Allow", "Action": "group:AddMember", "Resource": "user:equal"}]}"#;
+    let alice = Resource::User(UserName::try_from("alice").unwrap());
+    let runs = (PolicyName::try_from("runs").unwrap(), text.to_owned());
+    let attach = call("PutInlinePolicy", Some(&world.token));
+    let put = world.app.put_inline_policy(&attach, alice, runs);
+    put.await.unwrap();
+    let add = call("AddMember", Some(&help));
+    for (name, added) in [("boss", Err(Reason::PolicyDenied)), ("equal", Ok(true))] {
+        let member = (UserName::try_from(name).unwrap(), true);
+        let answer = world.app.set_member(&add, own.clone(), member).await;
+        let answer = answer.map(|answer| answer.reply);
+        assert_eq!(answer.map_err(|error| error.reason()), added, "{name}");
+    }
     world.app.shut_down().await;
 }
 

@@ -5,27 +5,31 @@ use super::{
     target::{self, Holder, MAX_GROUPS, Target},
 };
 use crate::{
-    access::{Action, Caller, Grant, Principal, Proofs, Whose},
+    access::{Action, Caller, Grant, Principal, Proofs, Sort, Whose, password::Policy},
     name::UserName,
-    record::{Key, Kind, Marker, Tx},
+    record::{Key, Kind, Marker, RecordError, Tx},
 };
 
 /// Most users of one group.
 const MAX_MEMBERS: usize = 10_000;
 
-/// Puts a user into the group that the grant names; `false` if he was in it.
+/// Puts the user whom the second grant names into the group that the first one names; `false` if he was in it. A group
+/// limits its users, too, by what it denies now or later and by its password policy: so it takes a right to each.
 ///
 /// # Errors
 /// When either does not exist, or the group has more rights than the caller.
 pub fn add_member(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    grant: &Grant,
+    [of_group, of_user]: [&Grant; 2],
     proofs: &mut Proofs,
-    user: &UserName,
 ) -> Result<bool, Refusal> {
-    let (_, _, group) = target::granted(tx, grant, Action::GROUP_ADD_MEMBER)?;
-    let (id, mut user) = target::user(tx, user.as_str())?;
+    let (into, _, group) = target::granted(tx, of_group, Action::GROUP_ADD_MEMBER)?;
+    let (who, name) = of_user.named(Action::GROUP_ADD_MEMBER)?;
+    if (into, who) != (Sort::Group, Sort::User) {
+        return Err(Refusal::Invalid("users are put into groups"));
+    }
+    let (id, mut user) = target::user(tx, name)?;
     if user.groups.contains(&group.id) {
         return Ok(false);
     }
@@ -47,7 +51,7 @@ pub fn add_member(
 /// Takes a user out of the group that the grant names; `false` if he was not in it.
 ///
 /// # Errors
-/// When either does not exist, or the group denies something and the caller has not all rights.
+/// When either does not exist, or the group limits its users and the caller has not all rights.
 pub fn remove_member(
     tx: &mut Tx<'_>,
     caller: &Caller,
@@ -60,17 +64,20 @@ pub fn remove_member(
     if !user.groups.remove(&group.id) {
         return Ok(false);
     }
-    if group
-        .documents(tx)?
-        .iter()
-        .any(|document| document.denies())
-    {
+    if limits(tx, &group)? {
         proofs.everything(tx, caller)?;
     }
     tx.delete(member_key(group.id, id));
     let holder = Holder::Principal(user);
     Target { id, holder }.put(tx)?;
     Ok(true)
+}
+
+/// Whether a group keeps its users from anything: leaving it may give rights.
+pub(super) fn limits(tx: &mut Tx<'_>, group: &Target) -> Result<bool, RecordError> {
+    let documents = group.documents(tx)?;
+    let denies = documents.iter().any(|document| document.denies());
+    Ok(denies || Policy::load_of(tx, group.id)?.is_some())
 }
 
 /// Takes a user out of all groups: he is being deleted.

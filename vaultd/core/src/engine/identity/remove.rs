@@ -22,7 +22,7 @@ const MAX_AT_ONCE: usize = 250;
 /// Deletes what the grant names, with everything that is its own. Its sessions have ended with that.
 ///
 /// # Errors
-/// When it does not exist, or it is a group that denies something and the caller has not all rights.
+/// When it does not exist, or it is a group that limits its users and the caller has not all rights.
 pub fn delete(
     tx: &mut Tx<'_>,
     caller: &Caller,
@@ -61,8 +61,7 @@ fn disband(
             "the group has over 250 users and attached policies together, more than one change takes out: take some out first",
         ));
     }
-    let documents = group.documents(tx)?;
-    if !members.is_empty() && documents.iter().any(|document| document.denies()) {
+    if !members.is_empty() && member::limits(tx, group)? {
         proofs.everything(tx, caller)?;
     }
     for id in members {

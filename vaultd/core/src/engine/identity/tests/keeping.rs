@@ -62,20 +62,8 @@ fn groups_know_their_users_and_users_their_groups_until_either_goes() {
     let root = world.root;
     for name in ["alice", "bob"] {
         world.create(&user(name));
-        let name = UserName::try_from(name).unwrap();
-        let join = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
-            add_member(tx, caller, grant, proofs, &name)
-        };
-        assert!(
-            world
-                .act(&root, Action::GROUP_ADD_MEMBER, &group("team"), join)
-                .unwrap()
-        );
-        assert!(
-            !world
-                .act(&root, Action::GROUP_ADD_MEMBER, &group("team"), join)
-                .unwrap()
-        );
+        assert!(world.join(&root, ("team", name)).unwrap());
+        assert!(!world.join(&root, ("team", name)).unwrap());
     }
     assert_eq!(
         described(&mut world, &group("team")).unwrap().groups,
@@ -287,14 +275,7 @@ fn a_group_of_250_users_and_policies_is_deleted_at_once_and_of_one_more_once_a_u
     for number in 0..=MAX_MEMBERS {
         let name = format!("user{number}");
         world.create(&user(&name));
-        let name = UserName::try_from(name.as_str()).unwrap();
-        let added = world.act(
-            &root,
-            Action::GROUP_ADD_MEMBER,
-            &group("team"),
-            |tx, caller, grant, proofs| add_member(tx, caller, grant, proofs, &name),
-        );
-        added.unwrap();
+        world.join(&root, ("team", &name)).unwrap();
     }
     for number in 0..11 {
         world.policy(&format!("p{number}"), &allow("secret:GetValue", "*"));

@@ -63,13 +63,64 @@ fn neither_an_inline_policy_nor_a_new_text_nor_a_group_gives_more() {
     world.create(&group("sealers"));
     let root = world.root;
     world.attach_as(&root, &group("sealers"), "seal").unwrap();
-    let name = UserName::try_from("admin").unwrap();
-    beyond(world.act(
-        &admin,
-        Action::GROUP_ADD_MEMBER,
-        &group("sealers"),
-        |tx, caller, grant, proofs| add_member(tx, caller, grant, proofs, &name),
-    ));
+    beyond(world.join(&admin, ("sealers", "admin")));
+}
+
+#[test]
+fn nobody_leaves_a_group_that_asks_more_of_passwords_but_by_who_may_do_everything() {
+    let mut world = World::new();
+    let admin = administrator(&mut world);
+    let root = world.root;
+    let leave = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+        let bob = UserName::try_from("bob").unwrap();
+        remove_member(tx, caller, grant, proofs, &bob)
+    };
+    world.create(&user("bob"));
+    for name in ["plain", "strict"] {
+        world.create(&group(name));
+        world.join(&root, (name, "bob")).unwrap();
+    }
+    let strict = group("strict");
+    let policy = access::password::Policy::from_json(r#"{"MfaRequiredFrom": "9999999999"}"#);
+    let put = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, _: &mut Proofs| {
+        put_password_policy(tx, caller, grant, Some(policy.as_ref().unwrap()))
+    };
+    world
+        .act(&root, Action::PASSWORD_PUT_POLICY, &strict, put)
+        .unwrap();
+    let left = world.act(&admin, Action::GROUP_REMOVE_MEMBER, &group("plain"), leave);
+    assert!(left.unwrap());
+    beyond(world.act(&admin, Action::GROUP_REMOVE_MEMBER, &strict, leave));
+    beyond(world.act(&admin, Action::GROUP_DELETE, &strict, delete));
+    assert!(
+        world
+            .act(&root, Action::GROUP_REMOVE_MEMBER, &strict, leave)
+            .unwrap()
+    );
+    // With nobody in it there is nobody whom it limits.
+    world
+        .act(&admin, Action::GROUP_DELETE, &strict, delete)
+        .unwrap();
+}
+
+#[test]
+fn a_right_to_a_group_and_one_to_a_user_are_each_for_what_they_name() {
+    let mut world = World::new();
+    let root = world.root;
+    world.create(&user("bob"));
+    world.create(&group("bob"));
+    let twice = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+        add_member(tx, caller, [grant, grant], proofs)
+    };
+    let join = Action::GROUP_ADD_MEMBER;
+    let wrong = world.act(&root, join, &group("bob"), twice);
+    assert!(matches!(wrong, Err(Refusal::Invalid(_))), "{wrong:?}");
+    let other = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+        let to = access::authorise(caller, Action::USER_UPDATE, user("bob")).unwrap();
+        add_member(tx, caller, [grant, &to], proofs)
+    };
+    let wrong = world.act(&root, join, &group("bob"), other);
+    assert!(matches!(wrong, Err(Refusal::Grant(_))), "{wrong:?}");
 }
 
 #[test]

@@ -145,6 +145,19 @@ impl World {
         self.act(token, Action::attach(sort), resource, act)
     }
 
+    /// Puts a user into a group, with the rights to both.
+    pub(super) fn join(
+        &mut self,
+        token: &TokenHash,
+        (of, name): (&str, &str),
+    ) -> Result<bool, Refusal> {
+        let join = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+            let to = access::authorise(caller, Action::GROUP_ADD_MEMBER, user(name)).unwrap();
+            add_member(tx, caller, [grant, &to], proofs)
+        };
+        self.act(token, Action::GROUP_ADD_MEMBER, &group(of), join)
+    }
+
     /// A user with a policy of his own, and a session of his.
     pub(super) fn user_with(&mut self, name: &str, text: &str) -> TokenHash {
         self.create(&user(name));

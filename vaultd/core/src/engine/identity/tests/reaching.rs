@@ -222,10 +222,6 @@ fn what_others_may_do_is_told_to_nobody_who_may_not_see_policies() {
     world.attach_as(&root, &group("g"), "p").unwrap();
     world.role("reads", trust("user:carol", "role:Assume"));
     world.give(&role("reads"), &theirs);
-    let add = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
-        let carol = UserName::try_from("carol").unwrap();
-        add_member(tx, caller, grant, proofs, &carol)
-    };
     let own = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
         put_inline(tx, caller, grant, proofs, (&policy("own"), &theirs))
     };
@@ -236,8 +232,7 @@ fn what_others_may_do_is_told_to_nobody_who_may_not_see_policies() {
     ] {
         assert_eq!(told(world.hand(&token, "bob")), others);
         assert_eq!(told(world.hand(&token, "carol")), others);
-        let added = world.act(&token, Action::GROUP_ADD_MEMBER, &group("g"), add);
-        assert_eq!(told(added), others);
+        assert_eq!(told(world.join(&token, ("g", "carol"))), others);
         assert_eq!(told(world.attach_as(&token, &user("carol"), "p")), managed);
         // What is written in this request is no news to whoever wrote it.
         assert!(told(world.act(

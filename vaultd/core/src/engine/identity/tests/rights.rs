@@ -35,15 +35,7 @@ fn policies_of_his_own_his_groups_and_managed_ones_bind_from_the_next_request_on
     world.policy("team", &allow("secret:*", "secret:team/*"));
     let root = world.root;
     world.attach_as(&root, &group("team"), "team").unwrap();
-    let alices = UserName::try_from("alice").unwrap();
-    world
-        .act(
-            &root,
-            Action::GROUP_ADD_MEMBER,
-            &group("team"),
-            |tx, caller, grant, proofs| add_member(tx, caller, grant, proofs, &alices),
-        )
-        .unwrap();
+    world.join(&root, ("team", "alice")).unwrap();
     assert_eq!(
         world.may(&alice, Action::PUT_VALUE, &secret("team/a")),
         Some(true)
