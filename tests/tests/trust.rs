@@ -345,6 +345,14 @@ fn whoever_binds_a_service_may_do_what_it_may() {
     let update =
         "trust update cluster --issuer https://cluster.test --audience vault --jwks-file jwks.json";
     ctl(&daemon, update).refused(4, "BEYOND_OWN_RIGHTS");
+    // Nor by taking it away and giving its name to another.
+    ctl(&daemon, "trust rm cluster --yes").ok();
+    for name in ["cluster", "another"] {
+        let create = format!(
+            "trust create {name} --issuer https://cluster.test --audience vault --jwks-file jwks.json"
+        );
+        ctl(&daemon, &create).refused(4, "BEYOND_OWN_RIGHTS");
+    }
 }
 
 #[tokio::test]

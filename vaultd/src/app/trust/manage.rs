@@ -35,10 +35,15 @@ impl App {
     ) -> Result<Answer<()>> {
         let new = self.checked(new);
         let action = Action::TRUST_CREATE;
-        self.change_identity(call, action, Resource::System, move |tx, _, grant, _| {
-            let new = new.as_ref().map_err(Unfit::refusal)?;
-            engine::create_trust(tx, grant, (name.as_str(), new))
-        })
+        self.change_identity(
+            call,
+            action,
+            Resource::System,
+            move |tx, caller, grant, proofs| {
+                let new = new.as_ref().map_err(Unfit::refusal)?;
+                engine::create_trust(tx, caller, grant, proofs, (name.as_str(), new))
+            },
+        )
         .await
     }
 

@@ -1,8 +1,8 @@
 //! Issuers that are believed, and which services their tokens are bound to.
 //!
 //! A binding hands the service over to whoever gets such a token: everything that the service may do must lie within
-//! the caller's rights. Other keys or rules of an issuer hand over every service that is bound to it, now and later,
-//! so they take all rights.
+//! the caller's rights. The keys and rules of an issuer hand over every service that is bound to it, now and later, by
+//! whoever binds one to its name: so to give it some, at first, again or others, takes all rights.
 
 use super::{
     Refusal,
@@ -65,10 +65,12 @@ pub struct BoundService {
 /// Believes an issuer. Nothing is bound to it yet.
 ///
 /// # Errors
-/// When the name is taken, or there are too many.
+/// When the name is taken, there are too many, or the caller has not all rights.
 pub fn create_trust(
     tx: &mut Tx<'_>,
+    caller: &Caller,
     grant: &Grant,
+    proofs: &mut Proofs,
     (name, new): (&str, &NewIssuer),
 ) -> Result<(), Refusal> {
     grant.system(Action::TRUST_CREATE)?;
@@ -79,6 +81,7 @@ pub fn create_trust(
     if known.len() >= MAX_ISSUERS {
         return Err(Refusal::TooMany("at most 64 issuers are trusted"));
     }
+    proofs.everything(tx, caller)?;
     let id = tx.next_id()?;
     let issuer = Issuer {
         name: name.to_owned(),
