@@ -16,20 +16,19 @@ const LARGEST_REPLY: usize = 64 << 20;
 pub struct Trusts<'a>(pub(crate) &'a Vault);
 
 impl Trusts<'_> {
-    /// Logs a program in with a JSON Web Token of a trusted issuer: as the service that is named, or as the only one
-    /// that the token is bound to. Needs no token of the vault.
+    /// Logs a program in as a service, with a JSON Web Token of a trusted issuer. Needs no token of the vault.
     ///
     /// # Errors
     /// `LOGIN_FAILED`, whatever is wrong.
     pub async fn login(
         self,
-        service: Option<&str>,
+        service: &str,
         jwt: &Text,
         terms: SessionTerms,
     ) -> Result<LoggedIn, Error> {
         let ttl = terms.ttl.map(crate::lifecycle::wire_duration).transpose()?;
         let message = v1::LoginTokenRequest {
-            service: service.unwrap_or_default().to_owned(),
+            service: service.to_owned(),
             // EXPOSE: into the request
             jwt: jwt.expose().to_owned(),
             ttl,

@@ -125,7 +125,7 @@ fn body(path: &str) -> Vec<u8> {
         "IssueEnrolmentCode" | "ResetMfa" => {
             message(&format!("{name}Request"), &[("user", text("alice"))])
         }
-        "LoginPeer" | "IssueSecretId" | "ListSecretIds" | "ListUids" | "ListPins" => {
+        "LoginPeer" | "LoginToken" | "IssueSecretId" | "ListSecretIds" | "ListUids" | "ListPins" => {
             message(&format!("{name}Request"), &[("service", text("ci"))])
         }
         "LoginSecretId" => {

@@ -37,9 +37,8 @@ pub(super) struct Program {
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 
-    /// Log in with the token of a trusted issuer; `-` for stdin. Without --service as the one service that it is bound
-    /// to. Kubernetes puts one into the pod
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "secret_id_file", "peer"])]
+    /// Log in with the token of a trusted issuer; `-` for stdin. Kubernetes puts one into the pod
+    #[arg(long, value_name = "FILE", requires = "service", conflicts_with_all = ["user", "secret_id_file", "peer"])]
     jwt_file: Option<String>,
 }
 
@@ -49,7 +48,7 @@ const LARGEST_JWT: u64 = 16 << 10;
 impl Program {
     /// Whether it is a program that logs in.
     pub(super) fn is_meant(&self) -> bool {
-        self.service.is_some() || self.jwt_file.is_some() || self.cert.is_some()
+        self.service.is_some() || self.cert.is_some()
     }
 
     /// The client certificate to log in by.
@@ -65,11 +64,12 @@ impl Program {
         target: Target,
         terms: SessionTerms,
     ) -> Result<LoggedIn, Failure> {
+        let service = self.service.as_deref().unwrap_or_default();
         if let Some(file) = &self.jwt_file {
             let jwt = read_text(file, LARGEST_JWT, "a token")?;
             let jwt = Text::new(jwt.trim_end().to_owned());
             let vault = target.vault(ctl)?;
-            let login = vault.trusts().login(self.service.as_deref(), &jwt, terms);
+            let login = vault.trusts().login(service, &jwt, terms);
             return login.await.map_err(refused_token);
         }
         if self.cert.is_some() {
@@ -82,7 +82,6 @@ impl Program {
             let login = programs.login_certificate(self.service.as_deref(), terms);
             return login.await.map_err(refused_key);
         }
-        let service = self.service.as_deref().unwrap_or_default();
         if self.peer && !target.is_local() {
             return Err(
                 Failure::usage("whose process this is is known over the Unix socket only")

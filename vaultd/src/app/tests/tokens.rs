@@ -8,7 +8,7 @@ use super::*;
 
 async fn bring(world: &World, text: &str) -> Reason {
     let request = TokenLogin {
-        service: None,
+        service: "ci".try_into().unwrap(),
         token: Zeroizing::new(text.to_owned()),
         login: Login::default(),
     };

@@ -24,8 +24,8 @@ use crate::clock::OsEntropy;
 
 /// What a program brings.
 pub struct TokenLogin {
-    /// As which service; none: as the one that the token is bound to.
-    pub service: Option<ServiceName>,
+    /// As which service.
+    pub service: ServiceName,
     /// What its issuer signed.
     pub token: Zeroizing<String>,
     /// What the session shall be able to do.
@@ -51,9 +51,7 @@ impl App {
     ) -> Result<Answer<(TokenText, Oneself)>> {
         let mut entry = self.begin(call);
         let mut notes = Notes::default();
-        if let Some(service) = &request.service {
-            notes.about(Resource::Service(service.clone()).to_string());
-        }
+        notes.about(Resource::Service(request.service.clone()).to_string());
         let may = self.may_answer(call, &mut entry).await.map(drop);
         let result = match may.and_then(|()| self.audit_ready()) {
             Ok(()) => self.log_program_in(call, request, &mut notes).await,
@@ -78,10 +76,9 @@ impl App {
         notes: &mut Notes,
     ) -> Result<(TokenText, Oneself)> {
         let _small_or_room = self.session_terms(request.login.size())?;
-        let looked = self.look_at_token(call, request.token, request.service);
+        let looked = self.look_at_token(call, request.token);
         let Good {
             vouched,
-            service,
             by: trusted_as,
         } = match looked.await? {
             Ok(good) => good,
@@ -92,7 +89,7 @@ impl App {
         };
         let secret = TokenSecret::make(&mut OsEntropy);
         let (hash, origin) = (TokenHash::of(&secret), self.calling(call).origin());
-        let login = request.login;
+        let (service, login) = (request.service, request.login);
         let audit = self.audit.clone();
         let arrived = self
             .write_inside(move |tx| {
@@ -121,7 +118,6 @@ impl App {
                 error @ (TrustRefusal::Overtaken
                 | TrustRefusal::NoService
                 | TrustRefusal::Unbound
-                | TrustRefusal::Ambiguous
                 | TrustRefusal::Disabled
                 | TrustRefusal::Denied(_)),
             ) => {

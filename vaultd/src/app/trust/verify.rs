@@ -1,15 +1,14 @@
-//! Who vouches for a token, and for which service: found on blocking threads, before anything is written.
+//! Who vouches for a token: found on blocking threads, before anything is written.
 //!
-//! Anybody may bring a token, and looking at one takes time: reading up to 64 KiB of keys, a signature of up to 8192 bits,
-//! patterns for claims. So one source tries so often only, as with passwords, though what is good does not count; few
+//! Anybody may bring a token, and looking at one takes time: reading up to 64 KiB of keys, a signature of up to 8192 bits.
+//! So one source tries so often only, as with passwords, though what is good does not count; few
 //! tokens are looked at at a time; and keys that were read are kept ([`Known`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use vault_core::access::trust::{Issuer, TrustRefusal, Vouched, issuer_keys, issuers, service_of};
-use vault_core::name::ServiceName;
+use vault_core::access::trust::{Issuer, Vouched, issuer_keys, issuers};
 use vault_core::record::{IdBlock, RecordError, Tx};
 use vault_proto::v1::Reason;
 use zeroize::Zeroizing;
@@ -50,19 +49,8 @@ impl Default for Tokens {
 /// A token that is good.
 pub(super) struct Good {
     pub(super) vouched: Vouched,
-    /// Who whoever brings it is.
-    pub(super) service: ServiceName,
     /// What the audit calls those who vouch for it.
     pub(super) by: String,
-}
-
-/// Why a token is good for nothing: for the audit.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Useless {
-    #[error(transparent)]
-    Token(#[from] Bad),
-    #[error(transparent)]
-    Bound(#[from] TrustRefusal),
 }
 
 impl App {
@@ -74,8 +62,7 @@ impl App {
         &self,
         call: &Call,
         token: Zeroizing<String>,
-        service: Option<ServiceName>,
-    ) -> Result<std::result::Result<Good, Useless>> {
+    ) -> Result<std::result::Result<Good, Bad>> {
         let source = network(call);
         let tokens = &self.tokens;
         if !tokens.sources.admit(&source, 1, self.clock.monotonic()) {
@@ -85,7 +72,7 @@ impl App {
         let place = place.map_err(|_| busy())?;
         let token = match Unverified::read(&token) {
             Ok(token) => token,
-            Err(bad) => return Ok(Err(bad.into())),
+            Err(bad) => return Ok(Err(bad)),
         };
         let fetched = self.fetched_for(&token).await?;
         let turn = Arc::clone(&tokens.turns).acquire_owned().await;
@@ -96,7 +83,7 @@ impl App {
         let looking = tokio::task::spawn_blocking(move || {
             let mut ids = IdBlock::default();
             let tx = Tx::new(&store, keys.keyring(), now, &mut ids);
-            let looked = look_at(&mut tx.with_opened(keys.opened()), known, token, service);
+            let looked = vouch(&mut tx.with_opened(keys.opened()), known, token);
             drop((turn, place));
             looked
         });
@@ -148,37 +135,12 @@ impl Sets {
     }
 }
 
-fn look_at(
-    tx: &mut Tx<'_>,
-    sets: Sets,
-    token: Unverified,
-    service: Option<ServiceName>,
-) -> std::result::Result<std::result::Result<Good, Useless>, RecordError> {
-    let (vouched, by) = match vouch(tx, sets, token)? {
-        Ok(found) => found,
-        Err(bad) => return Ok(Err(bad.into())),
-    };
-    let service = match service {
-        Some(service) => service,
-        None => match service_of(tx, &vouched) {
-            Ok(service) => service,
-            Err(TrustRefusal::Record(error)) => return Err(error),
-            Err(refusal) => return Ok(Err(refusal.into())),
-        },
-    };
-    Ok(Ok(Good {
-        vouched,
-        service,
-        by,
-    }))
-}
-
 /// Who vouches for a token; and what the audit calls them.
 fn vouch(
     tx: &mut Tx<'_>,
     mut sets: Sets,
     token: Unverified,
-) -> std::result::Result<std::result::Result<(Vouched, String), Bad>, RecordError> {
+) -> std::result::Result<std::result::Result<Good, Bad>, RecordError> {
     let all = issuers(tx)?;
     let now = tx.now() / 1000;
     let mut by = Vec::new();
@@ -204,7 +166,10 @@ fn vouch(
     }
     let ids: Vec<String> = by.iter().map(|(id, _)| format!("issuer #{id}")).collect();
     let claims = Arc::new(token.into_claims());
-    Ok(Ok((Vouched { by, claims }, ids.join(", "))))
+    Ok(Ok(Good {
+        vouched: Vouched { by, claims },
+        by: ids.join(", "),
+    }))
 }
 
 fn busy() -> Error {

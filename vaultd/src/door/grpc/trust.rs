@@ -171,10 +171,14 @@ impl Trust for Door {
 
 fn login(request: LoginTokenRequest) -> Result<TokenLogin> {
     let token = Zeroizing::new(request.jwt);
-    let named = Some(&request.service).filter(|service| !service.is_empty());
+    if request.service.is_empty() {
+        let message =
+            "a login names the service, whatever its token is bound to: fill in `service`";
+        return Err(Error::new(Reason::RequestInvalid, message));
+    }
     let (actions, under) = narrowing(&request.actions, &request.under)?;
     Ok(TokenLogin {
-        service: named.map(|text| service(text)).transpose()?,
+        service: service(&request.service)?,
         token,
         login: Login {
             ttl: convert::milliseconds("ttl", request.ttl)?,

@@ -1,10 +1,10 @@
 //! From a token that was verified to a session of the service that it is bound to.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Binding, Issuer, last_id};
+use super::{Binding, Issuer, Wanted, last_id};
 use crate::{
     access::{
         Caller, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
@@ -44,9 +44,6 @@ pub enum TrustRefusal {
     /// It is there, and says no to what the token claims.
     #[error("no binding of the service holds what the token claims")]
     Unbound,
-    /// No service was named, and several would do.
-    #[error("the token is bound to several services, and none was named")]
-    Ambiguous,
     /// Gone, or disabled.
     #[error("the service is disabled")]
     Disabled,
@@ -72,33 +69,8 @@ impl From<EntryRefusal> for TrustRefusal {
     }
 }
 
-/// The one service that a token is bound to, where it names none itself. It takes as long as there are bindings, so it
-/// is looked for before the write that makes a session; there it is looked at again.
-///
-/// # Errors
-/// When it is bound to none or to several, or whom it names is gone.
-pub fn service_of(tx: &mut Tx<'_>, vouched: &Vouched) -> Result<ServiceName, TrustRefusal> {
-    let mut bound = BTreeSet::new();
-    for (issuer, _) in &vouched.by {
-        let bindings = of_issuer(tx, *issuer)?.into_iter();
-        bound.extend(
-            bindings
-                .filter(|(_, one)| one.holds(vouched))
-                .map(|(id, _)| id),
-        );
-    }
-    let mut bound = bound.into_iter();
-    let id = match (bound.next(), bound.next()) {
-        (Some(id), None) => id,
-        (None, _) => return Err(TrustRefusal::Unbound),
-        (Some(_), Some(_)) => return Err(TrustRefusal::Ambiguous),
-    };
-    let principal = tx.see::<Principal>(&Principal::key(id))?;
-    let name = principal.and_then(|principal| ServiceName::try_from(principal.name.as_str()).ok());
-    name.ok_or(TrustRefusal::NoService)
-}
-
-/// Makes a session of a service that a token is bound to.
+/// Makes a session of the service that is named, if the token is bound to it. To others it may be bound, too: of those
+/// nothing is asked, so nobody's login depends on what somebody else's service is bound to.
 ///
 /// # Errors
 /// When it is not bound to it, or the service may not log in.
@@ -118,18 +90,13 @@ pub fn arrive_by_token(
             return Err(TrustRefusal::Overtaken);
         }
         let binding = tx.see::<Binding>(&Binding::key(*id, service))?;
-        bound |= binding.is_some_and(|binding| binding.holds(vouched));
+        let holds = |one: &Wanted| one.hold(&vouched.claims);
+        bound |= binding.is_some_and(|binding| binding.any_of.iter().any(holds));
     }
     if !bound {
         return Err(TrustRefusal::Unbound);
     }
     as_service(tx, service, vouched, (token, origin), login)
-}
-
-impl Binding {
-    fn holds(&self, vouched: &Vouched) -> bool {
-        self.any_of.iter().any(|one| one.hold(&vouched.claims))
-    }
 }
 
 /// The bindings of an issuer, by service.
