@@ -125,9 +125,8 @@ fn body(path: &str) -> Vec<u8> {
         "IssueEnrolmentCode" | "ResetMfa" => {
             message(&format!("{name}Request"), &[("user", text("alice"))])
         }
-        "LoginPeer" | "LoginToken" | "IssueSecretId" | "ListSecretIds" | "ListUids" | "ListPins" => {
-            message(&format!("{name}Request"), &[("service", text("ci"))])
-        }
+        "LoginPeer" | "LoginToken" | "IssueSecretId" | "ListSecretIds" | "ListUids"
+        | "ListPins" => message(&format!("{name}Request"), &[("service", text("ci"))]),
         "LoginSecretId" => {
             let fields = [("service", text("ci")), ("secret_id", text(SECRET_ID))];
             message("LoginSecretIdRequest", &fields)

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     name::{RoleName, ServiceName, UserName},
-    record::{Key, Kind, Marker, RecordError, Tx},
+    record::{Key, Kind, RecordError, Tx},
 };
 
 /// Sessions that are looked at to tell whether somebody has one.
@@ -227,11 +227,11 @@ pub fn list_sessions(
     };
     let after = after.map(|after| after.0.owned_by(owner));
     let prefix = Key::new(Kind::Owned, &[&owner.to_be_bytes()]);
-    let page = tx.peek::<Marker>(prefix.as_bytes(), after.as_ref(), limit)?;
+    let page = tx.peek_keys(prefix.as_bytes(), after.as_ref(), limit)?;
     let full = page.len() == limit;
     let mut found = Vec::new();
     let mut last = None;
-    for (key, _) in page {
+    for key in page {
         let token = key.ids().get(8..).and_then(TokenHash::from_bytes);
         let Some(token) = token else { continue };
         last = Some(SessionPosition(token));
@@ -310,9 +310,9 @@ pub fn revoke_all(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), SessionRefusal> 
 /// change. It looks at the first few; of those that have ended nothing stays behind, so that it comes to an end.
 pub(crate) fn may_have_one(tx: &mut Tx<'_>, owner: u64) -> Result<bool, RecordError> {
     let prefix = Key::new(Kind::Owned, &[&owner.to_be_bytes()]);
-    let page = tx.peek::<Marker>(prefix.as_bytes(), None, LOOKED_AT)?;
+    let page = tx.peek_keys(prefix.as_bytes(), None, LOOKED_AT)?;
     let full = page.len() == LOOKED_AT;
-    for (key, _) in page {
+    for key in page {
         if is_live_or_goes(tx, key)? {
             return Ok(true);
         }

@@ -218,6 +218,20 @@ impl<'a> Tx<'a> {
         Ok(self.view.scan(prefix, None, limit)?.len())
     }
 
+    /// Only the keys like [`Tx::peek`]: nothing is opened.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn peek_keys(
+        &self,
+        prefix: &[u8],
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, RecordError> {
+        let page = self.view.scan(prefix, after, limit)?;
+        Ok(page.into_iter().map(|(key, _)| key).collect())
+    }
+
     /// One document like [`Tx::peek`]: for what cannot change without another record that is remembered.
     /// Sees this transaction's own writes.
     ///

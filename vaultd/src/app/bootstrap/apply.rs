@@ -223,9 +223,13 @@ fn act(
     let mut visit = Visit::new(caller, notes);
     let granted = visit.grant(tx, action, resource);
     let grant = granted.map_err(|_| Refusal::Invalid("the root identity may not do this"))?;
-    for beside in about {
-        visit.about(beside.to_string());
-    }
+    let of_user = if let Act::Member(_, user) = act {
+        let granted = visit.grant(tx, action, Resource::User(user.clone()));
+        Some(granted.map_err(|_| Refusal::Invalid("the root identity may not do this"))?)
+    } else {
+        about.for_each(|beside| visit.about(beside.to_string()));
+        None
+    };
     // Nothing limits root, so there is nothing to prove.
     let (caller, proofs) = (visit.caller(), &mut Proofs::default());
     match act {
@@ -236,7 +240,10 @@ fn act(
         Act::Passwords(_, policy) => engine::put_password_policy(tx, caller, &grant, Some(policy)),
         Act::Attach(_, policy) => engine::attach(tx, caller, &grant, proofs, policy).map(drop),
         Act::Boundary(_, policy) => engine::set_boundary(tx, caller, &grant, proofs, Some(policy)),
-        Act::Member(_, user) => engine::add_member(tx, caller, &grant, proofs, user).map(drop),
+        Act::Member(..) => {
+            let both = [&grant, of_user.as_ref().unwrap_or(&grant)];
+            engine::add_member(tx, caller, both, proofs).map(drop)
+        }
         Act::Uid(_, uid) => {
             engine::allow_uid(tx, caller, &grant, proofs, peer::known(*uid)).map(drop)
         }

@@ -65,7 +65,10 @@ impl App {
             let reply = reply.transpose().map_err(refusal::replay)?.flatten();
             Ok::<_, Error>((once, reply))
         };
-        let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grants: Result<[Grant; N]>, proofs: &mut Proofs| {
+        let look = |visit: &mut Visit<'_>,
+                    tx: &mut Tx<'_>,
+                    grants: Result<[Grant; N]>,
+                    proofs: &mut Proofs| {
             if first(visit, tx)?.1.is_none() {
                 act(tx, visit.caller(), &grants?, proofs).map_err(refusal::identity)?;
             }
@@ -173,7 +176,10 @@ impl App {
         F: Fn(&mut Tx<'_>, &Caller, &[Grant; N], &mut Proofs) -> std::result::Result<R, Refusal>
             + Sync,
     {
-        let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, grants: Result<[Grant; N]>, proofs: &mut Proofs| {
+        let look = |visit: &mut Visit<'_>,
+                    tx: &mut Tx<'_>,
+                    grants: Result<[Grant; N]>,
+                    proofs: &mut Proofs| {
             let tried = act(tx, visit.caller(), &grants?, proofs);
             tried.map(drop).map_err(refusal::identity)
         };
@@ -228,9 +234,9 @@ impl App {
         error: Error,
     ) -> Result<R> {
         let mut notes = Notes::default();
-        resources
-            .iter()
-            .for_each(|resource| notes.about(resource.to_string()));
+        for resource in resources {
+            notes.about(resource.to_string());
+        }
         notes.action = Some(action.name());
         let entry = self.begin(call);
         self.record(call, entry, &notes, Err(error)).await

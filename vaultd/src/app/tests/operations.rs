@@ -180,7 +180,7 @@ async fn a_reset_whose_client_goes_away_while_it_is_hashed_is_recorded_as_aborte
         1,
         "one line of one request"
     );
-    super::mfa::user(&world).await;
+    mfa::user(&world).await;
     {
         let resetting = world.app.reset_password(&reset, user(), None);
         let gone = tokio::time::timeout(Duration::ZERO, resetting).await;

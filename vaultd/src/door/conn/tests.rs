@@ -25,6 +25,10 @@ fn of_local_users_only_root_and_the_daemons_own_are_no_strangers() {
         peer.known();
         assert!(!peer.is_own() && peer.activity.is_known(), "{uid}");
     }
-    let tcp = Peer::new(Transport::Tcp(([127, 0, 0, 1], 1).into()), Arc::default());
+    let tcp = Peer::new(
+        Transport::Tcp(([127, 0, 0, 1], 1).into()),
+        None,
+        Arc::default(),
+    );
     assert!(!tcp.is_own() && !tcp.activity.is_known());
 }

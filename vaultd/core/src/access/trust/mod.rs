@@ -16,7 +16,7 @@ mod claims;
 use minicbor::{Decode, Encode};
 
 pub(crate) use arrive::of_issuer as bindings_of;
-pub use arrive::{TrustRefusal, Vouched, arrive_by_token, service_of};
+pub use arrive::{TrustRefusal, Vouched, arrive_by_token};
 pub use claims::{Claim, ClaimError, Wanted};
 
 use crate::{
