@@ -60,7 +60,11 @@ pub(super) struct Passwords {
 impl Passwords {
     /// Starts the threads, for new hashes of that cost.
     pub(super) fn start(cost: Cost) -> std::result::Result<Self, StartError> {
-        let room = memory::for_hashing();
+        Self::within(memory::for_hashing(), cost)
+    }
+
+    /// The same, in so many KiB.
+    fn within(room: u32, cost: Cost) -> std::result::Result<Self, StartError> {
         if cost.memory_kib() > room {
             return Err(StartError::HashMemory {
                 wanted: cost.memory_kib() >> 10,
@@ -285,5 +289,19 @@ pub(super) fn network(call: &Call) -> Network {
         Source::Tcp(address) => Network::of_address(address.ip()),
         Source::Unix { uid, .. } => Network::of_uid(uid),
         Source::Inside => Network::of_uid(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_that_takes_more_than_there_is_keeps_the_node_from_starting() {
+        let refused = Passwords::within((64 << 10) - 1, Cost::DEFAULT).unwrap_err();
+        let said = refused.to_string();
+        assert!(said.contains("`password.hash_memory` is 64 MiB"), "{said}");
+        assert!(said.contains("63 MiB"), "{said}");
+        assert!(Passwords::within(64 << 10, Cost::DEFAULT).is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! One file for each module.
 
 mod checked;
+mod choice;
 mod credential;
 mod policy;
 mod quality;
