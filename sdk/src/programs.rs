@@ -222,14 +222,15 @@ impl Programs<'_> {
         }
     }
 
-    /// Lets processes of a uid be a service; `false` if they were.
+    /// Lets processes of a uid be a service, in any group or in one; `false` if it was so.
     ///
     /// # Errors
     /// When the caller may not, or has fewer rights than the service.
-    pub async fn allow_uid(self, service: &str, uid: u32) -> Result<bool, Error> {
+    pub async fn allow_uid(self, service: &str, uid: u32, gid: Option<u32>) -> Result<bool, Error> {
         let message = v1::AllowUidRequest {
             service: service.to_owned(),
             uid: Some(uid),
+            gid,
         };
         let send =
             |channel, request| async { ProgramsClient::new(channel).allow_uid(request).await };
@@ -258,17 +259,17 @@ impl Programs<'_> {
             .changed)
     }
 
-    /// The uids of a service, in order.
+    /// The uids of a service with their groups, in order.
     ///
     /// # Errors
     /// When the caller may not see the service.
-    pub async fn list_uids(self, service: &str) -> Result<Vec<u32>, Error> {
+    pub async fn list_uids(self, service: &str) -> Result<Vec<v1::BoundUid>, Error> {
         let message = v1::ListUidsRequest {
             service: service.to_owned(),
         };
         let send =
             |channel, request| async { ProgramsClient::new(channel).list_uids(request).await };
-        Ok(self.0.call(Safety::Read, message, send).await?.uids)
+        Ok(self.0.call(Safety::Read, message, send).await?.bound)
     }
 }
 

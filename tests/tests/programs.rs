@@ -1,5 +1,7 @@
 //! Programs that log in: a real daemon, the command line, and the SDK.
 
+mod bounded;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 

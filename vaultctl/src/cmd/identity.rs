@@ -10,7 +10,9 @@ use serde_json::json;
 use vault_sdk::wire::{CreateIdentityRequest, ListIdentitiesRequest, UpdateIdentityRequest};
 
 use flags::{Change, New, Own};
-pub(crate) use flags::{Members, NewRole, Nothing, RoleChange, Switch, TagChange, Tags};
+pub(crate) use flags::{
+    Members, NewRole, Nothing, RoleChange, ServiceChange, Switch, TagChange, Tags,
+};
 pub(crate) use programs::Programs;
 
 use super::Outcome;
@@ -23,7 +25,7 @@ use crate::table::Lister;
 /// Users: with tags, and to be switched off.
 pub(crate) type Users = Command<Tags, TagChange, Switch>;
 /// Services: which programs log in as.
-pub(crate) type Services = Command<Tags, TagChange, Programs>;
+pub(crate) type Services = Command<Tags, ServiceChange, Programs>;
 /// Roles: assumed by whom they trust.
 pub(crate) type Roles = Command<NewRole, RoleChange, Switch>;
 /// Groups: of users, who have their policies.

@@ -115,13 +115,14 @@ fn secret_id(refused: secret_id::IssueRefusal) -> Error {
         IssueRefusal::Ttl | IssueRefusal::Uses => {
             Error::new(Reason::RequestInvalid, refused.to_string())
         }
+        IssueRefusal::TooMany(_) => Error::new(Reason::LimitReached, refused.to_string()),
     }
 }
 
 fn uid(refused: AllowRefusal) -> Error {
     let reason = match refused {
         AllowRefusal::Record(error) => return record(error),
-        AllowRefusal::Nobody(_) => Reason::RequestInvalid,
+        AllowRefusal::Nobody(_) | AllowRefusal::NoGroup(_) => Reason::RequestInvalid,
         AllowRefusal::TooMany => Reason::LimitReached,
     };
     Error::new(reason, refused.to_string())

@@ -83,6 +83,16 @@ pub(crate) struct RoleChange {
     tags: TagChange,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ServiceChange {
+    /// How many secret ids may be good at once, 1 to 1000 [default: 50]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    most_secret_ids: Option<u32>,
+
+    #[command(flatten)]
+    tags: TagChange,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Switch {
     /// Let nobody call as it any more, and end its sessions
@@ -150,6 +160,13 @@ impl Change for RoleChange {
     fn add(self, request: &mut UpdateIdentityRequest) -> Result<(), Failure> {
         request.trust_policy = self.trust.as_deref().map(read).transpose()?;
         request.longest_session = longest(self.max_session)?;
+        self.tags.add(request)
+    }
+}
+
+impl Change for ServiceChange {
+    fn add(self, request: &mut UpdateIdentityRequest) -> Result<(), Failure> {
+        request.most_secret_ids = self.most_secret_ids;
         self.tags.add(request)
     }
 }

@@ -29,7 +29,7 @@ pub(crate) enum Programs {
     #[command(subcommand)]
     Pin(Pins),
     /// Let processes of a uid of the vault's machine log in as it, over the Unix socket
-    AllowUid(Uid),
+    AllowUid(AllowUid),
     /// Let processes of a uid log in as it no more; sessions that they have go on
     RmUid(Uid),
     /// Show whose processes may log in as it
@@ -82,6 +82,16 @@ pub(crate) struct Revoke {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct AllowUid {
+    #[command(flatten)]
+    who: Uid,
+
+    /// Only while this is the process's own group, as a number; of its supplementary groups the kernel tells nothing
+    #[arg(long, value_name = "GID")]
+    gid: Option<u32>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Uid {
     /// The service
     #[arg(value_name = "NAME")]
@@ -102,13 +112,15 @@ impl Own for Programs {
             Self::Pin(pins) => pins.run(ctl).await,
             Self::AllowUid(args) => {
                 let vault = ctl.vault()?;
-                let changed = vault.programs().allow_uid(&args.name, args.uid).await?;
-                args.tell(changed, "logs in as", ctl)
+                let AllowUid { who, gid } = args;
+                let allowed = vault.programs().allow_uid(&who.name, who.uid, gid);
+                let changed = allowed.await?;
+                who.tell(changed, "logs in as", gid, ctl)
             }
             Self::RmUid(args) => {
                 let vault = ctl.vault()?;
                 let changed = vault.programs().remove_uid(&args.name, args.uid).await?;
-                args.tell(changed, "does not log in as", ctl)
+                args.tell(changed, "does not log in as", None, ctl)
             }
             Self::Uids(one) => uids(&one.name, ctl).await,
         }
@@ -235,21 +247,28 @@ impl Revoke {
 }
 
 impl Uid {
-    fn tell(self, changed: bool, now: &str, ctl: &Ctl) -> Outcome {
+    fn tell(self, changed: bool, now: &str, gid: Option<u32>, ctl: &Ctl) -> Outcome {
         let who = Sort::Service.who(&self.name);
         let already = if changed { "" } else { ", as before" };
-        let text = format!("uid {} {now} {who}{already}", self.uid);
-        let value = json!({ "service": who, "uid": self.uid, "changed": changed });
+        let group = gid
+            .map(|gid| format!(" in group {gid}"))
+            .unwrap_or_default();
+        let text = format!("uid {}{group} {now} {who}{already}", self.uid);
+        let value = json!({ "service": who, "uid": self.uid, "gid": gid, "changed": changed });
         ctl.output.done(&text, || value)?;
         Ok(Exit::Ok)
     }
 }
 
 async fn uids(name: &str, ctl: &Ctl) -> Result<Exit, Failure> {
-    let uids = ctl.vault()?.programs().list_uids(name).await?;
-    let mut lister = Lister::new(&ctl.output, &["uid"]);
-    for uid in uids {
-        lister.push(vec![uid.to_string()], || json!({ "uid": uid }))?;
+    let bound = ctl.vault()?.programs().list_uids(name).await?;
+    let mut lister = Lister::new(&ctl.output, &["uid", "gid"]);
+    for wire::BoundUid { uid, gid } in bound {
+        let group = gid.map_or_else(|| "any".to_owned(), |gid| gid.to_string());
+        lister.push(
+            vec![uid.to_string(), group],
+            || json!({ "uid": uid, "gid": gid }),
+        )?;
     }
     lister.finish("no uids")?;
     Ok(Exit::Ok)

@@ -38,6 +38,7 @@ pub(super) async fn run(who: &str, ctl: &Ctl) -> Outcome {
             ("groups", found.groups.join(", ")),
             ("members", found.members.join(", ")),
             ("longest session", span(&found)),
+            ("secret ids at most", most(&found)),
             ("trust", found.trust_policy.clone()),
             ("created", show(found.created_at.as_ref())),
             ("updated", show(found.updated_at.as_ref())),
@@ -56,6 +57,14 @@ fn span(found: &IdentityDescription) -> String {
     seconds
         .map(|seconds| format!("{seconds}s"))
         .unwrap_or_default()
+}
+
+/// Of a service for which it was said.
+fn most(found: &IdentityDescription) -> String {
+    match found.most_secret_ids {
+        0 => String::new(),
+        most => most.to_string(),
+    }
 }
 
 fn to_json(found: &IdentityDescription) -> Value {
@@ -78,6 +87,7 @@ fn to_json(found: &IdentityDescription) -> Value {
         "members": found.members,
         "trust_policy": found.trust_policy,
         "longest_session_seconds": longest,
+        "most_secret_ids": Some(found.most_secret_ids).filter(|most| *most != 0),
         "created_at": time::rfc3339(found.created_at.as_ref()),
         "updated_at": time::rfc3339(found.updated_at.as_ref()),
     })

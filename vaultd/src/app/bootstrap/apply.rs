@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vault_core::access::program::peer::Member;
 use vault_core::access::{self, Action, Origin, Proofs, Resource, Sort, TokenHash};
 use vault_core::crypto::keyring::{HOME_REGION, Keyring};
 use vault_core::crypto::secret::{RootKey, TokenSecret};
@@ -11,7 +12,6 @@ use vault_core::record::{IdBlock, Mem, RecordError, Tx};
 use super::{Act, Fault, Place, Plan, Step};
 use crate::app::notes::Notes;
 use crate::app::pipeline::Visit;
-use crate::app::program::peer;
 use crate::app::refusal;
 use crate::app::setup::ADMINISTRATOR;
 use crate::app::transact::IDS_AT_BIRTH;
@@ -245,7 +245,8 @@ fn act(
             engine::add_member(tx, caller, both, proofs).map(drop)
         }
         Act::Uid(_, uid) => {
-            engine::allow_uid(tx, caller, &grant, proofs, peer::known(*uid)).map(drop)
+            let (member, overflow) = (Member { uid: *uid, gid: None }, vault_sys::overflow_uid());
+            engine::allow_uid(tx, caller, &grant, proofs, (member, overflow)).map(drop)
         }
     }
 }

@@ -6,7 +6,7 @@
 //! | [`peer`] | logging in by the uid of a process, and which uids are whose |
 //! | [`pin`] | logging in by the key of a client certificate, and which keys are whose |
 
-pub(super) mod peer;
+mod peer;
 mod pin;
 mod secret_id;
 

@@ -1,6 +1,6 @@
 //! Programs that are known by whose process they are, over the Unix socket.
 
-use vault_core::access::program::peer;
+use vault_core::access::program::peer::{self, Member};
 use vault_core::access::{Action, Resource};
 use vault_core::crypto::secret::TokenText;
 use vault_core::engine::identity as engine;
@@ -14,7 +14,7 @@ use crate::app::error::{Error, Result};
 use crate::app::{App, Oneself, refusal};
 
 impl App {
-    /// Logs a program in by the uid of its process.
+    /// Logs a program in by the uid of its process, and its gid.
     ///
     /// # Errors
     /// `LOGIN_FAILED` where the service is not that uid's, `REQUEST_INVALID` from a network; or as of any login.
@@ -23,8 +23,8 @@ impl App {
         call: &Call,
         request: ProgramLogin,
     ) -> Result<Answer<(TokenText, Oneself)>> {
-        let uid = match call.source {
-            Source::Unix { uid, .. } => uid,
+        let who = match call.source {
+            Source::Unix { uid, gid, .. } => (known(uid), gid),
             Source::Tcp(_) | Source::Inside => {
                 let error = Error::new(
                     Reason::RequestInvalid,
@@ -33,9 +33,9 @@ impl App {
                 return self.refused(call, error).await;
             }
         };
-        let (service, uid) = (request.service.clone(), known(uid));
+        let service = request.service.clone();
         let asked = (Some(request.service), request.login);
-        self.login_program(call, asked, move |_, tx| peer::prove(tx, &service, uid))
+        self.login_program(call, asked, move |_, tx| peer::prove(tx, &service, who))
             .await
     }
 
@@ -47,17 +47,20 @@ impl App {
         &self,
         call: &Call,
         service: ServiceName,
-        (uid, allowed): (u32, bool),
+        (member, allowed): (Member, bool),
     ) -> Result<Answer<bool>> {
         let action = if allowed {
             Action::SERVICE_ALLOW_UID
         } else {
             Action::SERVICE_REMOVE_UID
         };
-        let about = (Resource::Service(service), Some(format!("uid:{uid}")));
+        let Member { uid, gid } = member;
+        let overflow = vault_sys::overflow_uid();
+        let gid = gid.map(|gid| format!(",gid:{gid}")).unwrap_or_default();
+        let about = (Resource::Service(service), Some(format!("uid:{uid}{gid}")));
         self.change_identity_and(call, action, about, move |tx, caller, grant, proofs| {
             if allowed {
-                engine::allow_uid(tx, caller, grant, proofs, known(uid))
+                engine::allow_uid(tx, caller, grant, proofs, (member, overflow))
             } else {
                 engine::remove_uid(tx, grant, uid)
             }
@@ -69,7 +72,11 @@ impl App {
     ///
     /// # Errors
     /// As of any read.
-    pub async fn list_uids(&self, call: &Call, service: &ServiceName) -> Result<Answer<Vec<u32>>> {
+    pub async fn list_uids(
+        &self,
+        call: &Call,
+        service: &ServiceName,
+    ) -> Result<Answer<Vec<Member>>> {
         self.read(call, |visit, tx| {
             let about = Resource::Service(service.clone());
             let grant = visit.grant(tx, Action::SERVICE_DESCRIBE, about)?;
@@ -80,7 +87,7 @@ impl App {
 }
 
 /// A uid, and the one that is nobody's on this machine.
-pub(in crate::app) fn known(uid: u32) -> peer::Uid {
+fn known(uid: u32) -> peer::Uid {
     let overflow = vault_sys::overflow_uid();
     peer::Uid { uid, overflow }
 }

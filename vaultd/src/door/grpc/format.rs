@@ -43,6 +43,7 @@ pub(super) fn identity(who: String, group: bool, described: Described) -> v1::Id
             }),
         created_at: Some(timestamp(described.created_at)),
         updated_at: Some(timestamp(described.updated_at)),
+        most_secret_ids: u32::try_from(described.most_secret_ids).unwrap_or(u32::MAX),
     }
 }
 

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use vault_core::access::Login;
+use vault_core::access::program::peer::Member;
 use vault_core::access::program::secret_id::{Accessor, Listed, Terms};
 use vault_core::crypto::secret::TokenText;
 use vault_core::crypto::secret_id;
 use vault_core::name::ServiceName;
 use vault_proto::v1::programs_server::Programs;
 use vault_proto::v1::{
-    AddPinRequest, AddPinResponse, AllowUidRequest, AllowUidResponse, IssueSecretIdRequest,
-    IssueSecretIdResponse, ListPinsRequest, ListPinsResponse, ListSecretIdsRequest,
-    ListSecretIdsResponse, ListUidsRequest, ListUidsResponse, LoginCertificateRequest,
-    LoginPeerRequest, LoginRequest, LoginResponse, LoginSecretIdRequest, Reason, RemovePinRequest,
-    RemovePinResponse, RemoveUidRequest, RemoveUidResponse, RevokeSecretIdRequest,
-    RevokeSecretIdResponse, SecretId,
+    AddPinRequest, AddPinResponse, AllowUidRequest, AllowUidResponse, BoundUid,
+    IssueSecretIdRequest, IssueSecretIdResponse, ListPinsRequest, ListPinsResponse,
+    ListSecretIdsRequest, ListSecretIdsResponse, ListUidsRequest, ListUidsResponse,
+    LoginCertificateRequest, LoginPeerRequest, LoginRequest, LoginResponse, LoginSecretIdRequest,
+    Reason, RemovePinRequest, RemovePinResponse, RemoveUidRequest, RemoveUidResponse,
+    RevokeSecretIdRequest, RevokeSecretIdResponse, SecretId,
 };
 use zeroize::Zeroizing;
 
@@ -161,12 +162,12 @@ impl Programs for Door {
 
     async fn allow_uid(&self, request: Request<AllowUidRequest>) -> Reply<AllowUidResponse> {
         let call = call("/vault.v1.Programs/AllowUid", &request)?;
-        let AllowUidRequest { service, uid } = request.into_inner();
-        let act = |app: Arc<App>, call, (service, uid)| async move {
-            let answer = app.bind_uid(&call, service, (uid, true)).await;
+        let AllowUidRequest { service, uid, gid } = request.into_inner();
+        let act = |app: Arc<App>, call, (service, member)| async move {
+            let answer = app.bind_uid(&call, service, (member, true)).await;
             (call, answer)
         };
-        write(self, call, binding(&service, uid), act, |changed| {
+        write(self, call, binding(&service, (uid, gid)), act, |changed| {
             AllowUidResponse { changed }
         })
         .await
@@ -175,11 +176,11 @@ impl Programs for Door {
     async fn remove_uid(&self, request: Request<RemoveUidRequest>) -> Reply<RemoveUidResponse> {
         let call = call("/vault.v1.Programs/RemoveUid", &request)?;
         let RemoveUidRequest { service, uid } = request.into_inner();
-        let act = |app: Arc<App>, call, (service, uid)| async move {
-            let answer = app.bind_uid(&call, service, (uid, false)).await;
+        let act = |app: Arc<App>, call, (service, member)| async move {
+            let answer = app.bind_uid(&call, service, (member, false)).await;
             (call, answer)
         };
-        write(self, call, binding(&service, uid), act, |changed| {
+        write(self, call, binding(&service, (uid, None)), act, |changed| {
             RemoveUidResponse { changed }
         })
         .await
@@ -192,7 +193,12 @@ impl Programs for Door {
             Err(error) => return Err(refuse(self, &call, error).await),
         };
         let answer = self.app.list_uids(&call, &service).await;
-        respond(&call, answer, |uids| ListUidsResponse { uids })
+        respond(&call, answer, |found| ListUidsResponse {
+            bound: found
+                .into_iter()
+                .map(|Member { uid, gid }| BoundUid { uid, gid })
+                .collect(),
+        })
     }
 
     async fn add_pin(&self, request: Request<AddPinRequest>) -> Reply<AddPinResponse> {
@@ -275,10 +281,10 @@ fn issuing(request: &IssueSecretIdRequest) -> Result<(ServiceName, Terms)> {
     Ok((parse::service_name(&request.service)?, terms))
 }
 
-fn binding(service: &str, uid: Option<u32>) -> Result<(ServiceName, u32)> {
+fn binding(service: &str, (uid, gid): (Option<u32>, Option<u32>)) -> Result<(ServiceName, Member)> {
     // INVARIANT: a uid that was left out is not root's
     let uid = uid.ok_or_else(|| invalid("say which uid".to_owned()))?;
-    Ok((parse::service_name(service)?, uid))
+    Ok((parse::service_name(service)?, Member { uid, gid }))
 }
 
 fn accessor(text: &str) -> Result<Accessor> {

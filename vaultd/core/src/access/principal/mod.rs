@@ -87,6 +87,10 @@ pub struct Principal {
     #[n(13)]
     #[cbor(default)]
     pub(crate) updated_at: u64,
+    /// Most secret ids of a service at once; 0: the default.
+    #[n(14)]
+    #[cbor(default)]
+    pub(crate) most_secret_ids: u64,
 }
 
 /// Users who share policies.

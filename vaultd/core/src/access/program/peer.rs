@@ -1,10 +1,13 @@
 //! Programs that are known by whose process they are: the kernel says which uid is at the other end of the Unix socket.
 //!
 //! ```text
-//! record = ServiceUid ‖ service ‖ uid u32 → since when      shared class, of the guarded collection
+//! record = ServiceUid ‖ service ‖ uid u32 → gid, since when      shared class, of the guarded collection
 //! ```
 //! Like a policy that is attached it is a right that an administrator gave, and stays over a restore; it goes with its
 //! service. Whether the caller came over the socket at all is known where requests come in.
+//!
+//! A uid may be bound with a gid, which then has to be the process's own, effective one as of its connecting: of groups
+//! beside that SO_PEERCRED tells nothing.
 
 use minicbor::{Decode, Encode};
 
@@ -32,12 +35,24 @@ impl Uid {
     }
 }
 
+/// A uid of a service, as lists show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Whose processes.
+    pub uid: u32,
+    /// In which group alone; `None`: whatever group they have.
+    pub gid: Option<u32>,
+}
+
 /// Why a uid is not bound to a service.
 #[derive(Debug, thiserror::Error)]
 pub enum AllowRefusal {
     /// It is nobody's, or anybody's.
     #[error("uid {0} is no user's own: the kernel shows strangers as it")]
     Nobody(u32),
+    /// The same of a group.
+    #[error("gid {0} is no group's own: the kernel shows strangers as in it")]
+    NoGroup(u32),
     /// Over 64.
     #[error("a service has at most {MOST} uids")]
     TooMany,
@@ -51,31 +66,41 @@ pub enum AllowRefusal {
 struct Bound {
     #[n(0)]
     created_at: u64,
+    #[n(1)]
+    gid: Option<u32>,
 }
 
 impl Document for Bound {
     const CLASS: Class = Class::Shared;
 }
 
-/// Lets processes of a uid be a service; `false` if they were.
+/// Lets processes of a uid be a service, in this group or in any; `false` if it was so.
 ///
 /// # Errors
-/// When the uid is nobody's own, or the service has too many.
-pub(crate) fn allow(tx: &mut Tx<'_>, service: u64, uid: Uid) -> Result<bool, AllowRefusal> {
-    let nobodys = uid.is_nobodys();
-    let uid = uid.uid;
-    if nobodys {
+/// When the uid or the gid is nobody's own, or the service has too many.
+pub(crate) fn allow(
+    tx: &mut Tx<'_>,
+    service: u64,
+    (member, overflow): (Member, u32),
+) -> Result<bool, AllowRefusal> {
+    let Member { uid, gid } = member;
+    let strange = |uid: u32| Uid { uid, overflow }.is_nobodys();
+    if strange(uid) {
         return Err(AllowRefusal::Nobody(uid));
     }
+    if let Some(gid) = gid.filter(|gid| strange(*gid)) {
+        return Err(AllowRefusal::NoGroup(gid));
+    }
     let bound = list(tx, service)?;
-    if bound.contains(&uid) {
+    if bound.contains(&member) {
         return Ok(false);
     }
-    if bound.len() >= MOST {
+    let anew = !bound.iter().any(|one| one.uid == uid);
+    if anew && bound.len() >= MOST {
         return Err(AllowRefusal::TooMany);
     }
     let created_at = tx.now();
-    tx.put(key(service, uid), &Bound { created_at })?;
+    tx.put(key(service, uid), &Bound { created_at, gid })?;
     Ok(true)
 }
 
@@ -96,13 +121,19 @@ pub(crate) fn remove(tx: &mut Tx<'_>, service: u64, uid: u32) -> Result<bool, Re
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) fn list(tx: &mut Tx<'_>, service: u64) -> Result<Vec<u32>, RecordError> {
+pub(crate) fn list(tx: &mut Tx<'_>, service: u64) -> Result<Vec<Member>, RecordError> {
     let prefix = Key::new(Kind::ServiceUid, &[&service.to_be_bytes()]);
     let bound = tx.see_all::<Bound>(&prefix)?;
     let uid = |key: &Key| key.ids().get(8..).and_then(|uid| uid.try_into().ok());
     Ok(bound
         .iter()
-        .filter_map(|(key, _)| uid(key).map(u32::from_be_bytes))
+        .filter_map(|(key, bound)| {
+            let uid = uid(key).map(u32::from_be_bytes)?;
+            Some(Member {
+                uid,
+                gid: bound.gid,
+            })
+        })
         .collect())
 }
 
@@ -111,26 +142,35 @@ pub(crate) fn list(tx: &mut Tx<'_>, service: u64) -> Result<Vec<u32>, RecordErro
 /// # Errors
 /// When the store fails.
 pub(crate) fn forget(tx: &mut Tx<'_>, service: u64) -> Result<(), RecordError> {
-    for uid in list(tx, service)? {
-        tx.delete(key(service, uid));
+    for member in list(tx, service)? {
+        tx.delete(key(service, member.uid));
     }
     Ok(())
 }
 
-/// Looks whether processes of a uid are a service.
+/// Looks whether processes of a uid, in a group, are a service.
 ///
 /// # Errors
 /// One for whatever is wrong, found in the same way.
-pub fn prove(tx: &mut Tx<'_>, service: &ServiceName, uid: Uid) -> Result<Proven, Refusal> {
+pub fn prove(
+    tx: &mut Tx<'_>,
+    service: &ServiceName,
+    (uid, gid): (Uid, u32),
+) -> Result<Proven, Refusal> {
     let service = called(tx, service)?;
     // INVARIANT: what is nobody's now proves nothing, whatever it was when it was bound
     let own = (!uid.is_nobodys()).then_some(uid.uid);
     let uid = uid.uid;
     let bound = tx.see::<Bound>(&key(service, uid))?;
-    bound.and(own).ok_or(Refusal::Wrong)?;
+    let bound = bound.filter(|bound| bound.gid.is_none_or(|only| only == gid));
+    let bound = bound.filter(|_| own.is_some()).ok_or(Refusal::Wrong)?;
+    let by = match bound.gid {
+        Some(gid) => format!("uid {uid}, gid {gid}"),
+        None => format!("uid {uid}"),
+    };
     Ok(Proven {
         service,
-        by: format!("uid {uid}"),
+        by,
         until: None,
         holder: None,
     })

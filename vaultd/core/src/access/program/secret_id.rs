@@ -5,7 +5,7 @@
 //! ```
 //! A login with one that is good so many times only counts in the transaction that makes the session, so that of any
 //! number at once no more succeed. Of a service that is gone nothing is ever asked again, because its id is not; what
-//! lies under it is swept when its time has come. A backup does not know what was used or taken back since, so a
+//! lies under it is swept when its time has come. A service has so many at once that nobody loses sight of them. A backup does not know what was used or taken back since, so a
 //! restore ends all.
 
 use std::fmt;
@@ -31,6 +31,13 @@ const DAY: u64 = 24 * HOUR;
 const SHORTEST: u64 = MINUTE;
 const DEFAULT: u64 = 30 * DAY;
 const LONGEST: u64 = 365 * DAY;
+
+/// Most secret ids of one service at once, unless more were allowed.
+const USUALLY: u64 = 50;
+/// Most that can be allowed.
+pub const MOST: u64 = 1_000;
+/// So many more may lie there that have ended and were not swept yet.
+const ENDED: usize = 1_000;
 
 /// When secret ids end, by the hour.
 const EXPIRY: Calendar = Calendar::new(21, HOUR);
@@ -100,6 +107,11 @@ pub enum IssueRefusal {
     /// For nothing.
     #[error("a secret id is good for one login at least")]
     Uses,
+    /// So many are good yet.
+    #[error(
+        "the service has {0} secret ids that are good yet, which is the most that it may have: take back those that nobody uses, see `vaultctl service secret-id ls`, or let it have more: `vaultctl service update NAME --most-secret-ids N`, {MOST} at most"
+    )]
+    TooMany(u64),
     /// The store failed.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -153,13 +165,13 @@ pub struct Listed {
     pub issued_by: Option<String>,
 }
 
-/// Stores a secret id of a service.
+/// Stores a secret id of a service, which may have so many at once; 0: the default.
 ///
 /// # Errors
-/// When the time or the number of uses is out of bounds.
+/// When the time or the number of uses is out of bounds, or there are too many.
 pub(crate) fn issue(
     tx: &mut Tx<'_>,
-    service: u64,
+    (service, most): (u64, u64),
     id: &SecretIdHash,
     by: u64,
     terms: &Terms,
@@ -170,6 +182,10 @@ pub(crate) fn issue(
     }
     if terms.uses == Some(0) {
         return Err(IssueRefusal::Uses);
+    }
+    let most = if most == 0 { USUALLY } else { most.min(MOST) };
+    if good_yet(tx, service)? >= most {
+        return Err(IssueRefusal::TooMany(most));
     }
     let accessor = id.accessor();
     let issued = Issued {
@@ -184,6 +200,16 @@ pub(crate) fn issue(
     tx.put(key(service, accessor), &issued)?;
     EXPIRY.file(tx, issued.end, &ids(service, accessor))?;
     Ok(listed(tx, accessor, issued)?)
+}
+
+/// How many secret ids of a service are good yet.
+fn good_yet(tx: &mut Tx<'_>, service: u64) -> Result<u64, RecordError> {
+    let prefix = Key::new(Kind::SecretId, &[&service.to_be_bytes()]);
+    let most = ENDED.saturating_add(usize::try_from(MOST).unwrap_or(ENDED));
+    // No check: of two that are issued at once both may be the last.
+    let lying = tx.peek::<Issued>(prefix.as_bytes(), None, most)?;
+    let good = lying.iter().filter(|(_, issued)| !issued.has_ended(tx));
+    Ok(good.count() as u64)
 }
 
 /// Looks at a secret id that was brought for a service, and counts the use.

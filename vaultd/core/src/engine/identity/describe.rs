@@ -38,6 +38,8 @@ pub struct Described {
     pub trust: Option<String>,
     /// Of a role, in milliseconds; 0: the default.
     pub longest_session: u64,
+    /// Of a service: most secret ids at once; 0: the default.
+    pub most_secret_ids: u64,
     /// Milliseconds since the epoch.
     pub created_at: u64,
     /// Milliseconds since the epoch.
@@ -114,6 +116,7 @@ fn described(tx: &mut Tx<'_>, target: &Target) -> Result<Described, Refusal> {
                 groups,
                 trust,
                 longest_session: principal.longest_session,
+                most_secret_ids: principal.most_secret_ids,
                 created_at: principal.created_at,
                 updated_at: principal.updated_at,
                 ..common

@@ -3,7 +3,7 @@
 
 use super::{
     Refusal,
-    target::{self, hand_over},
+    target::{self, Holder, hand_over},
 };
 use crate::{
     access::{
@@ -19,7 +19,7 @@ use crate::{
 /// Stores a secret id of the service that the grant names.
 ///
 /// # Errors
-/// When there is no such service, it may do more than the caller, or the terms are out of bounds.
+/// When there is no such service, it may do more than the caller or has too many, or the terms are out of bounds.
 pub fn issue_secret_id(
     tx: &mut Tx<'_>,
     caller: &Caller,
@@ -31,7 +31,11 @@ pub fn issue_secret_id(
     let service = target::find(tx, Sort::Service, name)?;
     hand_over(tx, caller, proofs, (Sort::Service, name))?;
     let issuer = caller.principal_id();
-    Ok(secret_id::issue(tx, service.id, id, issuer, terms)?)
+    let most = match &service.holder {
+        Holder::Principal(principal) => principal.most_secret_ids,
+        Holder::Group(_) => 0,
+    };
+    Ok(secret_id::issue(tx, (service.id, most), id, issuer, terms)?)
 }
 
 /// Secret ids of the service that the grant names: a page after one of them, and after which to go on.
@@ -63,7 +67,7 @@ pub fn revoke_secret_id(tx: &mut Tx<'_>, grant: &Grant, accessor: Accessor) -> R
     }
 }
 
-/// Lets processes of a uid be the service that the grant names; `false` if they were.
+/// Lets processes of a uid be the service that the grant names, in a group or in any; `false` if it was so.
 ///
 /// # Errors
 /// When there is no such service, it may do more than the caller, or the uid cannot be bound.
@@ -72,12 +76,12 @@ pub fn allow_uid(
     caller: &Caller,
     grant: &Grant,
     proofs: &mut Proofs,
-    uid: peer::Uid,
+    member: (peer::Member, u32),
 ) -> Result<bool, Refusal> {
     let (_, name) = grant.named(Action::SERVICE_ALLOW_UID)?;
     let service = target::find(tx, Sort::Service, name)?;
     hand_over(tx, caller, proofs, (Sort::Service, name))?;
-    Ok(peer::allow(tx, service.id, uid)?)
+    Ok(peer::allow(tx, service.id, member)?)
 }
 
 /// Takes a uid from the service that the grant names; `false` if it had it not. Sessions that were made so go on.
@@ -94,7 +98,7 @@ pub fn remove_uid(tx: &mut Tx<'_>, grant: &Grant, uid: u32) -> Result<bool, Refu
 ///
 /// # Errors
 /// When there is no such service.
-pub fn list_uids(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<u32>, Refusal> {
+pub fn list_uids(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<peer::Member>, Refusal> {
     let (_, name) = grant.named(Action::SERVICE_DESCRIBE)?;
     let service = target::find(tx, Sort::Service, name)?;
     Ok(peer::list(tx, service.id)?)

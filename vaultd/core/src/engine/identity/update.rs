@@ -9,7 +9,11 @@ use super::{
     target::{self, Holder},
 };
 use crate::{
-    access::{Action, Caller, Grant, Principal, Proofs, Sort, may_have_one, onetime, policy::Tags},
+    access::{
+        Action, Caller, Grant, Principal, Proofs, Sort, may_have_one, onetime,
+        policy::{PrincipalKind, Tags},
+        program::secret_id::MOST,
+    },
     name::TagKey,
     record::Tx,
 };
@@ -29,6 +33,8 @@ pub struct Change {
     pub trust: Option<String>,
     /// Longest session of a role, in milliseconds; 0: the default.
     pub longest_session: Option<u64>,
+    /// Most secret ids of a service at once, up to 1,000; 0: the default.
+    pub most_secret_ids: Option<u64>,
     /// Ends all its sessions.
     pub end_sessions: bool,
 }
@@ -43,11 +49,13 @@ impl Change {
             disabled,
             trust,
             longest_session,
+            most_secret_ids,
             end_sessions,
         } = self;
         let ends = *disabled == Some(true) || (*end_sessions && disabled.is_none());
         let tagged = !set_tags.is_empty() || !remove_tags.is_empty();
-        let else_changed = description.is_some() || trust.is_some() || longest_session.is_some();
+        let bounded = longest_session.is_some() || most_secret_ids.is_some();
+        let else_changed = description.is_some() || trust.is_some() || bounded;
         ends && !tagged && !else_changed
     }
 }
@@ -86,7 +94,8 @@ pub fn update(
     match &mut target.holder {
         Holder::Group(group) => {
             let of_a_role = bound.is_some() || change.longest_session.is_some();
-            if tagged || change.disabled.is_some() || of_a_role || change.end_sessions {
+            let of_one = of_a_role || change.most_secret_ids.is_some();
+            if tagged || change.disabled.is_some() || of_one || change.end_sessions {
                 return Err(Refusal::Invalid("of a group only the description changes"));
             }
             if let Some(description) = &change.description {
@@ -108,6 +117,10 @@ pub fn update(
             principal.tags.extend(change.set_tags.clone());
             if principal.tags.len() > MAX_TAGS {
                 return Err(Refusal::TooMany("a principal has at most 50 tags"));
+            }
+            if let Some(most) = change.most_secret_ids {
+                only_of_a_service(principal.kind, most)?;
+                principal.most_secret_ids = most;
             }
             if let Some(longest) = change.longest_session {
                 principal.longest_session = longest;
@@ -142,4 +155,16 @@ fn ends_nothing(
         onetime::revoke_all(tx, id)?;
     }
     Ok(true)
+}
+
+fn only_of_a_service(kind: PrincipalKind, most: u64) -> Result<(), Refusal> {
+    if kind != PrincipalKind::Service {
+        return Err(Refusal::Invalid("only a service has secret ids"));
+    }
+    if most > MOST {
+        return Err(Refusal::Invalid(
+            "a service has at most 1000 secret ids at once",
+        ));
+    }
+    Ok(())
 }

@@ -165,6 +165,7 @@ pub(in crate::door::grpc) fn identity_change(request: UpdateIdentityRequest) -> 
         disabled: request.disabled,
         trust: request.trust_policy,
         longest_session: longest_session(request.longest_session)?,
+        most_secret_ids: request.most_secret_ids.map(u64::from),
         end_sessions: request.end_sessions,
     })
 }

@@ -1,5 +1,6 @@
 //! Programs that log in: what is issued for a service opens that service, as long and as often as it was meant to.
 
+mod bounds;
 mod crowded;
 mod pins;
 mod wrong;
@@ -9,7 +10,8 @@ use crate::{
     access::{
         Limits, LoginRefusal, Places,
         program::{
-            self, Entered, Refusal as NotIn, peer,
+            self, Entered, Refusal as NotIn,
+            peer::{self, Member},
             secret_id::{self, Accessor, IssueRefusal, Listed, SecretIdHash, Terms},
         },
     },
@@ -97,12 +99,17 @@ fn log_in(world: &mut World, name: &str, id: &SecretIdHash) -> Result<TokenHash,
 }
 
 fn by_uid(world: &mut World, name: &str, uid: u32) -> Result<TokenHash, NotIn> {
+    by_ids(world, name, (uid, 100))
+}
+
+fn by_ids(world: &mut World, name: &str, who: (u32, u32)) -> Result<TokenHash, NotIn> {
     let token = TokenHash::of(&TokenSecret::make(&mut world.store.entropy));
     let origin = Origin::local();
     world
         .store
         .write(|tx| {
-            let proven = peer::prove(tx, &called(name), wrong::usual(uid))?;
+            let (uid, gid) = who;
+            let proven = peer::prove(tx, &called(name), (wrong::usual(uid), gid))?;
             program::enter(tx, &proven, &origin, &token, &Login::default())
         })
         .map(|_| token)
@@ -124,12 +131,21 @@ fn list(world: &mut World, name: &str) -> Vec<Listed> {
 }
 
 fn allow_as(world: &mut World, token: &TokenHash, name: &str, uid: u32) -> Result<bool, Refusal> {
+    allow_in(world, token, name, Member { uid, gid: None })
+}
+
+fn allow_in(
+    world: &mut World,
+    token: &TokenHash,
+    name: &str,
+    member: Member,
+) -> Result<bool, Refusal> {
     let action = Action::SERVICE_ALLOW_UID;
     world.act(
         token,
         action,
         &service(name),
-        |tx, caller, grant, proofs| allow_uid(tx, caller, grant, proofs, wrong::usual(uid)),
+        |tx, caller, grant, proofs| allow_uid(tx, caller, grant, proofs, (member, wrong::usual(0).overflow)),
     )
 }
 
@@ -360,41 +376,4 @@ fn disabling_a_service_ends_the_sessions_of_its_programs() {
         None,
         "for good"
     );
-}
-
-#[test]
-fn a_uid_is_the_service_that_it_was_bound_to_and_no_other() {
-    let mut world = with_service("ci");
-    world.create(&service("other"));
-    world.create(&user("alice"));
-    let root = world.root;
-    assert!(allow_as(&mut world, &root, "ci", 1000).unwrap());
-    assert!(!allow_as(&mut world, &root, "ci", 1000).unwrap(), "it was");
-    let token = by_uid(&mut world, "ci", 1000).unwrap();
-    assert_eq!(
-        world.may(&token, Action::GET_VALUE, &secret("a")),
-        Some(true)
-    );
-    for (name, uid) in [
-        ("ci", 0),
-        ("ci", 1001),
-        ("ci", u32::MAX),
-        ("other", 1000),
-        ("nobody", 1000),
-        ("alice", 1000),
-        ("administrator", 1000),
-    ] {
-        assert!(wrong(&by_uid(&mut world, name, uid)), "{name} {uid}");
-    }
-    switch(&mut world, "ci", true);
-    assert!(wrong(&by_uid(&mut world, "ci", 1000)));
-    switch(&mut world, "ci", false);
-    let action = Action::SERVICE_REMOVE_UID;
-    for removed in [true, false] {
-        let done = world.act(&root, action, &service("ci"), |tx, _, grant, _| {
-            remove_uid(tx, grant, 1000)
-        });
-        assert_eq!(done.unwrap(), removed);
-    }
-    assert!(wrong(&by_uid(&mut world, "ci", 1000)));
 }

@@ -202,7 +202,7 @@ fn a_uid_that_the_kernel_has_come_to_show_strangers_as_is_no_service_any_more() 
             uid: 7000,
             overflow,
         };
-        let proven = |tx: &mut Tx<'_>| peer::prove(tx, &called("ci"), uid).is_ok();
+        let proven = |tx: &mut Tx<'_>| peer::prove(tx, &called("ci"), (uid, 100)).is_ok();
         world.store.evaluate(proven).0
     };
     assert!(prove(&mut world, 65_534));
@@ -212,11 +212,11 @@ fn a_uid_that_the_kernel_has_come_to_show_strangers_as_is_no_service_any_more() 
         Action::SERVICE_ALLOW_UID,
         &service("ci"),
         |tx, caller, grant, proofs| {
-            let uid = peer::Uid {
+            let member = peer::Member {
                 uid: 7001,
-                overflow: 7001,
+                gid: None,
             };
-            allow_uid(tx, caller, grant, proofs, uid)
+            allow_uid(tx, caller, grant, proofs, (member, 7001))
         },
     );
     assert!(matches!(
@@ -250,7 +250,13 @@ fn uids_that_are_nobodys_own_and_too_many_are_refused() {
         &service("ci"),
         |tx, _, grant, _| list_uids(tx, grant),
     );
-    assert_eq!(uids.unwrap(), (0..64).collect::<Vec<_>>());
+    let all: Vec<_> = (0..64).map(|uid| Member { uid, gid: None }).collect();
+    assert_eq!(uids.unwrap(), all);
+    let narrowed = Member {
+        uid: 63,
+        gid: Some(7),
+    };
+    assert!(allow_in(&mut world, &root, "ci", narrowed).unwrap());
 }
 
 #[test]
