@@ -182,6 +182,7 @@ impl Builder {
             token: self.token.as_ref().map(bearer).transpose()?,
             timeout: self.timeout,
             retries: self.retries,
+            needs: None,
         })
     }
 }

@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::consistency;
+use crate::needs;
 use crate::vault::Vault;
 use crate::{Error, Kind};
 
@@ -189,6 +190,9 @@ impl Vault {
         if let Some(index) = self.nodes.seen.newest() {
             headers.insert(consistency::HEADER, ascii(&index.to_string())?);
         }
+        if self.needs.is_some() {
+            headers.insert(needs::ASK, MetadataValue::from_static("1"));
+        }
         if let Some(token) = &self.token {
             headers.insert("authorization", token.clone());
         }
@@ -199,6 +203,9 @@ impl Vault {
         let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
         self.nodes.seen.observe(header(consistency::HEADER));
         self.nodes.seen.observe_date(header("date"));
+        if let Some(needs) = &self.needs {
+            needs.observe(metadata);
+        }
     }
 
     fn backoff(&self) -> ExponentialBuilder {

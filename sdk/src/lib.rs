@@ -20,7 +20,7 @@
 //! connections;
 //! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
 //! `sessions`, `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `mfa`, `policies`, `programs`, `trust` and `audit` are the services; `reference` is the path grammar; `value` and
-//! `secret` hold what must not be printed; `error` is the one error type.
+//! `secret` hold what must not be printed; `needs` is what requests take; `error` is the one error type.
 //!
 //! Plain replies are the wire types of `vault-proto`, re-exported as [`wire`]. What carries secret
 //! material is wrapped in types that do not print and wipe their memory when dropped. The buffers
@@ -40,6 +40,7 @@ mod identity;
 mod lifecycle;
 mod managed;
 mod mfa;
+mod needs;
 mod pin;
 mod policies;
 mod programs;
@@ -69,6 +70,7 @@ pub use identity::Identity;
 pub use lifecycle::Lifecycle;
 pub use managed::ManagedPolicies;
 pub use mfa::{ConfirmedEnrolment, Enrolment, Mfa, NewAuthenticator};
+pub use needs::{Need, Needs};
 pub use pin::{Fingerprint, FingerprintError};
 pub use policies::Policies;
 pub use programs::{IssuedSecretId, PinTerms, Programs, SecretIdTerms};

@@ -11,8 +11,8 @@ use tonic::{Response, Status};
 
 use crate::consistency::Seen;
 use crate::{
-    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Policies,
-    Programs, Root, Secrets, Sessions, Sharing, System, Token, Trusts,
+    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Needs,
+    Policies, Programs, Root, Secrets, Sessions, Sharing, System, Token, Trusts,
 };
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
@@ -23,6 +23,8 @@ pub struct Vault {
     pub(crate) token: Option<MetadataValue<Ascii>>,
     pub(crate) timeout: Duration,
     pub(crate) retries: usize,
+    /// Requests are only asked about.
+    pub(crate) needs: Option<Needs>,
 }
 
 /// The endpoints, and the one that answered last.
@@ -63,6 +65,19 @@ impl Vault {
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self {
             timeout,
+            ..self.clone()
+        }
+    }
+
+    /// The same vault, asked only what requests take: it decides and evaluates them, writes nothing and begins nothing,
+    /// and what grants were asked for is gathered. Where one is denied, what it would have asked for next is not known.
+    /// Methods that take no session are refused.
+    ///
+    /// Look at [`Needs::understood`] after a first request that does no harm: an older server acts.
+    #[must_use]
+    pub fn asking(&self, needs: &Needs) -> Self {
+        Self {
+            needs: Some(needs.clone()),
             ..self.clone()
         }
     }

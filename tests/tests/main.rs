@@ -21,6 +21,7 @@ mod logins;
 mod members;
 mod methods;
 mod mfa;
+mod needs;
 mod passwords;
 mod policies;
 mod programs;

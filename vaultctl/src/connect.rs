@@ -117,7 +117,11 @@ impl Target {
         if let Some(token) = self.token {
             builder = builder.token(token);
         }
-        Ok(builder.timeout(timeout(ctl)).build()?)
+        let vault = builder.timeout(timeout(ctl)).build()?;
+        Ok(match &ctl.needs {
+            Some(needs) => vault.asking(needs),
+            None => vault,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every command is given.
 
-use vault_sdk::{Error, Vault, encode_path};
+use vault_sdk::{Error, Needs, Vault, encode_path};
 
 use crate::cli::Globals;
 use crate::connect::Target;
@@ -18,6 +18,8 @@ pub(crate) struct Ctl {
     pub(crate) prompt: Prompt,
     pub(crate) paths: Paths,
     pub(crate) yes: bool,
+    /// Nothing is done: it is gathered what that would take.
+    pub(crate) needs: Option<Needs>,
 }
 
 impl Ctl {
@@ -27,7 +29,20 @@ impl Ctl {
             prompt: Prompt::new(globals.no_input),
             paths: Paths::from_environment(),
             yes: globals.yes,
+            needs: None,
             globals,
+        }
+    }
+
+    /// For a command of which it is only asked what it takes: it says nothing, and asks for no confirmation.
+    pub(crate) fn asking(&self, needs: &Needs) -> Self {
+        Self {
+            globals: self.globals.clone(),
+            output: self.output.silenced(),
+            prompt: Prompt::new(self.globals.no_input),
+            paths: Paths::from_environment(),
+            yes: true,
+            needs: Some(needs.clone()),
         }
     }
 

@@ -63,6 +63,8 @@ pub(crate) struct Output {
 #[derive(Clone, Debug)]
 enum Sink {
     Stdout,
+    /// Nobody is to read anything, on stderr neither.
+    Nowhere,
     #[cfg(test)]
     Memory(std::sync::Arc<std::sync::Mutex<Vec<u8>>>),
 }
@@ -70,6 +72,7 @@ enum Sink {
 impl Sink {
     fn write(&self, parts: &[&[u8]]) -> io::Result<()> {
         match self {
+            Self::Nowhere => Ok(()),
             Self::Stdout => {
                 let mut stdout = io::stdout().lock();
                 parts.iter().try_for_each(|part| stdout.write_all(part))?;
@@ -101,6 +104,17 @@ impl Output {
         }
     }
 
+    /// One that says nothing.
+    pub(crate) fn silenced(&self) -> Self {
+        Self {
+            terminal: false,
+            quiet: true,
+            verbose: false,
+            sink: Sink::Nowhere,
+            ..self.clone()
+        }
+    }
+
     /// One that keeps what is written.
     #[cfg(test)]
     pub(crate) fn kept(terminal: bool, flag: Option<Format>) -> Self {
@@ -128,7 +142,7 @@ impl Output {
     #[cfg(test)]
     pub(crate) fn written(&self) -> String {
         match &self.sink {
-            Sink::Stdout => String::new(),
+            Sink::Stdout | Sink::Nowhere => String::new(),
             Sink::Memory(memory) => String::from_utf8_lossy(&memory.lock().unwrap()).into_owned(),
         }
     }
@@ -257,6 +271,9 @@ impl Output {
 
     /// Stderr may be closed; then nobody listens.
     fn say(&self, label: &str, style: Style, text: &str) {
+        if matches!(self.sink, Sink::Nowhere) {
+            return;
+        }
         let mut stderr = AutoStream::new(io::stderr().lock(), self.colour);
         let text: String = text
             .chars()

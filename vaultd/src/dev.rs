@@ -246,6 +246,7 @@ fn inside(name: &'static str) -> Result<Call, DevError> {
         digest: None,
         seen: None,
         counted: app::Counted::default(),
+        asked: None,
     })
 }
 

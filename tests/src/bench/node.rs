@@ -241,6 +241,7 @@ async fn init(app: &App) -> Result<String, Failure> {
             digest: None,
             seen: None,
             counted: Counted::default(),
+            asked: None,
         })
     };
     let setup_code = || SetupCode::copy_of("");

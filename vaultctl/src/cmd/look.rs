@@ -67,6 +67,7 @@ impl Command {
             | Self::Audit(_)
             | Self::Can(_)
             | Self::WhoCan(_)
+            | Self::Needs(_)
             | Self::Get(_)
             | Self::Ls(_)
             | Self::Tree(_)

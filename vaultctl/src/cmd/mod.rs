@@ -35,6 +35,7 @@ mod ls;
 mod man;
 mod mfa;
 mod mv;
+mod needs;
 mod passwd;
 mod password;
 mod paths;
@@ -134,6 +135,7 @@ pub(crate) enum Command {
     Service(identity::Services),
     Can(can::Can),
     WhoCan(can::WhoCan),
+    Needs(needs::Args),
     /// Policies: keep them, attach them; check them, try them, compare them
     #[command(subcommand)]
     Policy(policy::Command),
@@ -201,6 +203,7 @@ impl Command {
             Self::Service(command) => command.run(Sort::Service, ctl).await,
             Self::Can(args) => args.run(ctl).await,
             Self::WhoCan(args) => args.run(ctl).await,
+            Self::Needs(args) => Box::pin(args.run(ctl)).await,
             Self::Policy(command) => command.run(ctl).await,
             Self::Backup(command) => command.run(ctl).await,
             Self::Audit(command) => command.run(ctl).await,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use vault_core::access::{Certificate, TokenHash};
 
+use super::asked::Asked;
 use super::audit::Source;
 use super::replies::Held;
 use crate::store::Applied;
@@ -32,6 +33,8 @@ pub struct Call {
     pub seen: Option<Applied>,
     /// Whether it has been counted, where the uses of its session are.
     pub counted: Counted,
+    /// Nothing is to be done: it is asked what the request takes.
+    pub asked: Option<Asked>,
 }
 
 /// Set once for a request.

@@ -10,6 +10,7 @@ use vault_core::access::{self, Caller, Certificate, Origin, TokenHash};
 use vault_core::record::Tx;
 use vault_proto::Access;
 
+use super::asked::Asked;
 use super::audit::{Actor, Audit, Source};
 use super::call::{Call, Counted};
 use super::error::Result;
@@ -25,6 +26,7 @@ pub(super) struct Calling {
     counted: Counted,
     /// `None` for what ends sessions: that is not refused for what they did before.
     audit: Option<Audit>,
+    asked: Option<Asked>,
 }
 
 impl App {
@@ -35,6 +37,7 @@ impl App {
             origin: self.origin((call.source, call.certificate), call.user_agent.clone()),
             counted: call.counted.clone(),
             audit: (!brake).then(|| self.audit.clone()),
+            asked: call.asked.clone(),
         }
     }
 
@@ -112,6 +115,7 @@ impl Calling {
         let caller = access::authenticate(tx, token, &self.origin());
         let caller = caller.map_err(refusal::unauthenticated)?;
         notes.by(&caller);
+        notes.asked.clone_from(&self.asked);
         if let Some(audit) = &self.audit {
             afford(audit, &caller)?;
         }

@@ -5,6 +5,7 @@
 //! | [`pipeline`] | the one way through for reads and writes |
 //! | [`operate`] | the same for what is granted and neither reads nor writes records |
 //! | [`call`], [`calling`] | a request as doors bring it, and who it says that it is from |
+//! | [`asked`] | requests that are only asked about |
 //! | [`notes`] | what is learnt of a request, and that it gets into the audit |
 //! | [`transact`] | the proposer: evaluates, seals and proposes writes |
 //! | [`audit`] | the audit log |
@@ -21,6 +22,7 @@
 //!
 //! Deliberately absent: transport types. A door turns bytes into calls and answers into bytes.
 
+mod asked;
 pub mod audit;
 mod auth;
 mod automatic;
@@ -73,6 +75,7 @@ pub use vault_core::access::password::Cost as HashCost;
 use vault_proto::Access;
 use vault_proto::v1::Reason;
 
+pub use asked::Asked;
 pub use audit::trail::{Check, Checked, Finding, Flaw, Match, Page, Search, Summary, Tail, Work};
 pub use auth::{LoginRequest, Oneself};
 pub use backup::{Place, Restoring, SealThen, TakenIn, Verified};

@@ -8,6 +8,7 @@ use vault_core::access::policy::Example;
 use vault_core::crypto::mac::audit_mac;
 use vault_proto::v1::Reason;
 
+use super::asked::Asked;
 use super::audit::{self, Actor, Decision, Entry, Event, Part};
 use super::call::Call;
 use super::error::{Error, Kind, Result};
@@ -52,6 +53,8 @@ pub(super) struct Notes {
     /// The accessor of the session that it made.
     pub(super) made: Option<String>,
     pub(super) parts: Vec<Part>,
+    /// The request is only asked about.
+    pub(super) asked: Option<Asked>,
     /// The room that the reply takes until it was sent.
     pub(super) held: Option<Held>,
 }
@@ -188,6 +191,9 @@ pub(super) fn describe_under(keys: Option<&Unsealed>, entry: &mut Entry, notes: 
         }),
         (_, Some(by)) => entry.decision(Decision::Denied {
             by: by.clone().into(),
+        }),
+        (Some(by), None) if notes.asked.is_some() => entry.decision(Decision::Allowed {
+            by: format!("{by}, only asked: nothing was done").into(),
         }),
         (Some(by), None) => entry.decision(Decision::Allowed {
             by: by.clone().into(),

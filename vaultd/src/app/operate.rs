@@ -98,6 +98,7 @@ impl App {
             }
             Err(error) => Err(error),
         };
+        let granted = granted.and_then(|()| call.may_act());
         match granted {
             Ok(()) => {
                 self.describe(&mut entry, &notes);

@@ -92,6 +92,9 @@ impl<'a> Visit<'a> {
         facts: &Facts<'_>,
     ) -> Result<Grant> {
         self.notes.resources.push(resource.to_string());
+        if let Some(asked) = &self.notes.asked {
+            asked.note(action, &resource);
+        }
         let mut resource_tags = Tags::new();
         if let Resource::Secret(path) = &resource
             && self.caller.asks_resource_tags()
@@ -123,12 +126,16 @@ impl<'a> Visit<'a> {
         resources: Vec<Resource>,
     ) -> Result<Option<Grant>> {
         for resource in resources {
-            match self.grant(tx, action, resource) {
+            match self.grant(tx, action, resource.clone()) {
                 Ok(grant) => {
                     self.notes.denied = None;
                     return Ok(Some(grant));
                 }
-                Err(error) if error.reason() == Reason::PolicyDenied => {}
+                Err(error) if error.reason() == Reason::PolicyDenied => {
+                    if let Some(asked) = &self.notes.asked {
+                        asked.forget(action, &resource);
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }

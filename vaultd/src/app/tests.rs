@@ -122,6 +122,7 @@ fn call(path: &str, token: Option<&TokenText>) -> Call {
         digest: None,
         seen: None,
         counted: Counted::default(),
+        asked: None,
     }
 }
 

@@ -104,6 +104,7 @@ impl Drop for Owed {
             digest: None,
             seen: None,
             counted: Counted::default(),
+            asked: None,
         });
     }
 }

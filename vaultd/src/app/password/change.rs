@@ -55,6 +55,7 @@ impl App {
         let token = call.token.ok_or_else(crate::app::refusal::token)?;
         // ORDER: who it is, before anything of his is counted or takes a place
         self.read_counted(call, notes, &mut |_, _| Ok(())).await?;
+        call.may_act()?;
         let (place, network) = self.hashing_place(call)?;
         let (as_caller, coded) = (self.as_caller(call, token), code.is_some());
         let begun = self

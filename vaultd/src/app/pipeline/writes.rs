@@ -95,11 +95,13 @@ impl App {
             Ok(()) => {
                 entry.binding();
                 let notes = Arc::clone(&shared);
+                let only_asked = call.asked.is_some();
                 let ran = self.proposer.run(terms, move |tx| {
                     let mut fresh = Notes::default();
                     let acted = act(&mut fresh, tx);
                     *notes.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
                     match acted {
+                        Ok((_, reply)) if only_asked => (Verdict::Discard, Ok(reply)),
                         Ok((verdict, reply)) => (verdict, Ok(reply)),
                         Err(error) => (Verdict::Discard, Ok(Err(error))),
                     }

@@ -1,13 +1,14 @@
 //! Headers: what a call brings, what an answer carries.
 
 use http::header::{AUTHORIZATION, USER_AGENT};
-use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+use tonic::metadata::{Ascii, Binary, MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
+use vault_proto::Access;
 use vault_proto::v1::Reason;
 
 use super::Door;
 use super::status::status;
-use crate::app::{Answer, Call, Counted, Error, Result};
+use crate::app::{Answer, Asked, Call, Counted, Error, Result};
 use crate::door::bearer::bearer;
 use crate::door::conn::Peer;
 use crate::door::trace::{Trace, draw};
@@ -16,6 +17,12 @@ use crate::store::Applied;
 pub(super) const REQUEST_ID: &str = "vault-request-id";
 const INDEX: &str = "vault-index";
 const STALENESS: &str = "vault-staleness-ms";
+/// Of a request: do nothing, and say which grants it takes.
+const NEEDS: &str = "vault-needs";
+/// Of the reply: these. `-bin`, since names are not of ASCII.
+const NEEDED: &str = "vault-needs-bin";
+/// Bytes of it: clients take 16 KiB of headers.
+const MOST_NEEDS: usize = 6 << 10;
 
 /// Takes from a reply what it says of the state: for those who are not told it.
 pub(super) fn without_state<T>(mut response: Response<T>) -> Response<T> {
@@ -54,6 +61,7 @@ pub(super) fn call<T>(
         digest: None,
         seen: seen(headers),
         counted: Counted::default(),
+        asked: asked(method, headers)?,
     })
 }
 
@@ -78,7 +86,7 @@ pub(super) fn respond<R, T>(
     format: impl FnOnce(R) -> T,
 ) -> std::result::Result<Response<T>, Status> {
     let id = id_text(call.request_id);
-    let answer = result.map_err(|error| status(&error, &id))?;
+    let answer = result.map_err(|error| refused(call, &error, &id))?;
     let held = answer.held;
     let mut response = Response::new(format(answer.reply));
     if let Some(held) = held {
@@ -92,7 +100,56 @@ pub(super) fn respond<R, T>(
         &format!("{}.{}", answer.applied.incarnation, answer.applied.index),
     );
     put(headers, STALENESS, &answer.staleness_ms.to_string());
+    put_needs(headers, call);
     Ok(response)
+}
+
+/// A status, with what was asked for until then.
+fn refused(call: &Call, error: &Error, id: &str) -> Status {
+    let mut status = status(error, id);
+    put_needs(status.metadata_mut(), call);
+    status
+}
+
+/// Whether a request is only asked about. Where nothing is granted there is nothing to ask; and what acts by a proof in
+/// the request would act all the same.
+fn asked(
+    method: &vault_proto::Method,
+    headers: &MetadataMap,
+) -> std::result::Result<Option<Asked>, Status> {
+    match (headers.contains_key(NEEDS), method.access) {
+        (false, _) => Ok(None),
+        (true, Access::Granted | Access::Own | Access::Public) => Ok(Some(Asked::default())),
+        (true, Access::KeyHolder | Access::Credential) => {
+            let error = Error::new(
+                Reason::RequestInvalid,
+                "`vault-needs` asks what a session needs: this takes none",
+            );
+            Err(status(&error, ""))
+        }
+    }
+}
+
+/// A line for each action and resource. What there is no room for is counted.
+fn put_needs(headers: &mut MetadataMap, call: &Call) {
+    let Some(asked) = &call.asked else {
+        return;
+    };
+    let (mut text, mut more) = (String::new(), 0_u32);
+    for (action, resource) in asked.all() {
+        if text.len() + action.len() + resource.len() > MOST_NEEDS {
+            more += 1;
+        } else {
+            text.push_str(action);
+            text.push(' ');
+            text.push_str(&resource);
+            text.push('\n');
+        }
+    }
+    if more > 0 {
+        text.push_str(&more.to_string());
+    }
+    headers.insert_bin(NEEDED, MetadataValue::<Binary>::from_bytes(text.as_bytes()));
 }
 
 /// Runs what must not be cut off half-way: a client that goes away, or a deadline, ends the waiting only.
@@ -108,7 +165,7 @@ pub(super) async fn refuse(door: &Door, call: &Call, error: Error) -> Status {
     let id = id_text(call.request_id);
     match door.app.refused::<()>(call, error).await {
         Ok(()) => Status::internal("a refusal succeeded"),
-        Err(error) => status(&error, &id),
+        Err(error) => refused(call, &error, &id),
     }
 }
 

@@ -1,0 +1,168 @@
+//! `vaultctl needs`: nothing is done, and what is printed is exactly what the command takes.
+
+use vault_tests::{Daemon, Output};
+
+use crate::BINARIES;
+
+/// Somebody without rights, logged in.
+pub fn somebody(daemon: &Daemon, name: &str) -> String {
+    daemon.ctl(&["user", "create", name]).ok();
+    let drawn = daemon.ctl(&["-o", "json", "password", "reset", name]).ok();
+    let drawn = drawn.json()["one_time_password"].clone();
+    let drawn = drawn.as_str().expect("a password").to_owned();
+    let chosen = format!("{drawn}\nhis own from now on: {drawn}\n");
+    let address = daemon.address();
+    let login = ["--addr", &address, "login", name, "--print-token"];
+    let token = daemon.place.ctl_with(&login, chosen.as_bytes()).ok();
+    let path = daemon.place.path(format!("{name}.token"));
+    std::fs::write(&path, token.stdout.trim()).expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&path, mode).expect("its mode");
+    path.to_string_lossy().into_owned()
+}
+
+fn by(daemon: &Daemon, token: &str, args: &[&str]) -> Output {
+    let address = daemon.address();
+    let all = [&["--addr", &address, "--token-file", token], args].concat();
+    daemon.place.ctl_with(&all, b"a value of this test")
+}
+
+/// Asks as one who may nothing, attaches what is printed and asks again, until nothing more is missing.
+fn settle(daemon: &Daemon, (name, token): (&str, &str), command: &[&str]) -> serde_json::Value {
+    let needs = [&["needs", "--"], command].concat();
+    for round in 0..6 {
+        let told = by(daemon, token, &needs).ok();
+        let policy = format!("{name}-{round}");
+        daemon
+            .ctl_with(&["policy", "create", &policy, "-"], told.stdout.as_bytes())
+            .ok();
+        let attach = ["policy", "attach", &policy, "--user", name];
+        daemon.ctl(&attach).ok();
+        if !told.stderr.contains("denied this now") {
+            return told.json();
+        }
+    }
+    panic!("{command:?} never has enough");
+}
+
+#[test]
+fn what_is_printed_makes_exactly_the_command_work() {
+    let daemon = Daemon::start(BINARIES);
+    daemon.open();
+    daemon.ctl_with(&["set", "db/password"], b"one").ok();
+    daemon.ctl_with(&["set", "db/other"], b"two").ok();
+    daemon.ctl_with(&["set", "old/name"], b"three").ok();
+    let cases: [(&str, &[&str], &[&str]); 7] = [
+        ("getter", &["get", "db/password"], &["get", "db/other"]),
+        ("setter", &["set", "new/one"], &["set", "new/two"]),
+        ("lister", &["ls", "db"], &["ls", "old"]),
+        (
+            "maker",
+            &["user", "create", "zoe"],
+            &["user", "create", "yan"],
+        ),
+        (
+            "mover",
+            &["mv", "old/name", "moved/name"],
+            &["mv", "db/other", "moved/other"],
+        ),
+        (
+            "remover",
+            &["rm", "-y", "db/password"],
+            &["rm", "-y", "db/other"],
+        ),
+        ("watcher", &["group", "ls"], &["user", "ls"]),
+    ];
+    for (name, command, other) in cases {
+        let token = somebody(&daemon, name);
+        by(&daemon, &token, command).fails(4, "");
+        settle(&daemon, (name, &token), command);
+        by(&daemon, &token, other).fails(4, "");
+        by(&daemon, &token, command).ok();
+        by(&daemon, &token, other).fails(4, "");
+    }
+}
+
+#[test]
+fn nothing_is_done_and_nothing_read_is_shown() {
+    let daemon = Daemon::start(BINARIES);
+    daemon.open();
+    let value = "only for those who get it";
+    daemon
+        .ctl_with(&["set", "db/password"], value.as_bytes())
+        .ok();
+    let needs = |command: &[&str]| daemon.ctl_with(&[&["needs", "--"], command].concat(), b"x");
+    let got = needs(&["get", "db/password"]).ok();
+    assert!(
+        !format!("{}{}", got.stdout, got.stderr).contains(value),
+        "{got}"
+    );
+    assert_eq!(
+        got.json(),
+        serde_json::json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": ["secret:GetValue"], "Resource": ["secret:db/password"]}]})
+    );
+    for command in [
+        &["set", "db/new"][..],
+        &["set", "db/password"],
+        &["rm", "db/password"],
+        &["rm", "-r", "db"],
+        &["mv", "db/password", "db/elsewhere"],
+        &["user", "create", "ann"],
+        &["service", "create", "ci"],
+        &["password", "policy", "set", "-"],
+        &["seal"],
+        &["keyring", "rotate"],
+    ] {
+        let told = needs(command);
+        assert!(told.code == 0 || told.code == 2, "{told}");
+    }
+    assert_eq!(daemon.ctl(&["get", "db/password"]).ok().stdout, value);
+    assert_eq!(daemon.ctl(&["ls", "-r"]).ok().stdout.lines().count(), 1);
+    assert_eq!(daemon.ctl(&["user", "ls"]).ok().stdout, "");
+    assert_eq!(daemon.ctl(&["service", "ls"]).ok().stdout, "");
+    // It is on record as what it was.
+    let audit = daemon.audit();
+    let made = audit
+        .iter()
+        .filter(|line| line["method"] == "/vault.v1.Identity/CreateIdentity");
+    for line in made {
+        let by = line["by"].as_str().expect("who allowed it");
+        assert!(by.ends_with("only asked: nothing was done"), "{line}");
+    }
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
+    let daemon = Daemon::start(BINARIES);
+    daemon.open();
+    for (command, why) in [
+        (&["needs"][..], "COMMAND"),
+        (&["needs", "--", "login", "x"], "cannot be asked for"),
+        (&["needs", "--", "init"], "cannot be asked for"),
+        (&["needs", "--", "unseal", "-"], "cannot be asked for"),
+        (&["needs", "--", "context", "ls"], "cannot be asked for"),
+        (&["needs", "--", "needs", "get", "x"], "cannot be asked for"),
+        (&["needs", "--", "nonsense"], "nonsense"),
+        (
+            &["needs", "--", "get", "x", "--addr", "https://elsewhere:1"],
+            "stands before",
+        ),
+        (
+            &["needs", "--", "--token-file=x", "get", "x"],
+            "stands before",
+        ),
+    ] {
+        daemon.ctl(command).fails(2, why);
+    }
+    let none = daemon.ctl(&["needs", "--", "whoami"]).ok();
+    assert_eq!(none.stdout, "");
+    assert!(none.stderr.contains("takes no policy"), "{none}");
+    // Of a session that is not live nothing is told.
+    std::fs::write(daemon.place.path("dead"), "vlt_dead").expect("written");
+    daemon.place.shell("chmod 600 dead").ok();
+    let dead = daemon.place.path("dead").to_string_lossy().into_owned();
+    let told = by(&daemon, &dead, &["needs", "--", "get", "db/password"]);
+    assert_ne!(told.code, 0, "{told}");
+    assert_eq!(told.stdout, "");
+}
