@@ -12,6 +12,7 @@ use vault_core::engine::{self, identity};
 use vault_core::record::Tx;
 
 use super::call::{Answer, Call};
+use super::cursor::{Cursors, Paging};
 use super::error::Result;
 use super::{App, explain, refusal};
 
@@ -31,8 +32,8 @@ pub struct Simulated {
 pub struct Capable {
     /// As policies name them.
     pub who: Vec<String>,
-    /// The last that was looked at, if there are more.
-    pub next: Option<String>,
+    /// Sealed: where the next page goes on; empty when there are no more.
+    pub next: String,
 }
 
 impl App {
@@ -58,21 +59,28 @@ impl App {
         .await
     }
 
-    /// What would be decided of a request of somebody else's, in a session that has just begun.
+    /// What would be decided of a request of somebody else's, in a session that has just begun. To one who may not
+    /// describe him, somebody who is not there looks like one who has nothing.
     ///
     /// # Errors
-    /// When there is nobody of that name, or as of any read.
+    /// When there is nobody of that name, to one who may describe him; or as of any read.
     pub async fn simulate(
         &self,
         call: &Call,
-        (sort, name): (Sort, &str),
+        whose: Resource,
         action: Action,
         resource: Resource,
     ) -> Result<Answer<Simulated>> {
         let origin = self.no_known_place();
         self.read(call, |visit, tx| {
             visit.grant(tx, Action::POLICY_SIMULATE, resource.clone())?;
-            let absent = Absent::of(tx, (sort, name), &origin).map_err(refusal::record)?;
+            let (sort, name) = whose.named().unwrap_or((Sort::User, ""));
+            let absent = match Absent::of(tx, (sort, name), &origin).map_err(refusal::record)? {
+                None if !may_describe(visit.caller(), sort, &whose) => {
+                    Absent::nobody(tx, (sort, name), &origin)
+                }
+                found => found,
+            };
             let absent = absent.ok_or_else(|| {
                 refusal::identity(identity::Refusal::NotFound(sort, name.to_owned()))
             })?;
@@ -85,22 +93,25 @@ impl App {
         .await
     }
 
-    /// Who would be allowed it: of up to so many that come after one in the order of sort and name.
+    /// Who would be allowed it: of a page of all, in the order of sort and name.
     ///
     /// # Errors
-    /// As of any read.
+    /// `CURSOR_INVALID`, or as of any read.
     pub async fn who_can(
         &self,
         call: &Call,
         (action, resource): (Action, Resource),
-        after: Option<(Sort, &str)>,
-        limit: usize,
+        paging: &Paging,
     ) -> Result<Answer<Capable>> {
         let origin = self.no_known_place();
+        let incarnation = self.store.applied().incarnation;
         self.read(call, |visit, tx| {
             let grant = visit.grant(tx, Action::POLICY_SIMULATE, resource.clone())?;
+            let cursors = Cursors::of(visit.caller(), incarnation, paging);
+            let after = cursors.open(tx, paging, position)?;
+            let after = after.as_ref().map(|(sort, name)| (*sort, &**name));
             let (all, more) =
-                identity::everybody(tx, &grant, after, limit).map_err(refusal::identity)?;
+                identity::everybody(tx, &grant, after, paging.size).map_err(refusal::identity)?;
             let tags = tags_of(tx, &resource, true)?;
             let trust = trust_of(tx, action, &resource)?;
             let mut who = Vec::new();
@@ -114,10 +125,12 @@ impl App {
                     who.push(format!("{sort}:{name}"));
                 }
             }
-            let last = all.last().map(|(sort, name)| format!("{sort}:{name}"));
+            // Of who was looked at and may not, nothing is told.
+            let last = all.last().filter(|_| more);
+            let next = last.map(|(sort, name)| cursors.seal(tx, &to_position(*sort, name)));
             Ok(Capable {
                 who,
-                next: last.filter(|_| more),
+                next: next.unwrap_or_default(),
             })
         })
         .await
@@ -134,6 +147,24 @@ impl App {
             region: Arc::clone(&self.settings.region),
         })
     }
+}
+
+/// Whether the caller may know that somebody is there.
+fn may_describe(caller: &Caller, sort: Sort, whose: &Resource) -> bool {
+    let action = Action::describe(sort);
+    caller.decide(action, whose, &Facts::default()).is_ok()
+}
+
+/// Where a page of [`App::who_can`] ended.
+fn to_position(sort: Sort, name: &str) -> Vec<u8> {
+    [&[sort as u8], name.as_bytes()].concat()
+}
+
+fn position(bytes: &[u8]) -> Option<(Sort, Box<str>)> {
+    let (first, name) = bytes.split_first()?;
+    let sorts = [Sort::User, Sort::Service, Sort::Role];
+    let sort = sorts.into_iter().find(|sort| *sort as u8 == *first)?;
+    Some((sort, std::str::from_utf8(name).ok()?.into()))
 }
 
 /// The tags that decisions about a resource may depend on.

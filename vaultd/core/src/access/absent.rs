@@ -4,9 +4,15 @@ use std::sync::Arc;
 
 use super::{
     Action, Assume, Caller, Facts, Origin, Principal, Resource, Rights, Session, Sort, TokenHash,
-    Why, principal::named, totp::Elevation,
+    Why,
+    policy::{PrincipalKind, Tags},
+    principal::named,
+    totp::Elevation,
 };
 use crate::record::{RecordError, Tx};
+
+/// No principal has this id: they are given from one on.
+const NOBODY: u64 = u64::MAX;
 
 /// A principal as it would be in a session that has just begun and is not narrowed. It is no
 /// [`Caller`]: nothing is granted to it.
@@ -35,6 +41,37 @@ impl Absent {
         }
     }
 
+    /// What a user, service or role would be that nobody gave anything: to be told of where it is not for the caller to
+    /// know whether there is one. `None` where names of the sort cannot call.
+    pub fn nobody(tx: &Tx<'_>, (sort, name): (Sort, &str), origin: &Arc<Origin>) -> Option<Self> {
+        let kind = match sort {
+            Sort::User => PrincipalKind::User,
+            Sort::Service => PrincipalKind::Service,
+            Sort::Role => PrincipalKind::Role,
+            Sort::Group | Sort::Policy => return None,
+        };
+        let principal = Principal {
+            name: name.to_owned(),
+            kind,
+            ..Principal::default()
+        };
+        let rights = Rights {
+            kind,
+            id: NOBODY,
+            name: name.into(),
+            tags: Tags::new(),
+            identity: Vec::new(),
+            boundary: None,
+            asks_resource_tags: false,
+        };
+        Self::with(
+            tx,
+            (NOBODY, &principal),
+            Arc::new(rights),
+            (origin, Elevation::NONE),
+        )
+    }
+
     /// A principal by its id, in a session that has just shown a second factor.
     pub(super) fn elevated(
         tx: &mut Tx<'_>,
@@ -47,10 +84,17 @@ impl Absent {
             .see::<Principal>(&key)?
             .ok_or(RecordError::Damaged(key))?;
         let rights = Rights::of(tx, id)?;
+        Ok(rights.and_then(|rights| Self::with(tx, (id, &principal), rights, (origin, elevation))))
+    }
+
+    fn with(
+        tx: &Tx<'_>,
+        (id, principal): (u64, &Principal),
+        rights: Arc<Rights>,
+        (origin, elevation): (&Arc<Origin>, Elevation),
+    ) -> Option<Self> {
         // no session is under it: it is a hash of nothing
-        let (Some(rights), Some(token)) = (rights, TokenHash::from_bytes(&[0; 32])) else {
-            return Ok(None);
-        };
+        let token = TokenHash::from_bytes(&[0; 32])?;
         let session = Session {
             principal: id,
             accessor: String::new(),
@@ -71,7 +115,7 @@ impl Absent {
             holder: None,
             credential: None,
         };
-        Ok(Some(Self {
+        Some(Self {
             caller: Caller {
                 token,
                 session: Arc::new(session),
@@ -83,7 +127,7 @@ impl Absent {
                 shown: principal.shown().into(),
             },
             disabled: principal.disabled,
-        }))
+        })
     }
 
     /// What would be decided of his request, by what decides requests.

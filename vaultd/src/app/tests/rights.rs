@@ -1,6 +1,6 @@
 //! Whoever has one right of several, through the pipeline: what is told of him, and what is recorded.
 
-use vault_core::access::{Action, Assume, Limits, Resource, Sort};
+use vault_core::access::{Action, Assume, Limits, Resource};
 use vault_core::engine::identity::New;
 use vault_core::name::{GroupName, PolicyName, UserName};
 
@@ -28,13 +28,17 @@ async fn whoever_can_assume_a_role_is_whom_it_trusts() {
     }
     let asked = call("Simulate", Some(&world.token));
     for (name, good) in [("first", true), ("other", false)] {
-        let who = (Sort::Role, name);
+        let who = role(name);
         let answer = world.app.simulate(&asked, who, action, role("second"));
         assert_eq!(answer.await.unwrap().reply.allowed, good, "{name}");
     }
     let asked = call("WhoCan", Some(&world.token));
     let about = (action, role("second"));
-    let answer = world.app.who_can(&asked, about, None, 100).await.unwrap();
+    let answer = world
+        .app
+        .who_can(&asked, about, &page("", 100))
+        .await
+        .unwrap();
     assert_eq!(answer.reply.who, ["role:first"]);
     world.app.shut_down().await;
 }
@@ -231,6 +235,87 @@ async fn a_list_of_sessions_goes_on_after_one_that_ended_and_its_cursor_names_no
         let list = call("ListSessions", Some(token));
         let refused = world.app.list_sessions(&list, None, &cursor).await;
         assert_eq!(refused.unwrap_err().reason(), Reason::CursorInvalid);
+    }
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_ask_about_others_learns_of_nobody_whom_he_may_not_see() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = born(dir.path()).await;
+    unseal(&world).await;
+    for name in ["r1", "r2", "r3"] {
+        make_role(&world, name, r#""*""#, r#""random:Generate""#).await;
+    }
+    let simulate = r#""policy:Simulate""#;
+    make_role(&world, "asker", r#""*""#, simulate).await;
+    make_role(
+        &world,
+        "seer",
+        r#""*""#,
+        r#"["policy:Simulate", "role:Describe"]"#,
+    )
+    .await;
+    let secret = Resource::Secret(path("db/password"));
+    for (asker, known) in [("asker", false), ("seer", true)] {
+        let made = assume(&world, &world.token, asker, Assume::default()).await;
+        let token = made.unwrap().0;
+        let asked = call("Simulate", Some(&token));
+        for (action, about) in [
+            (Action::GET_VALUE, secret.clone()),
+            (Action::ROLE_ASSUME, role("r2")),
+            (Action::ROLE_ASSUME, role("none")),
+            (Action::LIST, Resource::Folder(FolderPath::root())),
+        ] {
+            let mut told = Vec::new();
+            for name in ["r1", "nobody"] {
+                let answer = world
+                    .app
+                    .simulate(&asked, role(name), action, about.clone());
+                told.push(
+                    answer
+                        .await
+                        .map(|answer| (answer.reply.allowed, answer.reply.why)),
+                );
+            }
+            let [there, absent] = &told[..] else {
+                panic!("two were asked about");
+            };
+            let there = there.as_ref().expect("an answer");
+            match absent {
+                Ok(absent) => assert!(!known && absent == there, "{action}"),
+                Err(error) => {
+                    assert!(known, "{action}: {error}");
+                    assert_eq!(error.reason(), Reason::IdentityNotFound);
+                }
+            }
+        }
+        // A page at a time, and no page says who was looked at.
+        let asked = call("WhoCan", Some(&token));
+        let about = || (Action::RANDOM, Resource::Own);
+        let first = world.app.who_can(&asked, about(), &page("", 2)).await;
+        let first = first.unwrap().reply;
+        for name in ["r1", "r2", "asker", "role"] {
+            assert!(!first.next.contains(name), "{}", first.next);
+        }
+        let further = page(&first.next, 10);
+        let rest = world.app.who_can(&asked, about(), &further).await;
+        let rest = rest.unwrap().reply;
+        assert_eq!(rest.next, "");
+        let all = [first.who, rest.who].concat();
+        let own = ["role:asker", "role:r1", "role:r2", "role:r3", "role:seer"];
+        assert_eq!(all, own);
+        for foreign in [
+            page("role:r1", 10),
+            page("x", 10),
+            Paging {
+                query: [8; 32],
+                ..page(&first.next, 10)
+            },
+        ] {
+            let refused = world.app.who_can(&asked, about(), &foreign).await;
+            assert_eq!(refused.unwrap_err().reason(), Reason::CursorInvalid);
+        }
     }
     world.app.shut_down().await;
 }

@@ -1,7 +1,7 @@
 //! Who may do what: the part of `vault.v1.Identity` that changes nothing and asks the decision itself.
 
 use tonic::{Request, Response, Status};
-use vault_core::access::{Action, Resource, Sort};
+use vault_core::access::{Action, Resource};
 use vault_proto::v1::{
     CanRequest, Reason, SimulateRequest, Simulation, WhoCanRequest, WhoCanResponse,
 };
@@ -32,28 +32,25 @@ pub(super) async fn simulate(door: &Door, request: Request<SimulateRequest>) -> 
         Ok(parsed) => parsed,
         Err(error) => return Err(refuse(door, &call, error).await),
     };
-    let who = who.named().unwrap_or((Sort::User, ""));
     let answer = door.app.simulate(&call, who, action, resource).await;
     respond(&call, answer, simulation)
 }
 
 pub(super) async fn who_can(door: &Door, request: Request<WhoCanRequest>) -> Reply<WhoCanResponse> {
     let call = call("/vault.v1.Identity/WhoCan", &request)?;
-    let asked = request.into_inner();
-    let parsed = what(&asked.action, &asked.resource).and_then(|what| {
-        let after = Some(asked.after.as_str()).filter(|after| !after.is_empty());
-        let after = after.map(parse::who).transpose()?;
-        Ok((what, after, parse::page_size(asked.page_size)?))
-    });
-    let (what, after, size) = match parsed {
+    let mut asked = request.into_inner();
+    let (size, cursor) = (asked.page_size, std::mem::take(&mut asked.after));
+    asked.page_size = 0;
+    let parsed = what(&asked.action, &asked.resource)
+        .and_then(|what| Ok((what, parse::paging(size, cursor, &asked)?)));
+    let (what, paging) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return Err(refuse(door, &call, error).await),
     };
-    let after = after.as_ref().and_then(Resource::named);
-    let answer = door.app.who_can(&call, what, after, size).await;
+    let answer = door.app.who_can(&call, what, &paging).await;
     respond(&call, answer, |capable| WhoCanResponse {
         who: capable.who,
-        next: capable.next.unwrap_or_default(),
+        next: capable.next,
     })
 }
 
