@@ -9,7 +9,7 @@ use crate::BINARIES;
 use crate::wire::{Refused, Wire, descriptor, message};
 
 /// A body that a method takes: empty, but where nothing can be asked with nothing said.
-fn body(path: &str) -> Vec<u8> {
+pub fn body(path: &str) -> Vec<u8> {
     let text = |text: &str| Value::String(text.to_owned());
     let name = path.rsplit('/').next().unwrap_or_default();
     let secret = ("path", text("a/b"));

@@ -87,11 +87,29 @@ impl Wire {
         self.stream("", path, held).await.map(drop)
     }
 
+    /// Asks what a method takes with an encoded message, and has nothing done.
+    pub async fn ask(&self, path: &'static str, body: impl Into<Bytes>) -> Result<(), Refused> {
+        let once = tokio_stream::once(body.into());
+        let mut stream = self.send(once, path, ("vault-needs", "1")).await?;
+        let message = stream.message().await.map_err(|status| refused(&status));
+        message.map(drop)
+    }
+
     async fn stream(
         &self,
         id: &str,
         path: &'static str,
         messages: impl Stream<Item = Bytes> + Send + 'static,
+    ) -> Result<Streaming<Bytes>, Refused> {
+        self.send(messages, path, ("vault-request-id", id)).await
+    }
+
+    /// With a header, unless its value is empty.
+    async fn send(
+        &self,
+        messages: impl Stream<Item = Bytes> + Send + 'static,
+        path: &'static str,
+        (header, value): (&'static str, &str),
     ) -> Result<Streaming<Bytes>, Refused> {
         let mut grpc = Grpc::new(self.channel.clone());
         grpc.ready().await.expect("a connection");
@@ -100,9 +118,9 @@ impl Wire {
             let bearer = format!("Bearer {}", self.token).parse().expect("a header");
             request.metadata_mut().insert("authorization", bearer);
         }
-        if !id.is_empty() {
-            let id = id.parse().expect("a header");
-            request.metadata_mut().insert("vault-request-id", id);
+        if !value.is_empty() {
+            let value = value.parse().expect("a header");
+            request.metadata_mut().insert(header, value);
         }
         let answer = grpc
             .streaming(request, PathAndQuery::from_static(path), Raw)

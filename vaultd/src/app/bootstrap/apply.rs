@@ -245,7 +245,13 @@ fn act(
             engine::add_member(tx, caller, both, proofs).map(drop)
         }
         Act::Uid(_, uid) => {
-            let (member, overflow) = (Member { uid: *uid, gid: None }, vault_sys::overflow_uid());
+            let (member, overflow) = (
+                Member {
+                    uid: *uid,
+                    gid: None,
+                },
+                vault_sys::overflow_uid(),
+            );
             engine::allow_uid(tx, caller, &grant, proofs, (member, overflow)).map(drop)
         }
     }

@@ -145,7 +145,15 @@ fn allow_in(
         token,
         action,
         &service(name),
-        |tx, caller, grant, proofs| allow_uid(tx, caller, grant, proofs, (member, wrong::usual(0).overflow)),
+        |tx, caller, grant, proofs| {
+            allow_uid(
+                tx,
+                caller,
+                grant,
+                proofs,
+                (member, wrong::usual(0).overflow),
+            )
+        },
     )
 }
 
