@@ -83,18 +83,18 @@ fn a_program_gets_in_by_a_key_that_was_fetched_and_a_new_one_is_fetched_once() {
         (0, json!(0))
     );
     for _ in 0..3 {
-        login(&daemon, &[], &issuer.token(&claims("till"))).ok();
+        login(&daemon, "till", &issuer.token(&claims("till"))).ok();
     }
     assert_eq!(site.asked(), 1);
 
     let both = json!({"keys": [issuer.key("one"), next.key("two")]});
     site.say(Page::json(&both));
-    login(&daemon, &[], &next.token_by("two", &claims("till"))).ok();
-    login(&daemon, &[], &issuer.token(&claims("till"))).ok();
+    login(&daemon, "till", &next.token_by("two", &claims("till"))).ok();
+    login(&daemon, "till", &issuer.token(&claims("till"))).ok();
     assert_eq!(site.asked(), 2);
     // a name alone opens nothing
     let forged = issuer.token_by("two", &claims("till"));
-    login(&daemon, &[], &forged).refused(5, "LOGIN_FAILED");
+    login(&daemon, "till", &forged).refused(5, "LOGIN_FAILED");
 
     let shown = ctl(&daemon, "trust show cluster").ok().json();
     assert_eq!(
@@ -141,7 +141,7 @@ fn fifty_logins_with_keys_that_nobody_has_cause_one_fetch() {
     let site = Site::start(Page::json(&issuer.jwks()));
     let daemon = start(&site, LOOPBACK);
     open(&daemon, &site);
-    login(&daemon, &[], &issuer.token(&claims("till"))).ok();
+    login(&daemon, "till", &issuer.token(&claims("till"))).ok();
     assert_eq!(site.asked(), 1);
     thread::scope(|scope| {
         for part in 0..10 {
@@ -150,7 +150,7 @@ fn fifty_logins_with_keys_that_nobody_has_cause_one_fetch() {
                 for number in 0..5 {
                     let id = format!("{part}-{number}");
                     let jwt = issuer.token_by(&id, &claims("till"));
-                    login(daemon, &[], &jwt).refused(5, "LOGIN_FAILED");
+                    login(daemon, "till", &jwt).refused(5, "LOGIN_FAILED");
                 }
             });
         }
@@ -161,7 +161,7 @@ fn fifty_logins_with_keys_that_nobody_has_cause_one_fetch() {
         "{}",
         denied(&daemon)
     );
-    login(&daemon, &[], &issuer.token(&claims("till"))).ok();
+    login(&daemon, "till", &issuer.token(&claims("till"))).ok();
     assert_eq!(site.asked(), 2);
 }
 
@@ -204,10 +204,10 @@ fn whatever_else_is_at_the_address_lets_nobody_in_and_is_told_by_its_class() {
         forget(&daemon, &site);
         let before = site.asked();
         site.say(page);
-        let answer = login(&daemon, &[], &jwt);
+        let answer = login(&daemon, "till", &jwt);
         answers.push(said(&answer.refused(5, "LOGIN_FAILED")));
         // it rests: a second login asks nobody
-        login(&daemon, &[], &jwt).refused(5, "LOGIN_FAILED");
+        login(&daemon, "till", &jwt).refused(5, "LOGIN_FAILED");
         assert_eq!(site.asked(), before + 1, "{why}");
         assert!(denied(&daemon).contains(why), "{why}: {}", denied(&daemon));
         let failure = keys(&daemon)["failure"].to_string();
@@ -219,11 +219,11 @@ fn whatever_else_is_at_the_address_lets_nobody_in_and_is_told_by_its_class() {
     // what failed later does not take away what was there before
     forget(&daemon, &site);
     site.say(Page::json(&issuer.jwks()));
-    login(&daemon, &[], &jwt).ok();
+    login(&daemon, "till", &jwt).ok();
     site.say(Page::of("500 Internal Server Error", "text/html", ""));
     let unknown = issuer.token_by("two", &claims("till"));
-    login(&daemon, &[], &unknown).refused(5, "LOGIN_FAILED");
-    login(&daemon, &[], &jwt).ok();
+    login(&daemon, "till", &unknown).refused(5, "LOGIN_FAILED");
+    login(&daemon, "till", &jwt).ok();
     assert!(keys(&daemon)["failure"].to_string().contains("status 500"));
 }
 
@@ -237,7 +237,7 @@ fn a_site_that_says_nothing_holds_up_nobody_but_who_waits_for_it() {
     let begun = Instant::now();
     thread::scope(|scope| {
         let waiting: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| login(&daemon, &[], &jwt).refused(5, "LOGIN_FAILED")))
+            .map(|_| scope.spawn(|| login(&daemon, "till", &jwt).refused(5, "LOGIN_FAILED")))
             .collect();
         while site.asked() == 0 {
             assert!(begun.elapsed() < LIMIT);
@@ -314,7 +314,7 @@ fn a_private_address_and_another_authority_let_nobody_in() {
     let site = Site::start(Page::json(&issuer.jwks()));
     let daemon = start(&site, "");
     open(&daemon, &site);
-    login(&daemon, &[], &jwt).refused(5, "LOGIN_FAILED");
+    login(&daemon, "till", &jwt).refused(5, "LOGIN_FAILED");
     assert!(
         denied(&daemon).contains("outbound.allow_private"),
         "{}",
@@ -326,7 +326,7 @@ fn a_private_address_and_another_authority_let_nobody_in() {
     other.authority.clone_from(&site.authority);
     let daemon = start(&other, LOOPBACK);
     open(&daemon, &other);
-    login(&daemon, &[], &jwt).refused(5, "LOGIN_FAILED");
+    login(&daemon, "till", &jwt).refused(5, "LOGIN_FAILED");
     assert!(
         denied(&daemon).contains("no authority that is believed"),
         "{}",

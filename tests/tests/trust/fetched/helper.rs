@@ -129,7 +129,7 @@ fn the_helper_is_there_before_the_vault_is_opened_and_has_nothing_of_the_daemon(
     let pid = helper(&daemon).expect("a helper of a vault that was not even born");
     has_nothing_of(&daemon, pid);
     open(&daemon, &site);
-    login(&daemon, &[], &issuer.token(&claims("till"))).ok();
+    login(&daemon, "till", &issuer.token(&claims("till"))).ok();
     assert_eq!(helper(&daemon), Some(pid), "it is the same");
     has_nothing_of(&daemon, pid);
     // however the daemon ends, it ends too
@@ -155,17 +155,17 @@ fn a_helper_that_hangs_or_is_killed_is_told_of_and_another_one_takes_its_place()
     open(&daemon, &site);
     let jwt = issuer.token(&claims("till"));
     let first = helper(&daemon).expect("a helper");
-    login(&daemon, &[], &jwt).ok();
+    login(&daemon, "till", &jwt).ok();
     forget(&daemon, &site);
     signal(first, Signal::STOP);
-    login(&daemon, &[], &jwt).refused(5, "LOGIN_FAILED");
+    login(&daemon, "till", &jwt).refused(5, "LOGIN_FAILED");
     let why = "the process for outbound connections does not answer";
     assert!(denied(&daemon).contains(why), "{}", denied(&daemon));
     assert!(keys(&daemon)["failure"].to_string().contains(why));
     assert_eq!(site.asked(), 1);
 
     signal(first, Signal::KILL);
-    until("nobody gets in", || login(&daemon, &[], &jwt).code == 0);
+    until("nobody gets in", || login(&daemon, "till", &jwt).code == 0);
     let second = helper(&daemon).expect("another helper");
     assert_ne!(first, second);
     has_nothing_of(&daemon, second);
@@ -196,7 +196,7 @@ fn the_helper_of_a_daemon_that_is_root_is_somebody_else_if_it_is_told_so() {
     assert_eq!(status(pid, "Groups"), "");
     has_nothing_of(&daemon, pid);
     open(&daemon, &site);
-    login(&daemon, &[], &issuer.token(&claims("till"))).ok();
+    login(&daemon, "till", &issuer.token(&claims("till"))).ok();
     // the daemon is root no longer to that extent, and says so
     signal(pid, Signal::KILL);
     until("it is not told", || {
@@ -204,5 +204,5 @@ fn the_helper_of_a_daemon_that_is_root_is_somebody_else_if_it_is_told_so() {
             .log_text()
             .contains("cannot be started; if outbound.user")
     });
-    login(&daemon, &[], &issuer.token(&claims("till"))).ok();
+    login(&daemon, "till", &issuer.token(&claims("till"))).ok();
 }

@@ -111,13 +111,7 @@ pub fn update(
             if let Some(description) = &change.description {
                 principal.description.clone_from(description);
             }
-            for tag in &change.remove_tags {
-                principal.tags.remove(tag);
-            }
-            principal.tags.extend(change.set_tags.clone());
-            if principal.tags.len() > MAX_TAGS {
-                return Err(Refusal::TooMany("a principal has at most 50 tags"));
-            }
+            retag(principal, change)?;
             if let Some(most) = change.most_secret_ids {
                 only_of_a_service(principal.kind, most)?;
                 principal.most_secret_ids = most;
@@ -137,6 +131,17 @@ pub fn update(
         }
     }
     Ok(target.put(tx)?)
+}
+
+fn retag(principal: &mut Principal, change: &Change) -> Result<(), Refusal> {
+    for tag in &change.remove_tags {
+        principal.tags.remove(tag);
+    }
+    principal.tags.extend(change.set_tags.clone());
+    if principal.tags.len() > MAX_TAGS {
+        return Err(Refusal::TooMany("a principal has at most 50 tags"));
+    }
+    Ok(())
 }
 
 /// Whether a change that only ends things finds nothing to end: a brake that is pulled again is no change, so that its

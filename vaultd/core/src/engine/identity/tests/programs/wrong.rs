@@ -212,7 +212,7 @@ fn a_uid_that_the_kernel_has_come_to_show_strangers_as_is_no_service_any_more() 
         Action::SERVICE_ALLOW_UID,
         &service("ci"),
         |tx, caller, grant, proofs| {
-            let member = peer::Member {
+            let member = Member {
                 uid: 7001,
                 gid: None,
             };
