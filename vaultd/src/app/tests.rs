@@ -25,6 +25,7 @@ mod clocks;
 mod mfa;
 mod narrowing;
 mod operations;
+mod pins;
 mod readings;
 mod repeats;
 mod replies;
