@@ -239,6 +239,7 @@ async fn a_list_of_sessions_goes_on_after_one_that_ended_and_its_cursor_names_no
     world.app.shut_down().await;
 }
 
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_ask_about_others_learns_of_nobody_whom_he_may_not_see() {
     let dir = tempfile::tempdir().unwrap();

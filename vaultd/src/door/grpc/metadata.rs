@@ -47,6 +47,8 @@ pub(super) fn call<T>(
         .iter()
         .find(|method| method.path == path);
     let method = method.ok_or_else(|| Status::unimplemented("no such method"))?;
+    // ORDER: before it counts as going on, like a request id that is none.
+    let asked = asked(method, headers)?;
     if let Some(trace) = request.extensions().get::<Trace>() {
         trace.goes_on();
     }
@@ -61,7 +63,7 @@ pub(super) fn call<T>(
         digest: None,
         seen: seen(headers),
         counted: Counted::default(),
-        asked: asked(method, headers)?,
+        asked,
     })
 }
 
