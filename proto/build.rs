@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 15] = [
     "vault/v1/backup.proto",
     "vault/v1/identity.proto",
     "vault/v1/policies.proto",
+    "vault/v1/resource_policies.proto",
     "vault/v1/audit.proto",
     "vault/v1/sessions.proto",
     "vault/v1/mfa.proto",

@@ -12,7 +12,7 @@ use tonic::{Response, Status};
 use crate::consistency::Seen;
 use crate::{
     Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Needs,
-    Policies, Programs, Root, Secrets, Sessions, Sharing, System, Token, Trusts,
+    Policies, Programs, ResourcePolicies, Root, Secrets, Sessions, Sharing, System, Token, Trusts,
 };
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
@@ -142,9 +142,14 @@ impl Vault {
         Mfa(self)
     }
 
-    /// Programs, and what they prove themselves as services with.
+    /// Programs, ResourcePolicies, and what they prove themselves as services with.
     pub fn programs(&self) -> Programs<'_> {
         Programs(self)
+    }
+
+    /// Policies of secrets and folders.
+    pub fn resource_policies(&self) -> ResourcePolicies<'_> {
+        ResourcePolicies(self)
     }
 
     /// Issuers whose tokens programs log in with.

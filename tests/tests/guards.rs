@@ -18,8 +18,16 @@ pub fn body(path: &str) -> Vec<u8> {
             message(&format!("{name}Request"), &[("share", text("x"))])
         }
         "SubmitRekey" => message("SubmitRekeyRequest", &[("share", text("x"))]),
-        "GetSecret" | "PutSecret" | "DescribeSecret" | "UpdateSecret" | "ListVersions"
-        | "DeleteSecret" | "RestoreSecret" => message(&format!("{name}Request"), &[secret]),
+        "GetSecret"
+        | "PutSecret"
+        | "DescribeSecret"
+        | "UpdateSecret"
+        | "ListVersions"
+        | "DeleteSecret"
+        | "RestoreSecret"
+        | "GetResourcePolicy"
+        | "PutResourcePolicy"
+        | "DeleteResourcePolicy" => message(&format!("{name}Request"), &[secret]),
         "DestroySecret" => message(
             "DestroySecretRequest",
             &[secret, ("version", Value::U64(1))],

@@ -15,6 +15,7 @@ mod factors;
 mod first_minutes;
 mod full_disk;
 mod golden;
+mod guarded;
 mod guards;
 mod identities;
 mod layering;

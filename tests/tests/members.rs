@@ -292,7 +292,12 @@ fn identities(daemon: &Daemon, table: &[Row], json: &dyn Fn(&[&str], &[u8]) -> V
     let text = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
     let trust = r#""Principal": {"Vault": "user:u"}, "Action": "role:Describe""#;
     let trust = format!(r#"{{"Statement": {{"Effect": "Allow", {trust}}}}}"#);
-    for (name, text) in [("trust.json", trust.as_str()), ("p.json", text)] {
+    let of = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "secret:Describe"}}"#;
+    for (name, text) in [
+        ("trust.json", trust.as_str()),
+        ("p.json", text),
+        ("of.json", of),
+    ] {
         std::fs::write(daemon.place.path(name), text).expect("a file");
     }
     for (row, line) in [
@@ -305,6 +310,9 @@ fn identities(daemon: &Daemon, table: &[Row], json: &dyn Fn(&[&str], &[u8]) -> V
         ("policy rollback", "policy rollback p --to 1"),
         ("policy attach", "policy attach p --user u"),
         ("policy put-inline", "policy put-inline own p.json --user u"),
+        ("policy put-resource", "policy put-resource / of.json"),
+        ("policy get-resource", "policy get-resource /"),
+        ("policy rm-resource", "policy rm-resource / --yes"),
         ("policy boundary", "policy boundary p --user u"),
         ("policy boundary", "policy boundary --none --user u"),
         ("policy show", "policy show p"),

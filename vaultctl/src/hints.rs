@@ -58,7 +58,10 @@ fn fixed(reason: &str) -> Option<&'static str> {
         }
         "IDENTITY_EXISTS" => "choose another name, or change what is there with `update`",
         "SECRET_ID_NOT_FOUND" => "see which are good yet: vaultctl service secret-id ls NAME",
-        "POLICY_NOT_FOUND" => "see which there are: vaultctl policy ls",
+        "POLICY_NOT_FOUND" => {
+            "see which there are: vaultctl policy ls; of a secret or folder: vaultctl policy get-resource PATH"
+        }
+        "POLICY_NAMES_PATHS" => "see it: vaultctl policy get-resource PATH",
         "POLICY_ATTACHED" => "take it from whoever has it first: vaultctl policy detach",
         "PRINCIPAL_UNKNOWN" => "create whom the policy names first, or take him out of it",
         "VERSION_MISMATCH" | "LABEL_MISMATCH" => "see what changed: vaultctl log PATH",

@@ -8,6 +8,7 @@ pub(super) mod document;
 mod format;
 mod inline;
 mod manage;
+mod resource;
 mod test;
 mod validate;
 
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     Boundary(attach::Boundary),
     PutInline(inline::Put),
     RmInline(inline::Rm),
+    GetResource(resource::Get),
+    PutResource(resource::Put),
+    RmResource(resource::Rm),
     Validate(validate::Args),
     Test(test::Args),
     Diff(diff::Args),
@@ -51,8 +55,11 @@ impl Command {
             | Self::Detach(_)
             | Self::Boundary(_)
             | Self::PutInline(_)
-            | Self::RmInline(_) => true,
+            | Self::RmInline(_)
+            | Self::PutResource(_)
+            | Self::RmResource(_) => true,
             Self::Show(_)
+            | Self::GetResource(_)
             | Self::Ls
             | Self::Validate(_)
             | Self::Test(_)
@@ -75,6 +82,9 @@ impl Command {
             Self::Boundary(args) => args.run(ctl).await,
             Self::PutInline(args) => args.run(ctl).await,
             Self::RmInline(args) => args.run(ctl).await,
+            Self::GetResource(args) => args.run(ctl).await,
+            Self::PutResource(args) => args.run(ctl).await,
+            Self::RmResource(args) => args.run(ctl).await,
             Self::Validate(args) => args.run(ctl).await,
             Self::Test(args) => args.run(ctl).await,
             Self::Diff(args) => args.run(ctl).await,

@@ -187,7 +187,9 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::SecondFactorExists
         | Reason::NoSecondFactor
         | Reason::EnrolmentNotStarted
-        | Reason::DestinationNotAllowed => Kind::Precondition,
+        | Reason::DestinationNotAllowed
+        | Reason::PolicyLocksOut
+        | Reason::PolicyNamesPaths => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull | Reason::LoginLocked => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader

@@ -21,14 +21,19 @@ fn missing(layer: Layer) -> String {
 
 /// The denial with what decided it, as far as the caller may know.
 pub(super) fn denial(tx: &mut Tx<'_>, caller: &Caller, denied: &Denied, error: Error) -> Error {
-    match why(tx, caller, &Err(denied.why.clone())) {
+    match why(tx, caller, &denied.resource, &Err(denied.why.clone())) {
         Some(text) => error.more(format!(": {text}")),
         None => error,
     }
 }
 
 /// What a decision rests on, as far as the caller may know.
-pub(super) fn why(tx: &mut Tx<'_>, caller: &Caller, decided: &Result<Why, Why>) -> Option<String> {
+pub(super) fn why(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    resource: &Resource,
+    decided: &Result<Why, Why>,
+) -> Option<String> {
     let (why, verb) = match decided {
         Ok(why) => (why, "allows"),
         Err(why) => (why, "denies"),
@@ -51,10 +56,19 @@ pub(super) fn why(tx: &mut Tx<'_>, caller: &Caller, decided: &Result<Why, Why>) 
             let policies = Resource::Every(Sort::Policy);
             let may_know = caller.decide(Action::POLICY_DESCRIBE, &policies, &Facts::default());
             if may_know.is_err() {
-                return Some(format!("a policy {verb} it"));
+                // A policy of what lies there would tell that something does.
+                let hidden = *layer == Layer::Resource && decided.is_err() && !sees(caller, resource);
+                let plain = || format!("a policy {verb} it");
+                return Some(if hidden { missing(Layer::Identity) } else { plain() });
             }
             let name = identity::policy_called(tx, policy).ok().flatten();
-            let policy = name.unwrap_or_else(|| format!("{layer} policy {policy}"));
+            let place = caller.resource_policies().place_of(policy);
+            let place = place.filter(|_| *layer == Layer::Resource);
+            let policy = match (name, place) {
+                (Some(name), _) => name,
+                (None, Some(place)) => format!("the resource policy of `{place}` ({policy})"),
+                (None, None) => format!("{layer} policy {policy}"),
+            };
             let statement = match sid {
                 Some(sid) => format!("`{sid}`"),
                 None => (statement + 1).to_string(),
@@ -68,4 +82,21 @@ pub(super) fn why(tx: &mut Tx<'_>, caller: &Caller, decided: &Result<Why, Why>) 
         Why::Root | Why::OneTimeRoot | Why::Own | Why::Hidden => return None,
     };
     Some(text)
+}
+
+/// Whether a caller may see what lies beside a secret, or in a folder.
+fn sees(caller: &Caller, resource: &Resource) -> bool {
+    let folder = match resource {
+        Resource::Secret(path) => path.parent(),
+        Resource::Folder(path) => path.clone(),
+        Resource::User(_)
+        | Resource::Service(_)
+        | Resource::Role(_)
+        | Resource::Group(_)
+        | Resource::Policy(_)
+        | Resource::Every(_)
+        | Resource::Own
+        | Resource::System => return true,
+    };
+    caller.may_list(&folder, &Facts::default())
 }

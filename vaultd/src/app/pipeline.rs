@@ -142,6 +142,19 @@ impl<'a> Visit<'a> {
         Ok(None)
     }
 
+    /// Asks for a grant beside those that a request is about: it is recorded under what was granted before.
+    pub(super) fn grant_beside(
+        &mut self,
+        tx: &mut Tx<'_>,
+        action: Action,
+        resource: Resource,
+    ) -> Result<Grant> {
+        let before = (self.notes.action, self.notes.granted.clone());
+        let grant = self.grant(tx, action, resource)?;
+        (self.notes.action, self.notes.granted) = before;
+        Ok(grant)
+    }
+
     /// Whether the caller may look into a folder.
     pub(super) fn may_list(&self, folder: &FolderPath) -> bool {
         self.caller.may_list(folder, &Facts::default())

@@ -48,10 +48,21 @@ pub(super) fn secrets(refusal: Refusal, resource: &Resource) -> Error {
         Refusal::Exists => plain(Reason::SecretExists),
         Refusal::CurrentVersionProtected => plain(Reason::CurrentVersionProtected),
         Refusal::TooLarge(_) => plain(Reason::ValueTooLarge),
+        Refusal::PolicyNotFound => plain(Reason::PolicyNotFound),
+        Refusal::Document(error) => plain(Reason::PolicyInvalid)
+            .fact("line", error.line())
+            .fact("column", error.column()),
+        Refusal::UnknownPrincipal(_) => plain(Reason::PrincipalUnknown),
+        Refusal::LocksOut => plain(Reason::PolicyLocksOut),
+        Refusal::PolicyNamesPaths(_) => plain(Reason::PolicyNamesPaths),
+        Refusal::TooMany(_) => plain(Reason::LimitReached),
+        Refusal::Exceeds(Exceeds::Beyond(_) | Exceeds::Denied(_)) => plain(Reason::BeyondOwnRights),
+        // What was proved before it was decided has changed since.
+        Refusal::Exceeds(Exceeds::Unproven) => plain(Reason::Contention),
         Refusal::PositionInvalid => plain(Reason::CursorInvalid),
         Refusal::Invalid(_) => plain(Reason::RequestInvalid),
         Refusal::Grant(_) => Error::internal(message),
-        Refusal::Record(error) => record(error),
+        Refusal::Exceeds(Exceeds::Record(error)) | Refusal::Record(error) => record(error),
     }
 }
 
@@ -90,7 +101,7 @@ pub(super) fn identity(refusal: identity::Refusal) -> Error {
         Refusal::SecretId(error) => return secret_id(error),
         Refusal::Uid(error) => return uid(error),
         Refusal::Pin(error) => return pin(error),
-        Refusal::Exceeds(Exceeds::Beyond(_)) => Reason::BeyondOwnRights,
+        Refusal::Exceeds(Exceeds::Beyond(_) | Exceeds::Denied(_)) => Reason::BeyondOwnRights,
         // What was proved before it was decided has changed since.
         Refusal::Exceeds(Exceeds::Unproven) => Reason::Contention,
         Refusal::Exceeds(Exceeds::Record(error)) | Refusal::Record(error) => return record(error),

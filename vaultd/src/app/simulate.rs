@@ -54,7 +54,7 @@ impl App {
             let session = Assume::default().session_name(caller);
             let decided = caller.decide(action, &resource, &about(&tags, trust.as_ref(), &session));
             let who = caller.principal().to_owned();
-            Ok(simulated(tx, caller, who, &decided))
+            Ok(simulated(tx, caller, &resource, who, &decided))
         })
         .await
     }
@@ -88,7 +88,7 @@ impl App {
             let (trust, session) = (trust_of(tx, action, &resource)?, absent.session_name());
             let decided = absent.decide(action, &resource, &about(&tags, trust.as_ref(), &session));
             let who = format!("{sort}:{name}");
-            Ok(simulated(tx, visit.caller(), who, &decided))
+            Ok(simulated(tx, visit.caller(), &resource, who, &decided))
         })
         .await
     }
@@ -193,12 +193,13 @@ fn about<'a>(tags: &'a Tags, trust: Option<&'a Trust>, session: &'a str) -> Fact
 fn simulated(
     tx: &mut Tx<'_>,
     caller: &Caller,
+    resource: &Resource,
     who: String,
     decided: &std::result::Result<Why, Why>,
 ) -> Simulated {
     Simulated {
         who,
         allowed: decided.is_ok(),
-        why: explain::why(tx, caller, decided),
+        why: explain::why(tx, caller, resource, decided),
     }
 }

@@ -62,6 +62,7 @@ impl Absent {
             tags: Tags::new(),
             identity: Vec::new(),
             boundary: None,
+            resources: Arc::default(),
             asks_resource_tags: false,
         };
         Self::with(

@@ -44,6 +44,12 @@ actions! {
     DESTROY = "secret:Destroy";
     /// Move a secret or a folder.
     MOVE = "secret:Move";
+    /// See the policy of a secret or folder.
+    GET_RESOURCE_POLICY = "secret:GetResourcePolicy";
+    /// Give a secret or folder a policy, or another one.
+    PUT_RESOURCE_POLICY = "secret:PutResourcePolicy";
+    /// Take its policy from a secret or folder.
+    DELETE_RESOURCE_POLICY = "secret:DeleteResourcePolicy";
     /// Make random values.
     RANDOM = "random:Generate";
     /// Make a user.

@@ -10,7 +10,7 @@ use super::{
     Action, Assumed, Caller, Facts, Grant, Limits, LoginRefusal, Principal, Session, Sort,
     StoredPolicy, TokenHash,
     login::{begin, exchanged},
-    policy::{Compiled, Kind, PolicyError, ResourceLayer, Tags},
+    policy::{Compiled, Kind, PolicyError, Tags},
     principal::named,
 };
 use crate::{
@@ -114,7 +114,7 @@ impl Trust {
     /// What is known of a request for a session that will be called that.
     pub fn facts<'a>(&'a self, session_name: &'a str) -> Facts<'a> {
         Facts {
-            policies: ResourceLayer::Trust(&self.0),
+            trust: Some(&self.0),
             role_session_name: Some(session_name),
             ..Facts::default()
         }

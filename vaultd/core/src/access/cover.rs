@@ -41,6 +41,9 @@ pub enum Exceeds {
     /// It allows what the caller's own policies do not, or that cannot be told.
     #[error(transparent)]
     Beyond(Beyond),
+    /// Something denies the caller a part of what he would hand out.
+    #[error("it would hand out more than the caller has: {0}")]
+    Denied(&'static str),
     /// The store failed.
     #[error(transparent)]
     Record(#[from] RecordError),

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    Action, Caller, Resource,
+    Action, Caller, Resource, ResourcePolicies, Why,
     policy::{
         self, Certainty, Compiled, Context, Decision, Layer, Layers, PrincipalKind, Request,
         ResourceLayer, Tags, Who, resource_name,
@@ -29,8 +29,8 @@ pub struct Grant {
 /// What the resource itself has to say, and what the request says of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// Policies of the resource and of the folders that it lies in; of a role, its trust policy.
-    pub policies: ResourceLayer<'a>,
+    /// Of a role, its trust policy: it must allow. Policies of secrets and folders are the caller's to know.
+    pub trust: Option<&'a [Arc<Compiled>]>,
     /// `vault:ResourceTag/…`
     pub resource_tags: &'a Tags,
     /// `vault:RequestTag/…`
@@ -44,7 +44,7 @@ static NO_TAGS: Tags = Tags::new();
 impl Default for Facts<'_> {
     fn default() -> Self {
         Self {
-            policies: ResourceLayer::Policies(&[]),
+            trust: None,
             resource_tags: &NO_TAGS,
             request_tags: &NO_TAGS,
             role_session_name: None,
@@ -62,42 +62,6 @@ pub struct Denied {
     pub resource: Resource,
     /// What decided; not for everybody to know.
     pub why: Why,
-}
-
-/// What a decision rests on.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Why {
-    /// The root identity, which no policy binds.
-    Root,
-    /// The one that a quorum of shares made.
-    OneTimeRoot,
-    /// What is the caller's own.
-    Own,
-    /// This statement.
-    Statement {
-        /// Where its policy is attached.
-        layer: Layer,
-        /// The policy by its id: `#42@3` is version 3 of a managed one, `#43` one that is attached to this only.
-        policy: Box<str>,
-        /// The statement's place in it, from zero.
-        statement: usize,
-        /// Its `Sid`.
-        sid: Option<Box<str>>,
-        /// Whether it is known to apply: a Deny of which that cannot be told denies.
-        certainty: Certainty,
-    },
-    /// Nothing in this layer allows it.
-    Missing(Layer),
-    /// The session was narrowed to other actions, or another folder.
-    Narrowed,
-    /// It is allowed to the folder's name, and not shown to be allowed to everything below.
-    Below,
-    /// The session is for enrolling a second factor.
-    Enrolling,
-    /// Nobody can call as it.
-    Disabled,
-    /// To this caller it looks as if it were not there.
-    Hidden,
 }
 
 /// An engine was handed a grant for something else: a fault of the program.
@@ -160,6 +124,17 @@ impl Caller {
         resource: &Resource,
         facts: &Facts<'_>,
     ) -> Result<Why, Why> {
+        self.decide_among(self.resource_policies(), action, resource, facts)
+    }
+
+    /// The same, were these the policies of all secrets and folders.
+    pub(super) fn decide_among(
+        &self,
+        resources: &ResourcePolicies,
+        action: Action,
+        resource: &Resource,
+        facts: &Facts<'_>,
+    ) -> Result<Why, Why> {
         if self.session.only_enrols() {
             return Err(Why::Enrolling);
         }
@@ -177,18 +152,25 @@ impl Caller {
             let compiled = policies.iter().map(|policy| Arc::clone(policy.compiled()));
             compiled.collect()
         });
+        let over = resources.over(resource);
         let layers = Layers {
             identity: &rights.identity,
-            resource: facts.policies,
+            resource: match facts.trust {
+                Some(trust) => ResourceLayer::Trust(trust),
+                None => ResourceLayer::Policies(&over),
+            },
             boundary: rights.boundary.as_deref(),
             session: session.as_deref(),
         };
         let text = resource_name(resource);
         let request = self.request(action, &text, facts);
+        if action == Action::RESTORE || action == Action::DESTROY {
+            resources.deny_of_deleted(&request)?;
+        }
         match policy::evaluate(&layers, &request) {
             Decision::Allowed(by) => {
                 let below = matches!(resource, Resource::Folder(_)) && action != Action::LIST;
-                if below && !policy::allows_below(&layers, &request) {
+                if below && !resources.allow_below(&layers, &request) {
                     return Err(Why::Below);
                 }
                 Ok(Why::statement(&by, Certainty::Applies))
@@ -262,41 +244,6 @@ impl Caller {
             | Resource::System => false,
         });
         acts && there
-    }
-}
-
-impl Why {
-    fn statement(by: &policy::Deciding<'_>, certainty: Certainty) -> Self {
-        Self::Statement {
-            layer: by.layer,
-            policy: by.policy.into(),
-            statement: by.statement,
-            sid: by.sid.map(Into::into),
-            certainty,
-        }
-    }
-}
-
-/// For the audit log: policies by id, statements by number, as names of either are nobody's to read there.
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => f.write_str("root"),
-            Self::OneTimeRoot => f.write_str("one-time root"),
-            Self::Own => f.write_str("own"),
-            Self::Statement {
-                layer,
-                policy,
-                statement,
-                ..
-            } => write!(f, "{layer} policy {policy} statement {}", statement + 1),
-            Self::Missing(layer) => write!(f, "no {layer} policy"),
-            Self::Narrowed => f.write_str("narrowed session"),
-            Self::Below => f.write_str("not for all below"),
-            Self::Enrolling => f.write_str("no second factor"),
-            Self::Disabled => f.write_str("disabled"),
-            Self::Hidden => f.write_str("hidden"),
-        }
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) mod principal;
 pub mod program;
 pub mod recovery;
 mod resource;
+pub(crate) mod resource_policy;
 mod root;
 mod session;
 mod sessions;
@@ -33,6 +34,7 @@ mod sessions;
 mod tests;
 pub mod totp;
 pub mod trust;
+mod why;
 
 pub use absent::Absent;
 pub use action::{Action, ActionGlob, ActionGlobError};
@@ -41,7 +43,7 @@ pub use caller::{Caller, Origin, Unauthenticated, authenticate};
 pub use certificate::{Certificate, KeyHash, Unfit};
 pub(crate) use cover::Whose;
 pub use cover::{Beyond, Exceeds, Proofs};
-pub use grant::{Denied, Facts, Grant, Why, WrongGrant, authorise, authorise_about};
+pub use grant::{Denied, Facts, Grant, WrongGrant, authorise, authorise_about};
 pub use limits::{Limits, Places, PlacesError};
 #[cfg(test)]
 pub(crate) use login::begin_for_tests;
@@ -50,6 +52,7 @@ pub use login::{
 };
 pub use principal::{Attachments, Group, ManagedPolicy, Principal, Rights, Sort, StoredPolicy};
 pub use resource::Resource;
+pub use resource_policy::ResourcePolicies;
 pub use root::{
     RootRefusal, RootState, Successor, disable_root, find_successor, generate_root, root_state,
 };
@@ -59,3 +62,4 @@ pub use sessions::{
     Found, Listed, SessionPosition, SessionRefusal, count_use, find_session, list_sessions, renew,
     revoke, revoke_all, shown_session,
 };
+pub use why::Why;

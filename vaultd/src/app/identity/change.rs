@@ -65,16 +65,14 @@ impl App {
             let reply = reply.transpose().map_err(refusal::replay)?.flatten();
             Ok::<_, Error>((once, reply))
         };
-        let look = |visit: &mut Visit<'_>,
-                    tx: &mut Tx<'_>,
-                    grants: Result<[Grant; N]>,
-                    proofs: &mut Proofs| {
+        let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, proofs: &mut Proofs| {
+            let grants = visit.grant_each(tx, action, &resources);
             if first(visit, tx)?.1.is_none() {
                 act(tx, visit.caller(), &grants?, proofs).map_err(refusal::identity)?;
             }
             Ok(())
         };
-        let mut proofs = self.proofs_of(call, action, &resources, &look).await?;
+        let mut proofs = self.proofs_of(call, (action, &resources), look).await?;
         self.write(call, Terms::default(), move |visit, tx| {
             let grants = visit.grant_each(tx, action, &resources);
             // Before the grant counts: the first try may have taken the right away, and is done.
@@ -176,36 +174,29 @@ impl App {
         F: Fn(&mut Tx<'_>, &Caller, &[Grant; N], &mut Proofs) -> std::result::Result<R, Refusal>
             + Sync,
     {
-        let look = |visit: &mut Visit<'_>,
-                    tx: &mut Tx<'_>,
-                    grants: Result<[Grant; N]>,
-                    proofs: &mut Proofs| {
-            let tried = act(tx, visit.caller(), &grants?, proofs);
+        let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, proofs: &mut Proofs| {
+            let grants = visit.grant_each(tx, action, resources)?;
+            let tried = act(tx, visit.caller(), &grants, proofs);
             tried.map(drop).map_err(refusal::identity)
         };
-        self.proofs_of(call, action, resources, &look).await
+        self.proofs_of(call, (action, resources), look).await
     }
 
-    /// The same, of what looks beyond the change itself.
-    async fn proofs_of<F, const N: usize>(
+    /// The proofs that something takes which asks for grants of its own.
+    pub(in crate::app) async fn proofs_of(
         &self,
         call: &Call,
-        action: Action,
-        resources: &[Resource; N],
-        try_it: &F,
-    ) -> Result<Proofs>
-    where
-        F: Fn(&mut Visit<'_>, &mut Tx<'_>, Result<[Grant; N]>, &mut Proofs) -> Result<()> + Sync,
-    {
+        (action, resources): (Action, &[Resource]),
+        look: impl Fn(&mut Visit<'_>, &mut Tx<'_>, &mut Proofs) -> Result<()>,
+    ) -> Result<Proofs> {
         let mut proofs = Proofs::default();
         for _ in 0..ROUNDS {
             let mut notes = Notes::default();
-            let mut look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
+            let mut once = |visit: &mut Visit<'_>, tx: &mut Tx<'_>| {
                 proofs.begin();
-                let grants = visit.grant_each(tx, action, resources);
-                try_it(visit, tx, grants, &mut proofs)
+                look(visit, tx, &mut proofs)
             };
-            let tried = self.read_counted(call, &mut notes, &mut look).await;
+            let tried = self.read_counted(call, &mut notes, &mut once).await;
             drop(tried);
             if !proofs.wants() {
                 return Ok(proofs);

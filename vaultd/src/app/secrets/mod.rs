@@ -2,6 +2,7 @@
 
 mod change;
 mod list;
+mod policy;
 mod removal;
 
 use vault_core::access::{Action, Grant, Resource};

@@ -1,13 +1,15 @@
 //! Writes of the Secrets service that take away, bring back or move.
 
-use vault_core::access::{Action, Resource};
-use vault_core::engine::secrets::{self as engine, Refusal};
+use vault_core::access::{Action, Proofs, Resource};
+use vault_core::engine::secrets::{self as engine, Moved, Refusal};
 use vault_core::name::{FolderPath, SecretPath};
+use vault_core::record::Tx;
 
 use super::Repeat;
 use crate::app::App;
 use crate::app::call::{Answer, Call};
 use crate::app::error::Result;
+use crate::app::pipeline::Visit;
 use crate::app::transact::{Terms, Verdict};
 
 /// A secret, or a folder with all below it.
@@ -80,6 +82,13 @@ impl App {
         digest: [u8; 32],
     ) -> Result<Answer<engine::RestoreReply>> {
         let repeat = Repeat::of(call, digest);
+        let elsewhere = new_path.as_ref().filter(|new| **new != path);
+        let pairs =
+            elsewhere.map(|new| (Target::Secret(path.clone()), Target::Secret(new.clone())));
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let mut proofs = self
+            .proofs_of_move(call, Action::RESTORE, Moved::Deleted, &pairs)
+            .await?;
         self.write(call, Terms::default(), move |visit, tx| {
             let grant = visit.grant(tx, Action::RESTORE, Resource::Secret(path.clone()))?;
             // Under another name a value may come within other rights: so it takes the right to read it.
@@ -94,6 +103,9 @@ impl App {
                     )?,
                 }),
             };
+            for (from, to) in &pairs {
+                visit.carry(tx, &mut proofs, Moved::Deleted, (from, to))?;
+            }
             let once = repeat.map(|repeat| repeat.once(tx));
             engine::restore(tx, &grant, once.as_ref(), &engine::Restore { id, to })
                 .map(|reply| (Verdict::Commit, reply))
@@ -148,6 +160,14 @@ impl App {
         digest: [u8; 32],
     ) -> Result<Answer<bool>> {
         let repeat = Repeat::of(call, digest);
+        let folders = (
+            Target::Folder(as_folder(&source)),
+            Target::Folder(as_folder(&destination)),
+        );
+        let pairs = [(source.clone(), destination.clone()), folders];
+        let mut proofs = self
+            .proofs_of_move(call, Action::MOVE, Moved::Living, &pairs)
+            .await?;
         self.write(call, Terms::default(), move |visit, tx| {
             let once = repeat.map(|repeat| repeat.once(tx));
             if let (Target::Secret(from), Target::Secret(to)) = (&source, &destination) {
@@ -156,6 +176,7 @@ impl App {
                     read: visit.grant(tx, Action::GET_VALUE, Resource::Secret(from.clone()))?,
                     to: visit.grant(tx, Action::PUT_VALUE, Resource::Secret(to.clone()))?,
                 };
+                visit.carry(tx, &mut proofs, Moved::Living, (&source, &destination))?;
                 match engine::move_secret(tx, &moving, once.as_ref()) {
                     Ok(()) => return Ok((Verdict::Commit, false)),
                     Err(Refusal::SecretNotFound) => {}
@@ -163,11 +184,13 @@ impl App {
                 }
             }
             let (folder, to) = (as_folder(&source), as_folder(&destination));
+            let (from, into) = (Target::Folder(folder.clone()), Target::Folder(to.clone()));
             let moving = engine::Moving {
                 from: visit.grant(tx, Action::MOVE, Resource::Folder(folder.clone()))?,
                 read: visit.grant(tx, Action::GET_VALUE, Resource::Folder(folder.clone()))?,
                 to: visit.grant(tx, Action::PUT_VALUE, Resource::Folder(to))?,
             };
+            visit.carry(tx, &mut proofs, Moved::Living, (&from, &into))?;
             match (engine::move_folder(tx, &moving, once.as_ref()), &source) {
                 (Ok(()), _) => Ok((Verdict::Commit, true)),
                 (Err(Refusal::FolderNotFound), Target::Secret(path)) => {
@@ -177,6 +200,33 @@ impl App {
             }
         })
         .await
+    }
+}
+
+impl App {
+    /// The proofs that it takes to hand out elsewhere what the policies allow that go along: none where none do.
+    async fn proofs_of_move(
+        &self,
+        call: &Call,
+        action: Action,
+        moved: Moved,
+        pairs: &[(Target, Target)],
+    ) -> Result<Proofs> {
+        let Some((from, _)) = pairs.first() else {
+            return Ok(Proofs::default());
+        };
+        let resource = from.resource();
+        let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, proofs: &mut Proofs| {
+            for (from, to) in pairs {
+                // What else stands in its way is for the move itself to say.
+                if visit.grant(tx, action, from.resource()).is_ok() {
+                    drop(visit.carry(tx, proofs, moved, (from, to)));
+                }
+            }
+            Ok(())
+        };
+        self.proofs_of(call, (action, std::slice::from_ref(&resource)), look)
+            .await
     }
 }
 

@@ -16,6 +16,7 @@ mod parse;
 mod pins;
 mod policies;
 mod programs;
+mod resource_policies;
 mod root;
 mod secrets;
 mod sessions;
@@ -35,6 +36,7 @@ use vault_proto::v1::identity_server::IdentityServer;
 use vault_proto::v1::mfa_server::MfaServer;
 use vault_proto::v1::policies_server::PoliciesServer;
 use vault_proto::v1::programs_server::ProgramsServer;
+use vault_proto::v1::resource_policies_server::ResourcePoliciesServer;
 use vault_proto::v1::root_server::RootServer;
 use vault_proto::v1::secrets_server::SecretsServer;
 use vault_proto::v1::sessions_server::SessionsServer;
@@ -71,6 +73,8 @@ pub fn routes(app: &Arc<App>) -> Routes {
     let sessions = SessionsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let mfa = MfaServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let programs = ProgramsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
+    let resource_policies =
+        ResourcePoliciesServer::new(door.clone()).max_decoding_message_size(MAX_REQUEST);
     let trust = TrustServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REPLY);
@@ -98,6 +102,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .add_service(sharing)
         .add_service(backup)
         .add_service(policies)
+        .add_service(resource_policies)
         .add_service(audit)
         .add_service(sessions)
         .add_service(programs)

@@ -26,6 +26,31 @@ pub(in crate::access) enum Whoever {
     AtLeast,
 }
 
+/// Somebody of whom it is asked what a document may mean for him.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Whom {
+    /// A principal that there is.
+    Known((PrincipalKind, u64)),
+    /// Whoever comes new: no document names him.
+    New,
+}
+
+impl Statement {
+    /// Whether it may be about somebody, whatever its conditions come to; with `anyone`, also where it is about
+    /// everybody alike.
+    pub(super) fn may_mean(&self, whom: Whom, anyone: bool) -> bool {
+        let Some(listed) = &self.principals else {
+            return true;
+        };
+        listed.sense == Sense::Others
+            || listed.entries.iter().any(|entry| match (entry, whom) {
+                (Principal::Anyone, _) => anyone || depends(self),
+                (entry, Whom::Known(whom)) => may_mean(entry, whom),
+                (_, Whom::New) => false,
+            })
+    }
+}
+
 impl Document {
     /// The same without anything that depends on who calls.
     pub(in crate::access) fn of_whoever(self: &Arc<Self>, bound: Whoever) -> Arc<Self> {

@@ -38,6 +38,17 @@ pub fn allows_below(layers: &Layers<'_>, request: &Request<'_>) -> bool {
         && layers.session.is_none_or(allowed)
 }
 
+/// Whether policies of what lies below the request's folder may deny it anything.
+pub fn denied_below<'p>(
+    policies: impl Iterator<Item = &'p Compiled>,
+    request: &Request<'_>,
+) -> bool {
+    let action = ActionSet::of(request.action);
+    policies
+        .flat_map(|policy| policy.rules(action))
+        .any(|rule| rule.effect == Effect::Deny && rule.touches_below(request))
+}
+
 fn rules(policies: &[std::sync::Arc<Compiled>], action: ActionSet) -> impl Iterator<Item = &Rule> {
     policies.iter().flat_map(move |policy| policy.rules(action))
 }
@@ -82,7 +93,7 @@ fn cover_below(sense: Sense, matchers: &[Matcher], folder: &str) -> bool {
 
 impl Matcher {
     /// Whether it may match a text that begins with the folder's.
-    fn touches(&self, folder: &str) -> bool {
+    pub(super) fn touches(&self, folder: &str) -> bool {
         match self {
             Self::All => true,
             Self::Exact(text) => text.starts_with(folder),

@@ -263,7 +263,7 @@ impl Principal {
 }
 
 impl Matcher {
-    fn new(pattern: &ResourcePattern) -> Self {
+    pub(super) fn new(pattern: &ResourcePattern) -> Self {
         match pattern.template.pieces() {
             [Piece::Many] => Self::All,
             [Piece::Text(text)] => Self::Exact(text.clone()),

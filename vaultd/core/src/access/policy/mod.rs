@@ -11,6 +11,7 @@
 //! | `warning` | what a document says and its author may not mean |
 //! | `compiled`, `evaluate` | policies ready to decide, and the order of layers |
 //! | `below` | whether what is allowed for a folder's name is so for all below it |
+//! | `placed` | what a document means where it is attached to a secret or a folder |
 //! | `analysis` | what a new document allows beyond an old one; what changed |
 //! | `apart` | what a document may mean for one principal and not for another |
 //! | `rehearsal` | documents tried against requests that nobody made |
@@ -30,6 +31,7 @@ mod key;
 pub mod measure;
 mod operator;
 mod parse;
+mod placed;
 pub mod rehearsal;
 mod render;
 mod request;
@@ -44,7 +46,8 @@ mod tests;
 
 pub use analysis::{Change, Example, NewAccess, check_no_new_access, diff};
 pub(super) use apart::Whoever;
-pub use below::allows_below;
+pub(crate) use apart::Whom;
+pub use below::{allows_below, denied_below};
 pub use compiled::Compiled;
 pub use document::{Document, Effect, Kind, PrincipalKind, Statement};
 pub use error::PolicyError;

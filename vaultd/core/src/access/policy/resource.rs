@@ -50,6 +50,11 @@ pub fn resource_name(resource: &Resource) -> Box<str> {
     }
 }
 
+/// Whether the text of a secret or a folder is a folder's.
+pub(super) fn is_folder(text: &str) -> bool {
+    text.ends_with('/') || text == "secret:"
+}
+
 /// Why a text is not a pattern for resources.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum ResourceError {

@@ -121,6 +121,20 @@ impl Template {
         }
     }
 
+    /// This text, whatever characters it has; with `beyond`, whatever begins with it.
+    pub(super) fn literal(text: &str, beyond: bool) -> Self {
+        let whole = Piece::Text(text.into());
+        let pieces = if beyond {
+            vec![whole, Piece::Many]
+        } else {
+            vec![whole]
+        };
+        Self {
+            text: text.into(),
+            pieces: pieces.into(),
+        }
+    }
+
     pub(super) fn pieces(&self) -> &[Piece] {
         &self.pieces
     }

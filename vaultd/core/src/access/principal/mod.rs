@@ -14,6 +14,7 @@
 //! what anybody may do. Ids are never used again, so whoever is made under a name of before has no rights of
 //! before. Keeping these records is the identity engine's; deciding by them is [`super::authorise`]'s.
 
+mod bind;
 mod name;
 mod rights;
 mod stored;
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
+pub(crate) use bind::{NotBound, bind, shown};
 pub use name::Sort;
 pub(crate) use name::{Named, NotGiven, named};
 pub use rights::Rights;

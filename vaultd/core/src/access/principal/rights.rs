@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    super::policy::{Compiled, Document, PrincipalKind, Tags},
+    super::{
+        ResourcePolicies,
+        policy::{Compiled, Document, PrincipalKind, Tags},
+    },
     Attachments, Group, ManagedPolicy, Principal,
     stored::PolicyText,
 };
@@ -22,6 +25,8 @@ pub struct Rights {
     pub(crate) identity: Vec<Arc<Compiled>>,
     /// The most that it may ever do.
     pub(crate) boundary: Option<Vec<Arc<Compiled>>>,
+    /// Those of all secrets and folders.
+    pub(crate) resources: Arc<ResourcePolicies>,
     /// Whether any of them asks for the tags of a resource.
     pub(crate) asks_resource_tags: bool,
 }
@@ -54,8 +59,11 @@ impl Rights {
             None => None,
         };
         let mut all = identity.iter().chain(boundary.iter().flatten());
-        let asks_resource_tags = all.any(|policy| policy.asks_resource_tags());
+        let resources = ResourcePolicies::of(tx)?;
+        let asks_resource_tags =
+            resources.asks_resource_tags() || all.any(|policy| policy.asks_resource_tags());
         Ok(Self {
+            resources,
             asks_resource_tags,
             kind: principal.kind,
             id,

@@ -1,11 +1,11 @@
 //! Making users, services, roles and groups. They begin with no rights.
 
-use super::{Refusal, policy::bind, reach};
+use super::{Refusal, reach};
 use crate::{
     access::{
         Action, Caller, Grant, Group, Principal, Proofs, Sort, StoredPolicy,
         policy::{Document, Kind, PrincipalKind, Tags},
-        principal::{Named, NotGiven, named},
+        principal::{Named, NotGiven, bind, named},
     },
     record::Tx,
 };

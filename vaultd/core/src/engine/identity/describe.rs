@@ -2,13 +2,13 @@
 
 use super::{
     Refusal,
-    policy::shown,
     target::{self, Holder, Target},
 };
 use crate::{
     access::{
-        Action, Grant, Group, ManagedPolicy, Principal, Resource, Sort, policy::Tags,
-        principal::Named,
+        Action, Grant, Group, ManagedPolicy, Principal, Resource, Sort,
+        policy::Tags,
+        principal::{Named, shown},
     },
     record::{Key, Kind, RecordError, Tx},
 };

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::{Refusal, create::give, describe::names};
 use crate::{
     access::{
-        Action, Caller, Grant, ManagedPolicy, Principal, Proofs, Resource, Sort, StoredPolicy,
-        Whose,
-        policy::{Document, Kind as PolicyKind, PrincipalKind, Warning},
+        Action, Caller, Grant, ManagedPolicy, Proofs, Resource, Sort, StoredPolicy, Whose,
+        policy::{Kind as PolicyKind, Warning},
         principal::{Named, PolicyText, named},
     },
     name::PolicyName,
@@ -270,35 +269,4 @@ fn is_boundary(tx: &mut Tx<'_>, policy: u64) -> Result<bool, RecordError> {
 
 fn label(policy: u64, version: u64) -> String {
     format!("#{policy}@{version}")
-}
-
-/// A document's principals, from names to ids.
-pub(super) fn bind(tx: &mut Tx<'_>, document: Document) -> Result<Document, Refusal> {
-    let mut failed = None;
-    let lookup = std::cell::RefCell::new((tx, &mut failed));
-    let bound = document.bind(|kind, name| {
-        let (tx, failed) = &mut *lookup.borrow_mut();
-        let sort = Sort::of(kind)?;
-        named(tx, sort, name).unwrap_or_else(|error| {
-            **failed = Some(error);
-            None
-        })
-    });
-    match failed {
-        Some(error) => Err(error.into()),
-        None => bound.map_err(Refusal::UnknownPrincipal),
-    }
-}
-
-/// A stored document for people to read: by names again.
-pub(super) fn shown(tx: &mut Tx<'_>, policy: &StoredPolicy) -> String {
-    let lookup = std::cell::RefCell::new(tx);
-    let unbound = Document::clone(policy.document()).unbind(|kind, id| {
-        let found = lookup.borrow_mut().see::<Principal>(&Principal::key(id));
-        let found = found.ok().flatten();
-        found
-            .filter(|found| found.kind == kind && kind != PrincipalKind::Root)
-            .map(|found| found.name.as_str().into())
-    });
-    unbound.to_string()
 }

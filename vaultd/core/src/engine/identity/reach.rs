@@ -1,4 +1,5 @@
-//! What somebody may come to do: what he may do himself, and what every role may that may let him in, from role to role.
+//! What somebody may come to do: what he may do himself, and what every role may that may let him in, from role to role;
+//! by policies of his own, and by those of secrets and folders.
 //!
 //! A role's trust policy decides alone who assumes it, so who has somebody's credentials has those roles too. What is
 //! taken for possible errs on the side of more: conditions hold, nothing is denied, and no boundary limits a role.
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     access::{
         Caller, Principal, Proofs, Sort, Whose,
-        policy::{Document, PrincipalKind},
+        policy::{Document, PrincipalKind, Whom},
         principal::{Named, documents_of},
     },
     record::{RecordError, Tx},
@@ -21,15 +22,6 @@ use crate::{
 /// Most roles that are looked at, and most that somebody may come to: beyond, who may do everything decides.
 const MAX_ROLES: usize = 1_000;
 const MAX_REACHED: usize = 32;
-
-/// Which roles may let somebody in at first.
-#[derive(Clone, Copy)]
-enum From {
-    /// Those that may mean him.
-    Known((PrincipalKind, u64)),
-    /// Those that mean whoever they do not name.
-    New,
-}
 
 /// Whether all that a target may come to do lies within the caller's rights.
 ///
@@ -50,7 +42,7 @@ pub(super) fn within(
         caller,
         proofs,
         own,
-        From::Known((principal.kind, target.id)),
+        Whom::Known((principal.kind, target.id)),
     )
 }
 
@@ -67,8 +59,8 @@ pub(super) fn of_newcomer(
     (kind, id): (PrincipalKind, u64),
 ) -> Result<(), Refusal> {
     let from = match kind {
-        PrincipalKind::Role => From::Known((kind, id)),
-        PrincipalKind::User | PrincipalKind::Service | PrincipalKind::Root => From::New,
+        PrincipalKind::Role => Whom::Known((kind, id)),
+        PrincipalKind::User | PrincipalKind::Service | PrincipalKind::Root => Whom::New,
     };
     prove(tx, caller, proofs, Vec::new(), from)
 }
@@ -78,7 +70,7 @@ fn prove(
     caller: &Caller,
     proofs: &mut Proofs,
     mut documents: Vec<Arc<Document>>,
-    from: From,
+    from: Whom,
 ) -> Result<(), Refusal> {
     let mut left = roles(tx)?;
     let mut reached = vec![from];
@@ -91,19 +83,20 @@ fn prove(
         left = shut;
         for (id, _) in open {
             documents.extend(documents_of(tx, id)?.0);
-            reached.push(From::Known((PrincipalKind::Role, id)));
+            reached.push(Whom::Known((PrincipalKind::Role, id)));
         }
     }
     if at + left.len() > MAX_ROLES || at > MAX_REACHED {
         return Ok(proofs.everything(tx, caller)?);
     }
+    documents.extend(caller.allowed_by_resources(tx, &reached)?);
     Ok(proofs.within(tx, caller, &documents, &Whose::others())?)
 }
 
-fn may_assume(from: From, role: &Principal) -> bool {
+fn may_assume(from: Whom, role: &Principal) -> bool {
     role.trust.as_ref().is_some_and(|trust| match from {
-        From::Known(whom) => trust.document().may_trust(whom),
-        From::New => trust.document().may_trust_strangers(),
+        Whom::Known(whom) => trust.document().may_trust(whom),
+        Whom::New => trust.document().may_trust_strangers(),
     })
 }
 

@@ -5,6 +5,7 @@ use crate::{
         Exceeds, Sort, WrongGrant,
         onetime::IssueRefusal,
         policy::PolicyError,
+        principal::NotBound,
         program::{peer::AllowRefusal, pin::PinRefusal, secret_id},
         trust::ClaimError,
     },
@@ -87,4 +88,13 @@ pub enum Refusal {
     /// The store or the keyring failed.
     #[error(transparent)]
     Record(#[from] RecordError),
+}
+
+impl From<NotBound> for Refusal {
+    fn from(why: NotBound) -> Self {
+        match why {
+            NotBound::Unknown(name) => Self::UnknownPrincipal(name),
+            NotBound::Record(error) => Self::Record(error),
+        }
+    }
 }

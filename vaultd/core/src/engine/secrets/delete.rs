@@ -6,7 +6,7 @@ use super::{
     Once, Refusal,
     destroy::{self, Rows},
     model::{Deletion, Head},
-    once, put, tree,
+    once, policy, put, tree,
     walk::Walk,
 };
 use crate::{
@@ -158,7 +158,8 @@ fn remove(
     let now = tx.now();
     let destroy_at = now.saturating_add(window);
     let unlinked = tree::unlink(tx, head.parent, &head.name, tree::Link::Secret)?;
-    rows.take_removal(unlinked + once::spill_all(tx, &mut head)?);
+    let buried = policy::bury(tx, id)?;
+    rows.take_removal(unlinked + once::spill_all(tx, &mut head)? + buried);
     let deletion = Deletion {
         path: path.as_str().to_owned(),
         deleted_at: now,
@@ -167,7 +168,7 @@ fn remove(
     };
     let deleted = describe(id, &head, &deletion);
     head.deletion = Some(deletion);
-    if window == 0 && destroy::step(tx, id, &mut head, rows) {
+    if window == 0 && destroy::step(tx, id, &mut head, rows)? {
         return Ok(deleted);
     }
     tx.put(by_path(tx, path.as_str(), id), &Marker {})?;

@@ -8,7 +8,7 @@ use super::{
     model::{Deletion, Head},
     once,
     page::At,
-    respite, tags, tree,
+    policy, respite, tags, tree,
     walk::peek_head,
 };
 use crate::{
@@ -138,6 +138,7 @@ pub fn restore(
     delete::unindex(tx, id, &deletion);
     head.parent = tree::link(tx, &new.parent(), new.name(), tree::Link::Secret, id)?;
     new.name().clone_into(&mut head.name);
+    policy::revive(tx, id, new)?;
     head.updated_at = tx.now();
     let reply = RestoreReply {
         path: new.as_str().to_owned(),

@@ -9,7 +9,10 @@ use super::{
     once, respite, retention, tags, tree,
 };
 use crate::{
-    access::{Action, Grant},
+    access::{
+        Action, Grant,
+        resource_policy::{self, Holder},
+    },
     name::{Label, MAX_SEGMENTS},
     record::{RecordError, Tx},
 };
@@ -118,7 +121,7 @@ pub fn destroy(
         .filter(|deletion| deletion.path == path.as_str());
     let mut deletion = deletion.ok_or(Refusal::SecretNotFound)?;
     let before = versions(&head);
-    let done = step(tx, id, &mut head, &mut Rows::of_one_transaction());
+    let done = step(tx, id, &mut head, &mut Rows::of_one_transaction())?;
     let reply = Destroyed {
         versions: before - if done { 0 } else { versions(&head) },
         done,
@@ -160,7 +163,7 @@ pub fn sweep_deleted(tx: &mut Tx<'_>, ran: u64, limit: usize) -> Result<bool, Re
                 .is_some_and(|d| d.destroy_at <= tx.now())
         });
         if let Some(mut head) = ending
-            && !step(tx, id, &mut head, &mut rows)
+            && !step(tx, id, &mut head, &mut rows)?
         {
             if let Some(deletion) = &mut head.deletion {
                 deletion.ending = true;
@@ -175,27 +178,33 @@ pub fn sweep_deleted(tx: &mut Tx<'_>, ran: u64, limit: usize) -> Result<bool, Re
 
 /// Destroys versions of a deleted secret, oldest first, and the secret after the last; whether nothing is
 /// left. Otherwise the caller puts the head, which says how far it went.
-pub(super) fn step(tx: &mut Tx<'_>, id: u64, head: &mut Head, rows: &mut Rows) -> bool {
+pub(super) fn step(
+    tx: &mut Tx<'_>,
+    id: u64,
+    head: &mut Head,
+    rows: &mut Rows,
+) -> Result<bool, RecordError> {
     loop {
         let oldest = head.versions().next();
         let Some(version) = oldest else { break };
         if !rows.take(3) {
-            return false;
+            return Ok(false);
         }
         retention::remove(tx, id, version);
         if !head.kept.remove(&version) {
             head.pruned_to = version + 1;
         }
     }
-    if !rows.take((8 + tags::rows(tx, head)).min(ROWS)) {
-        return false;
+    if !rows.take((9 + tags::rows(tx, head)).min(ROWS)) {
+        return Ok(false);
     }
     tags::forget(tx, id, head);
     if let Some(deletion) = &head.deletion {
         delete::unindex(tx, id, deletion);
     }
+    resource_policy::remove(tx, Holder::Secret(id))?;
     tx.delete(Head::key(id));
-    true
+    Ok(true)
 }
 
 fn versions(head: &Head) -> u64 {

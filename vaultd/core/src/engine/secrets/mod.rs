@@ -8,6 +8,7 @@
 //! Value, Wrap                             → the fields, sealed for themselves
 //! Tag      tag(key), tag(key, value) ‖ id → nothing
 //! Deleted  tag(path) ‖ id                 → a deleted secret, which has no entry any more
+//! ResourcePolicy  sort ‖ id               → the policy of a secret or folder, which goes with it
 //! ```
 //! Every operation takes its path from a [`crate::access::Grant`] and its request by reference, since
 //! it may run again; every write takes the identity of its request, so that a retry has no second
@@ -27,6 +28,7 @@ mod list;
 mod model;
 mod once;
 mod page;
+mod policy;
 mod put;
 mod refusal;
 mod rename;
@@ -53,6 +55,7 @@ pub use label::{RemoveLabel, SetLabel, remove_label, set_label};
 pub use list::{List, list};
 pub use model::Operation;
 pub use page::{Page, PageRequest, Position};
+pub use policy::{Moved, ShownPolicy, carries, carry, delete_policy, describe_policy, put_policy};
 pub use put::{Put, PutReply, put};
 pub use refusal::Refusal;
 pub use rename::{Moving, move_folder, move_secret};

@@ -27,7 +27,8 @@ pub(super) struct Entry {
     pub(super) secret: Option<u64>,
 }
 
-/// A folder's head. INVARIANT: `links` is the number of folders and secrets in it, and never 0.
+/// A folder's head. INVARIANT: `links` is the number of folders and secrets in it, one more where it has a policy, and
+/// never 0.
 #[derive(Encode, Decode)]
 pub(super) struct Folder {
     #[n(0)]

@@ -1,6 +1,10 @@
 //! Why an operation on secrets does not happen.
 
-use crate::{access::WrongGrant, name::FieldName, record::RecordError};
+use crate::{
+    access::{Exceeds, WrongGrant, policy::PolicyError, principal::NotBound},
+    name::FieldName,
+    record::RecordError,
+};
 
 /// The reason, with what a caller needs to go on.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +57,32 @@ pub enum Refusal {
     /// A position that this operation did not give.
     #[error("the position is not one of this listing")]
     PositionInvalid,
+    /// The secret or folder has no policy.
+    #[error("it has no policy of its own")]
+    PolicyNotFound,
+    /// The text is not a policy, or not one for here.
+    #[error("the policy is refused: {0}")]
+    Document(#[from] PolicyError),
+    /// A document names somebody who is not there.
+    #[error("the policy names `{0}`, and there is nobody of that name")]
+    UnknownPrincipal(Box<str>),
+    /// It would hand out more than the caller has, or that is not known yet.
+    #[error(transparent)]
+    Exceeds(#[from] Exceeds),
+    /// A policy would bind its own author.
+    #[error(
+        "with this policy you could neither change it nor take it back: leave `secret:PutResourcePolicy` and \
+         `secret:DeleteResourcePolicy` out of what it denies you"
+    )]
+    LocksOut,
+    /// What is moved has a policy that would mean something else there.
+    #[error(
+        "the policy of `{0}` names paths, which would be others where it is moved to: give it one without `Resource` first"
+    )]
+    PolicyNamesPaths(Box<str>),
+    /// There are as many policies as there may be.
+    #[error("{0}")]
+    TooMany(&'static str),
     /// A fault of the program.
     #[error(transparent)]
     Grant(#[from] WrongGrant),
@@ -66,5 +96,14 @@ impl Refusal {
     /// ([`crate::access::Caller::may_list`]).
     pub fn tells_absence(&self) -> bool {
         matches!(self, Self::SecretNotFound | Self::FolderNotFound)
+    }
+}
+
+impl From<NotBound> for Refusal {
+    fn from(why: NotBound) -> Self {
+        match why {
+            NotBound::Unknown(name) => Self::UnknownPrincipal(name),
+            NotBound::Record(error) => Self::Record(error),
+        }
     }
 }

@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use super::{
     Once, Refusal,
     model::{Entry, Folder, Head},
-    once, tree,
+    once, policy, tree,
 };
 use crate::{
     access::{Action, Grant},
@@ -51,6 +51,7 @@ pub fn move_secret(tx: &mut Tx<'_>, moving: &Moving, once: Option<&Once>) -> Res
     tree::unlink(tx, head.parent, &head.name, tree::Link::Secret)?;
     once::spill_all(tx, &mut head)?;
     (head.parent, head.name) = (parent, to.name().to_owned());
+    policy::move_of_secret(tx, id, to)?;
     tx.put(Head::key(id), &head)?;
     Ok(once::remember_apart(tx, &moving.from, once, &Moved {})?)
 }
@@ -76,6 +77,7 @@ pub fn move_folder(tx: &mut Tx<'_>, moving: &Moving, once: Option<&Once>) -> Res
     }
     let id = tree::folder(tx, from)?.ok_or(Refusal::FolderNotFound)?;
     check_lengths(tx, id, from, to)?;
+    policy::move_below(tx, from, to)?;
     let key = Folder::key(id);
     let parent = tree::link(tx, &above, name, tree::Link::Folder, id)?;
     let mut folder = tx

@@ -1,7 +1,8 @@
 //! The tree of names: from paths to ids and back, with folders that come and go by what lies in them.
 //!
 //! A name is found by its tag under the active term of the index key, or an older one. Folders are made
-//! by the first thing put into them and go with the last, so none is ever empty.
+//! by the first thing put into them and go with the last; one that has a policy stays until that is taken from it, so
+//! that nobody is rid of a policy by emptying its folder.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -199,6 +200,20 @@ pub(super) fn unlink(
             None => return Ok(rows),
         }
     }
+}
+
+/// Keeps a folder, though nothing may lie in it: it has a policy.
+pub(super) fn hold(tx: &mut Tx<'_>, folder: u64) -> Result<(), RecordError> {
+    count(tx, folder, 1).map(drop)
+}
+
+/// Lets go of a folder that had a policy; without anything in it, it goes, and the folders that this leaves empty.
+pub(super) fn release(tx: &mut Tx<'_>, folder: u64) -> Result<(), RecordError> {
+    if let Some(emptied) = count(tx, folder, -1)? {
+        tx.delete(Folder::key(folder));
+        unlink(tx, emptied.parent, &emptied.name, Link::Folder)?;
+    }
+    Ok(())
 }
 
 /// The folder of that name in a folder, made if it is not there.

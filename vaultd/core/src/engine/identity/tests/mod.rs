@@ -12,6 +12,7 @@ mod passwords;
 mod programs;
 mod proofs;
 mod reaching;
+mod resources;
 mod rights;
 mod root;
 mod sessions;

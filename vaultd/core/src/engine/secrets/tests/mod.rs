@@ -25,6 +25,7 @@ mod labels;
 mod listing;
 mod model;
 mod moving;
+mod policies;
 mod protection;
 mod put_back;
 mod retries;
