@@ -163,7 +163,12 @@ fn connections_to_others_are_made_by_the_helper_only() {
             "to_socket_addrs",
         ] {
             let found = code.contains(word);
-            if found && source.path != "vaultd/src/outbound/fetch.rs" {
+            // Members of the cluster are no others.
+            let may = [
+                "vaultd/src/outbound/fetch.rs",
+                "vaultd/src/raft/peer/channel.rs",
+            ];
+            if found && !may.contains(&source.path.as_str()) {
                 wrong.push(format!("{}: names `{word}`", source.path));
             }
         }

@@ -340,7 +340,6 @@ fn identities(daemon: &Daemon, table: &[Row], json: &dyn Fn(&[&str], &[u8]) -> V
         ("group rm-member", "group rm-member g u"),
         ("policy rm", "policy rm p --yes"),
         ("user rm", "role rm r --yes"),
-        ("user create", "service create s"),
         ("service allow-uid", "service allow-uid s 4711"),
         ("service uids", "service uids s"),
         ("service rm-uid", "service rm-uid s 4711"),

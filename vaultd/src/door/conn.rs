@@ -5,6 +5,10 @@
 //! nobody has shown a session yet, is borne for a shorter while, and may leave no request open for longer:
 //! not by reading no reply, and not by watching.
 
+#[cfg(test)]
+mod tests;
+mod transport;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -21,25 +25,10 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 use vault_core::access::Certificate;
 
+pub use self::transport::Transport;
 use super::admit::Admission;
 use super::turns::Turns;
 use crate::app::audit::Source;
-
-/// How a client reached this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// Over TCP and TLS, from there.
-    Tcp(SocketAddr),
-    /// Over the Unix socket. The kernel vouches for these at the time of connecting.
-    Unix {
-        /// The user; 0 is a user like any other.
-        uid: u32,
-        /// The group.
-        gid: u32,
-        /// The process, if it is visible from here.
-        pid: Option<i32>,
-    },
-}
 
 /// Who is at the other end: an extension of every request.
 #[derive(Clone, Debug)]
@@ -60,7 +49,7 @@ impl Peer {
             open: Turns::default(),
             waiting: Turns::default(),
             last: AtomicU64::new(0),
-            known: AtomicBool::new(is_own(&transport)),
+            known: AtomicBool::new(transport.is_own()),
             of_source,
         };
         Self {
@@ -95,7 +84,7 @@ impl Peer {
 
     /// Whether the client is on this machine, and is whoever runs the daemon or the machine.
     pub(super) fn is_own(&self) -> bool {
-        is_own(&self.transport)
+        self.transport.is_own()
     }
 
     /// Notes that a session was shown on this connection.
@@ -115,15 +104,6 @@ impl Peer {
             waiting: None,
         };
         ((on_connection, of_source), busy)
-    }
-}
-
-/// The kernel vouches for the uid. Where programs may open the socket, too, theirs are strangers like those of a network
-/// until they show a session.
-fn is_own(transport: &Transport) -> bool {
-    match transport {
-        Transport::Unix { uid, .. } => *uid == 0 || *uid == vault_sys::effective_uid(),
-        Transport::Tcp(_) => false,
     }
 }
 
@@ -405,6 +385,3 @@ impl AsyncWrite for Conn {
 
 /// RFC 9113 section 3.4: the length of what a client sends first.
 const PREFACE: usize = 24;
-
-#[cfg(test)]
-mod tests;

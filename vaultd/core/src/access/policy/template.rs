@@ -6,6 +6,10 @@
 //! something else by it: a value that is empty or contains one of `/ * ? + ,` is refused, and refusing is
 //! an error, not a mismatch.
 
+mod pieces;
+
+use pieces::Pieces;
+
 use super::{
     key::{Key, KeyError},
     verdict::Verdict,
@@ -115,20 +119,11 @@ impl Template {
             Piece::Variable(variable) if which(&variable.key) => Piece::Many,
             Piece::Variable(_) | Piece::Text(_) | Piece::One | Piece::Many => piece.clone(),
         });
-        Self {
-            text: self.text.clone(),
-            pieces: pieces.collect(),
-        }
+        Self::of(&self.text, pieces.collect())
     }
 
-    /// This text, whatever characters it has; with `beyond`, whatever begins with it.
-    pub(super) fn literal(text: &str, beyond: bool) -> Self {
-        let whole = Piece::Text(text.into());
-        let pieces = if beyond {
-            vec![whole, Piece::Many]
-        } else {
-            vec![whole]
-        };
+    /// What consists of these; the text is what a document would have.
+    pub(super) fn of(text: &str, pieces: Vec<Piece>) -> Self {
         Self {
             text: text.into(),
             pieces: pieces.into(),
@@ -332,68 +327,6 @@ fn matches(pieces: &[Piece], text: &str, values: &impl Resolve) -> bool {
             (after, chars.as_str())
         };
     }
-}
-
-/// Collects the pieces of a text.
-#[derive(Default)]
-struct Pieces {
-    done: Vec<Piece>,
-    literal: String,
-}
-
-impl Pieces {
-    fn flush(&mut self) {
-        if !self.literal.is_empty() {
-            let text = std::mem::take(&mut self.literal);
-            self.done.push(Piece::Text(text.into()));
-        }
-    }
-
-    fn wildcard(&mut self, wildcard: Piece) {
-        self.flush();
-        let twice = wildcard == Piece::Many && self.done.last() == Some(&Piece::Many);
-        if !twice {
-            self.done.push(wildcard);
-        }
-    }
-
-    /// What stands between `${` and `}`.
-    fn variable(&mut self, inside: &str) -> Result<(), TemplateError> {
-        if let "*" | "?" | "$" = inside {
-            self.literal.push_str(inside);
-            return Ok(());
-        }
-        let (name, default) = match inside.split_once(',') {
-            Some((name, default)) => (name, Some(default)),
-            None => (inside, None),
-        };
-        let name = name.trim();
-        let key =
-            Key::from_name(name).map_err(|error| TemplateError::Key(name.to_owned(), error))?;
-        if !key.is_variable() {
-            return Err(TemplateError::NotText(name.to_owned()));
-        }
-        let default = match default {
-            Some(default) => {
-                Some(quoted(default).ok_or_else(|| TemplateError::Default(inside.to_owned()))?)
-            }
-            None => None,
-        };
-        self.flush();
-        self.done.push(Piece::Variable(Variable { key, default }));
-        Ok(())
-    }
-
-    fn end(mut self) -> Box<[Piece]> {
-        self.flush();
-        self.done.into()
-    }
-}
-
-/// The text between two `'`.
-fn quoted(text: &str) -> Option<Box<str>> {
-    let inside = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
-    (!inside.contains('\'')).then(|| inside.into())
 }
 
 /// Longest text that anything is looked for in, in bytes: names of resources have half, what a client says of itself

@@ -88,14 +88,15 @@ impl ResourcePolicies {
         found.map(|(_, policy)| &**policy)
     }
 
-    /// Those of everything that lies below a folder, with their keys.
+    /// Those of everything that lies below a folder, with their keys; nothing lies below a secret.
     pub(crate) fn below<'s>(
         &'s self,
         folder: &'s str,
     ) -> impl Iterator<Item = (&'s Key, &'s ResourcePolicy)> + use<'s> {
         let from = (Bound::Excluded(folder), Bound::Unbounded);
         let found = self.living.range::<str, _>(from);
-        let below = found.take_while(move |(place, _)| place.starts_with(folder));
+        let is_folder = folder == ROOT || folder.ends_with('/');
+        let below = found.take_while(move |(place, _)| is_folder && place.starts_with(folder));
         below.map(|(_, (key, policy))| (key, &**policy))
     }
 

@@ -120,6 +120,11 @@ fn who_is_denied_something_by_a_policy_there_hands_it_to_nobody() {
     beyond(world.set_as(&setter, "team/a", &reads));
     world.set("team/", &says("Deny", "*", "secret:Delete"));
     world.set_as(&setter, "team/a", &reads).unwrap();
+    // A name that begins alike is not below.
+    world.put("team/ab", "1");
+    world.set("team/ab", &says("Deny", "user:setter", "secret:GetValue"));
+    world.set_as(&setter, "team/a", &reads).unwrap();
+    world.take("team/ab").unwrap();
     world.set(
         "team/b/c",
         &says("Deny", "user:bob", "secret:GetValue").replace("Principal", "NotPrincipal"),
