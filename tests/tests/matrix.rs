@@ -117,7 +117,7 @@ async fn who_may_call_what_changes_only_on_purpose() {
     let create = ["policy", "create", "readers", "-"];
     daemon.ctl_with(&create, readers.as_bytes()).ok();
     let callers = callers(&daemon, root);
-    let mut text = format!("{:<42}", "");
+    let mut text = format!("{:<52}", "");
     for (name, _) in &callers {
         let _ = write!(text, "{name:<10}");
     }
@@ -127,7 +127,7 @@ async fn who_may_call_what_changes_only_on_purpose() {
         wires.push(Wire::connect(&daemon, token).await);
     }
     for method in METHODS {
-        let mut line = format!("{:<42}", method.path);
+        let mut line = format!("{:<52}", method.path);
         match method.access {
             Access::Public => line.push_str("anybody"),
             Access::KeyHolder => line.push_str("whoever holds a key, or stands at the machine"),

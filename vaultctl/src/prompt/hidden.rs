@@ -24,6 +24,8 @@ pub(super) fn ask(question: &str) -> io::Result<Zeroizing<String>> {
     match answer {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {
             kill_process(getpid(), Signal::INT)?;
+            // Whoever started it in the background had the signal ignored.
+            end_by(Signal::INT);
             Err(error)
         }
         answer => answer,

@@ -1,12 +1,14 @@
 //! The daemon's side: requests out, answers in, and a thread that keeps a helper running.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -63,6 +65,8 @@ struct Link {
     number: u64,
     requests: mpsc::Sender<Vec<u8>>,
     waiting: Waiting,
+    /// The process itself, whatever becomes of its number.
+    process: Option<OwnedFd>,
 }
 
 type Waiting = Arc<Mutex<BTreeMap<u64, oneshot::Sender<Outcome>>>>;
@@ -89,7 +93,7 @@ impl Outbound {
         } = started;
         let (alive, ended) = channel();
         let shared = Arc::new(Shared::new(rules, Some(alive)));
-        shared.take_up(UnixStream::from_std(socket)?, &recipe)?;
+        shared.take_up(UnixStream::from_std(socket)?, Some(&child), &recipe)?;
         let keeper = Keeper {
             shared: Arc::downgrade(&shared),
             recipe,
@@ -105,7 +109,7 @@ impl Outbound {
     #[cfg(test)]
     pub(super) fn to(socket: UnixStream, rules: Rules, recipe: &Recipe) -> Self {
         let shared = Arc::new(Shared::new(rules, Some(channel().0)));
-        shared.take_up(socket, recipe).unwrap();
+        shared.take_up(socket, None, recipe).unwrap();
         Self(shared)
     }
 
@@ -160,7 +164,7 @@ impl Outbound {
         let request = frame(&Request { id, millis, job }, MAX_TO_HELPER);
         let request = request.map_err(|_| Failure::Request)?;
         let (answer, answered) = oneshot::channel();
-        let waiting = {
+        let (waiting, number) = {
             let link = self.0.link();
             let link = link.as_ref().ok_or(Failure::NoHelper)?;
             lock(&link.waiting).insert(id, answer);
@@ -168,13 +172,14 @@ impl Outbound {
                 lock(&link.waiting).remove(&id);
                 return Err(Failure::Busy);
             }
-            Arc::clone(&link.waiting)
+            (Arc::clone(&link.waiting), link.number)
         };
         match timeout(time + GRACE, answered).await {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(_)) => Err(Failure::NoHelper),
             Err(_) => {
                 lock(&waiting).remove(&id);
+                self.0.end(number);
                 Err(Failure::NoHelper)
             }
         }
@@ -200,7 +205,12 @@ impl Shared {
     }
 
     /// Speaks to this helper from now on.
-    fn take_up(self: &Arc<Self>, socket: UnixStream, recipe: &Recipe) -> std::io::Result<()> {
+    fn take_up(
+        self: &Arc<Self>,
+        socket: UnixStream,
+        child: Option<&Child>,
+        recipe: &Recipe,
+    ) -> std::io::Result<()> {
         let (from, to) = socket.into_split();
         let (requests, waits) = mpsc::channel(AT_ONCE + 1);
         let setup = frame(&recipe.setup, MAX_TO_HELPER)?;
@@ -212,6 +222,11 @@ impl Shared {
             number,
             requests,
             waiting: Arc::clone(&waiting),
+            process: child.and_then(|child| {
+                let pid = Pid::from_child(child);
+                // It was not waited for yet, so the number is still its own.
+                pidfd_open(pid, PidfdFlags::empty()).ok()
+            }),
         });
         let weak = Arc::downgrade(self);
         tokio::spawn(write(to, waits));
@@ -224,6 +239,19 @@ impl Shared {
             lock(&waiting).clear();
         });
         Ok(())
+    }
+
+    /// Ends a helper that answers nothing: it has a time of its own for everything, so it hangs. (One that runs as
+    /// somebody else cannot be ended from here.)
+    fn end(&self, number: u64) {
+        let link = self.link();
+        let hangs = link.as_ref().filter(|link| link.number == number);
+        if let Some(process) = hangs.and_then(|link| link.process.as_ref()) {
+            tracing::error!("the process for outbound connections does not answer; it is ended");
+            if let Err(error) = pidfd_send_signal(process, Signal::KILL) {
+                tracing::error!(%error, "it cannot be ended");
+            }
+        }
     }
 
     fn hang_up(&self, number: u64) {
@@ -314,7 +342,7 @@ impl Keeper {
         let (child, socket) = self.recipe.spawn()?;
         let _runtime = self.runtime.enter();
         if let Some(shared) = self.shared.upgrade() {
-            shared.take_up(UnixStream::from_std(socket)?, &self.recipe)?;
+            shared.take_up(UnixStream::from_std(socket)?, Some(&child), &self.recipe)?;
         }
         Ok(child)
     }

@@ -137,6 +137,8 @@ impl Recipe {
             .arg(NAME)
             .env_clear()
             .current_dir("/")
+            // ^C at a terminal is for the daemon, which ends it.
+            .process_group(0)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             // What it might say of its troubles could be anybody's words in the daemon's log.

@@ -164,14 +164,26 @@ fn a_helper_that_hangs_or_is_killed_is_told_of_and_another_one_takes_its_place()
     assert!(keys(&daemon)["failure"].to_string().contains(why));
     assert_eq!(site.asked(), 1);
 
-    signal(first, Signal::KILL);
+    // it is ended by the daemon, and the next one by somebody else
     until("nobody gets in", || login(&daemon, "till", &jwt).code == 0);
     let second = helper(&daemon).expect("another helper");
     assert_ne!(first, second);
     has_nothing_of(&daemon, second);
-    let log = daemon.log_text();
-    assert!(log.contains("ended; it is started again"), "{log}");
     assert_eq!(site.asked(), 2);
+    forget(&daemon, &site);
+    signal(second, Signal::KILL);
+    until("nobody gets in", || login(&daemon, "till", &jwt).code == 0);
+    let third = helper(&daemon).expect("a third helper");
+    assert_ne!(second, third);
+    has_nothing_of(&daemon, third);
+    assert_eq!(site.asked(), 3);
+    let log = daemon.log_text();
+    assert_eq!(
+        log.matches("ended; it is started again").count(),
+        2,
+        "{log}"
+    );
+    assert!(log.contains("does not answer; it is ended"), "{log}");
 }
 
 #[test]

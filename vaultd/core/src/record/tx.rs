@@ -210,14 +210,6 @@ impl<'a> Tx<'a> {
             .collect()
     }
 
-    /// How many records lie under a key prefix, counted up to `limit`: like [`Tx::peek`], and opens none.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn count(&self, prefix: &[u8], limit: usize) -> Result<usize, RecordError> {
-        Ok(self.view.scan(prefix, None, limit)?.len())
-    }
-
     /// Only the keys like [`Tx::peek`]: nothing is opened.
     ///
     /// # Errors

@@ -6,7 +6,8 @@
 //! younger than the bound    fetched again first; used where that fails
 //! older                     not believed
 //! a key that is not there   one fetch a minute at most, and none right after another
-//! a failure                 rests for ten seconds, for a minute where there are keys to go on with
+//! a failure                 rests for ten seconds, for a minute where there are keys to go on with; one of this machine's
+//!                           own not at all, for ten seconds where there are
 //! ```
 //! All who need the same keys wait for one fetch. Nothing of this is replicated: keys are public, each node asks for
 //! itself, and a node that was started again has none.
@@ -142,9 +143,15 @@ impl Known {
         self.taken.as_ref().filter(|(_, at)| young(at))
     }
 
-    fn resting(&self, now: Duration, rest: Duration) -> Option<Why> {
+    /// What failed so shortly ago that nobody is asked again yet.
+    fn resting(&self, now: Duration, has_keys: bool) -> Option<Why> {
         let (why, at) = self.failed?;
-        (why.rests() && now.saturating_sub(at.boot) < rest).then_some(why)
+        let rest = match (why.rests(), has_keys) {
+            (true, true) => LONG_REST,
+            (true, false) | (false, true) => REST,
+            (false, false) => Duration::ZERO,
+        };
+        (now.saturating_sub(at.boot) < rest).then_some(why)
     }
 
     fn take_off(&mut self) -> Flight {
@@ -158,8 +165,7 @@ impl Known {
         let fresh = self
             .fresh(now, bound)
             .map(|(keys, at)| (Arc::clone(keys), at.boot));
-        let rest = if fresh.is_some() { LONG_REST } else { REST };
-        let resting = self.resting(now, rest);
+        let resting = self.resting(now, fresh.is_some());
         if let Some((keys, at)) = &fresh {
             let enough = match want {
                 Want::Keys => now.saturating_sub(*at) < OLD || resting.is_some(),
@@ -276,7 +282,7 @@ impl KeySets {
         for (id, known) in self.known().iter_mut() {
             let ages = known.taken.as_ref();
             let ages = ages.is_some_and(|(_, at)| now.saturating_sub(at.boot) >= AGEING);
-            let idle = known.flying().is_none() && known.resting(now, LONG_REST).is_none();
+            let idle = known.flying().is_none() && known.resting(now, true).is_none();
             if known.used && ages && idle {
                 due.push(((*id, known.generation), known.take_off()));
             }
@@ -298,10 +304,11 @@ impl KeySets {
         state.unwrap_or_default()
     }
 
-    /// Age of the keys that were fetched longest ago.
+    /// Age of the keys that were fetched longest ago, of those that somebody uses.
     pub(super) fn age(&self, now: Duration) -> Duration {
         let all = self.known();
-        let taken = all.values().filter_map(|known| known.taken.as_ref());
+        let used = all.values().filter(|known| known.used);
+        let taken = used.filter_map(|known| known.taken.as_ref());
         let ages = taken.map(|(_, at)| now.saturating_sub(at.boot));
         ages.max().unwrap_or_default()
     }

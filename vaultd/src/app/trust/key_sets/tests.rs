@@ -150,6 +150,12 @@ fn a_failure_rests_for_ten_seconds_but_for_one_of_this_machines_own() {
         assert!(matches!(turn(&sets, 120), Turn::Fetch(_)), "{why}");
     }
     assert_eq!(sets.failures(), 4);
+    // with keys to go on with, nobody waits for what has just not answered
+    let aged = fetched(100);
+    aged.fail(OF, Why::Failed(Failure::NoHelper), at(4_000));
+    assert!(matches!(turn(&aged, 4_009), Turn::Use(_)));
+    assert_eq!(aged.age(at(4_009).boot), Duration::from_secs(3_909));
+    assert!(matches!(turn(&aged, 4_010), Turn::Fetch(_)));
     let state = sets.state(OF);
     assert_eq!(state.fetched, None);
     assert!(
