@@ -43,6 +43,9 @@ pub struct SessionLimits {
     pub uses: Option<u32>,
     /// From where: "10.0.0.0/8", "unix"; empty: from everywhere.
     pub places: Vec<String>,
+    /// Of a program that logs in: the vault keeps no record of the session and writes nothing for it. It lasts a quarter
+    /// of an hour at most, goes with neither `idle` nor `uses`, and is ended only with all others of its service.
+    pub signed: bool,
 }
 
 impl SessionLimits {
@@ -52,6 +55,7 @@ impl SessionLimits {
             idle,
             uses: self.uses,
             places: self.places,
+            signed: self.signed,
         })
     }
 }

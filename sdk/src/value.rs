@@ -89,7 +89,7 @@ impl fmt::Debug for Text {
     }
 }
 
-/// A bearer token, `vlt_…`.
+/// A bearer token, `vlt_…`, or of a signed session `vlg_…`.
 pub struct Token(Zeroizing<String>);
 
 impl Token {

@@ -6,6 +6,7 @@
 
 pub mod bench;
 mod daemon;
+mod issuer;
 pub mod load;
 mod output;
 mod place;
@@ -15,6 +16,7 @@ mod small_disk;
 mod terminal;
 
 pub use daemon::{Daemon, Dress, Opened};
+pub use issuer::Issuer;
 pub use output::Output;
 pub use place::Place;
 pub use skip::cannot_run;

@@ -38,6 +38,7 @@ mod rotation;
 mod seals;
 mod sessions;
 mod sharing;
+mod signed;
 mod source;
 mod strangers;
 mod tidy;

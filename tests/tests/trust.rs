@@ -5,55 +5,19 @@ mod fetched;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData as _, SigningKey as _};
 use serde_json::{Value, json};
-use vault_tests::{Daemon, Output};
+use vault_tests::{Daemon, Issuer, Output};
 
 use crate::BINARIES;
 use crate::wire::{Wire, message};
 
-/// An issuer: a key of its own, made for the test.
-struct Issuer(KeyPair);
-
-impl Issuer {
-    fn make() -> Self {
-        Self(KeyPair::generate_for(&PKCS_ED25519).expect("a key"))
-    }
-
-    fn jwks(&self) -> Value {
-        json!({ "keys": [self.key("one")] })
-    }
-
-    fn key(&self, id: &str) -> Value {
-        let x = URL_SAFE_NO_PAD.encode(self.0.der_bytes());
-        json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "use": "sig", "x": x})
-    }
-
-    fn sign(&self, header: &Value, claims: &Value) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(claims));
-        let signature = self.0.sign(signed.as_bytes()).expect("a signature");
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-
-    fn token(&self, claims: &Value) -> String {
-        self.token_by("one", claims)
-    }
-
-    fn token_by(&self, key: &str, claims: &Value) -> String {
-        self.sign(&json!({"alg": "EdDSA", "kid": key, "typ": "JWT"}), claims)
-    }
-}
-
-fn now() -> u64 {
+pub fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.expect("a clock").as_secs()
 }
 
 /// What a cluster says of a pod.
-fn claims(name: &str) -> Value {
+pub fn claims(name: &str) -> Value {
     let now = now();
     json!({
         "iss": "https://cluster.test", "aud": ["vault"], "iat": now, "nbf": now, "exp": now + 600,
@@ -77,7 +41,7 @@ fn ctl(daemon: &Daemon, line: &str) -> Output {
 }
 
 /// A vault with a secret and the service `till`, which may read it; its issuer is trusted and bound.
-fn open() -> (Daemon, Issuer) {
+pub fn open() -> (Daemon, Issuer) {
     let daemon = Daemon::start(BINARIES);
     daemon.open();
     let issuer = Issuer::make();
@@ -103,6 +67,10 @@ fn open() -> (Daemon, Issuer) {
 
 /// Logs in over TCP and prints the token.
 fn login(daemon: &Daemon, service: &str, jwt: &str) -> Output {
+    login_with(daemon, service, &[], jwt)
+}
+
+pub fn login_with(daemon: &Daemon, service: &str, args: &[&str], jwt: &str) -> Output {
     let (address, pin) = daemon.https();
     let fixed = [
         "-o",
@@ -118,7 +86,7 @@ fn login(daemon: &Daemon, service: &str, jwt: &str) -> Output {
         "--service",
         service,
     ];
-    daemon.place.ctl_with(&fixed, jwt.as_bytes())
+    daemon.place.ctl_with(&[&fixed, args].concat(), jwt.as_bytes())
 }
 
 /// What a refusal says, but for the request that it is of.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vault_core::access::password::CostError;
-use vault_core::access::{Certificate, TokenHash};
+use vault_core::access::{Bearer, Certificate};
 use vault_core::crypto::entropy::Entropy as _;
 
 use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths, Source};
@@ -93,7 +93,7 @@ pub(crate) struct Assembled {
 }
 
 impl Sessions for Assembled {
-    fn live(&self, token: &TokenHash, from: (Source, Option<Certificate>)) -> bool {
+    fn live(&self, token: &Bearer, from: (Source, Option<Certificate>)) -> bool {
         self.app.is_live(token, from)
     }
 

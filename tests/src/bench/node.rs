@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
-use vault_core::access::{Certificate, TokenHash};
+use vault_core::access::{Bearer, Certificate};
 use vault_core::crypto::secret::SetupCode;
 use vault_core::crypto::shamir::Split;
 use vault_proto::v1::GetSecretResponse;
@@ -38,7 +38,7 @@ use super::echo::Echo;
 struct Served(Arc<App>);
 
 impl Sessions for Served {
-    fn live(&self, token: &TokenHash, from: (Source, Option<Certificate>)) -> bool {
+    fn live(&self, token: &Bearer, from: (Source, Option<Certificate>)) -> bool {
         self.0.is_live(token, from)
     }
 

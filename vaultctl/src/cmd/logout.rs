@@ -8,6 +8,7 @@ use crate::contexts::{Contexts, remove_token};
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::time;
 
 /// End the session of the context
 #[derive(Debug, clap::Args)]
@@ -60,9 +61,23 @@ async fn end(ctl: &Ctl, target: crate::connect::Target) -> Result<bool, Failure>
                 .hint("to forget it on this machine: vaultctl logout --local"),
         );
     }
+    if session.signed {
+        ctl.output.warn(&signed(&session));
+        return Ok(false);
+    }
     match vault.auth().logout().await {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == Kind::Unauthenticated => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The vault keeps no record of it that it could remove.
+fn signed(session: &vault_sdk::wire::Session) -> String {
+    format!(
+        "this session is signed: a copy of its token is good until {}; what ends all sessions of it at once: vaultctl \
+         session revoke --all {}",
+        time::local(session.expires_at.as_ref()),
+        session.principal
+    )
 }

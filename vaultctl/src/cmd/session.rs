@@ -14,7 +14,7 @@ use crate::time;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List sessions that can still be used
+    /// List sessions that can still be used, but for signed ones, of which no record is kept
     Ls {
         /// Whose, as user:alice, service:ci or role:deploy [default: yours]
         who: Option<String>,
@@ -87,6 +87,11 @@ async fn list(ctl: &Ctl, who: &str) -> Outcome {
         after = page.next;
     }
     lister.finish("no sessions")?;
+    if who.starts_with("service:") {
+        ctl.output.note(
+            "signed sessions, of 15 minutes at most, are not listed: no record is kept of them",
+        );
+    }
     Ok(Exit::Ok)
 }
 

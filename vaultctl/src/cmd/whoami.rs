@@ -41,6 +41,9 @@ pub(crate) async fn run(ctl: &Ctl) -> Outcome {
     if session.only_enrols {
         parts.push(("good for", "enrolling a second factor only".to_owned()));
     }
+    if session.signed {
+        parts.push(("kept", "no, its token is signed".to_owned()));
+    }
     if let Some(left) = session.uses_left {
         parts.push(("uses left", left.to_string()));
     }
@@ -86,5 +89,6 @@ pub(crate) fn session_json(session: &Session) -> Value {
         "idle_seconds": session.idle.as_ref().map(|idle| idle.seconds),
         "has_policies": session.has_policies,
         "key_hash": session.key_hash,
+        "signed": session.signed,
     })
 }

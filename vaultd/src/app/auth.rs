@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vault_core::access::{
-    self, Action, ActionGlob, Caller, Certificate, Limits, Login, Origin, Resource, Session,
+    self, Action, ActionGlob, Bearer, Caller, Certificate, Limits, Login, Origin, Resource, Session,
     TokenHash,
 };
 use vault_core::crypto::secret::{TokenSecret, TokenText};
@@ -15,6 +15,7 @@ use vault_proto::v1::Reason;
 use super::audit::Source;
 use super::call::{Answer, Call};
 use super::error::{Error, Result};
+use super::sessions::session_refused;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 use crate::clock::OsEntropy;
@@ -104,10 +105,10 @@ impl App {
     /// Ends the session that this call is made with; `false` for the initial token, which does not end.
     ///
     /// # Errors
-    /// As of any write.
+    /// `SESSION_SIGNED` where no record is kept of it; or as of any write.
     pub async fn logout(&self, call: &Call) -> Result<Answer<bool>> {
         self.write(call, Terms::default(), |visit, tx| {
-            let ended = access::logout(tx, visit.caller()).map_err(refusal::record)?;
+            let ended = access::logout(tx, visit.caller()).map_err(session_refused)?;
             Ok((Verdict::Commit, ended))
         })
         .await
@@ -115,8 +116,13 @@ impl App {
 
     /// Whether a token opens a session to who is there, as far as this node's state says; none does while sealed.
     /// For bounds on what a door takes in: it permits nothing and is not recorded, the request that follows is.
-    pub fn is_live(&self, token: &TokenHash, from: (Source, Option<Certificate>)) -> bool {
-        self.caller_from(token, &self.origin(from, None)).is_some()
+    pub fn is_live(
+        &self,
+        token: &(impl Clone + Into<Bearer>),
+        from: (Source, Option<Certificate>),
+    ) -> bool {
+        self.caller_from(&token.clone().into(), &self.origin(from, None))
+            .is_some()
     }
 
     /// Who calls, as far as this node's state says; nobody while sealed. Whoever is allowed anything is
@@ -125,7 +131,7 @@ impl App {
         self.caller_from(call.token.as_ref()?, &self.calling(call).origin())
     }
 
-    fn caller_from(&self, token: &TokenHash, origin: &Arc<Origin>) -> Option<Caller> {
+    fn caller_from(&self, token: &Bearer, origin: &Arc<Origin>) -> Option<Caller> {
         let keys = self.keys.load()?;
         let mut ids = IdBlock::default();
         let mut tx =
@@ -152,12 +158,21 @@ pub(super) fn refused(refused: access::LoginRefusal) -> Error {
         full @ (access::LoginRefusal::TooMany | access::LoginRefusal::TooManyOfOne) => {
             Error::new(Reason::LimitReached, full.to_string())
         }
+        from @ access::LoginRefusal::FromSigned => {
+            Error::new(Reason::SessionSigned, from.to_string())
+        }
         other @ (access::LoginRefusal::Ttl
         | access::LoginRefusal::Idle
         | access::LoginRefusal::Uses
         | access::LoginRefusal::Counted
         | access::LoginRefusal::Nothing
         | access::LoginRefusal::Depth
+        | access::LoginRefusal::NotSigned
+        | access::LoginRefusal::SignedTtl
+        | access::LoginRefusal::SignedLimits
+        | access::LoginRefusal::SignedSize
+        | access::LoginRefusal::SignedCounts
+        | access::LoginRefusal::ProofEnds
         | access::LoginRefusal::Grant) => Error::new(Reason::RequestInvalid, other.to_string()),
     }
 }

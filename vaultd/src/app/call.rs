@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use vault_core::access::{Certificate, TokenHash};
+use vault_core::access::{Bearer, Certificate};
 
 use super::asked::Asked;
 use super::audit::Source;
@@ -21,8 +21,8 @@ pub struct Call {
     pub certificate: Option<Certificate>,
     /// What the client calls itself.
     pub user_agent: Option<Box<str>>,
-    /// The hash of the bearer token, if one of the right shape came with the request.
-    pub token: Option<TokenHash>,
+    /// The bearer token, if one of the right shape came with the request.
+    pub token: Option<Bearer>,
     /// The client's id for this request, or one that the door drew.
     pub request_id: [u8; 16],
     /// Whether the client chose `request_id`, so that a repeat is to be recognised.

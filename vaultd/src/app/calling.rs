@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use vault_core::access::{self, Caller, Certificate, Origin, TokenHash};
+use vault_core::access::{self, Bearer, Caller, Certificate, Origin};
 use vault_core::record::Tx;
 use vault_proto::Access;
 
@@ -21,7 +21,7 @@ use super::{App, refusal};
 
 /// What a request says of its caller.
 pub(super) struct Calling {
-    token: Option<TokenHash>,
+    token: Option<Bearer>,
     origin: Arc<Origin>,
     counted: Counted,
     /// `None` for what ends sessions: that is not refused for what they did before.
@@ -33,7 +33,7 @@ impl App {
     pub(super) fn calling(&self, call: &Call) -> Calling {
         let brake = BRAKES.contains(&call.method.path);
         Calling {
-            token: call.token,
+            token: call.token.clone(),
             origin: self.origin((call.source, call.certificate), call.user_agent.clone()),
             counted: call.counted.clone(),
             audit: (!brake).then(|| self.audit.clone()),
@@ -71,7 +71,10 @@ impl App {
     /// does could be recorded.
     pub(super) async fn count(&self, call: &Call) -> Result<()> {
         self.audit_ready()?;
-        let token = call.token.ok_or_else(refusal::token)?;
+        // Uses are counted in a record, which is kept of those sessions only that are stored.
+        let Some(Bearer::Stored(token)) = call.token else {
+            return Err(refusal::token());
+        };
         let origin = self.calling(call).origin();
         let count = move |tx: &mut Tx<'_>| match access::count_use(tx, &token, &origin) {
             Ok(()) => (Verdict::Commit, Ok(Ok(()))),

@@ -189,7 +189,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::EnrolmentNotStarted
         | Reason::DestinationNotAllowed
         | Reason::PolicyLocksOut
-        | Reason::PolicyNamesPaths => Kind::Precondition,
+        | Reason::PolicyNamesPaths
+        | Reason::SessionSigned => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull | Reason::LoginLocked => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use vault_core::access::signed::{Signing, publish_signers};
 use vault_core::access::{Action, Resource};
 use vault_core::crypto::entropy::Entropy as _;
 use vault_core::crypto::keyring::{HOME_REGION, Keyring, Role, Rotate, record_generation};
@@ -214,6 +215,7 @@ impl App {
     ) -> Result<()> {
         let sealed = Bytes::from(next.to_record(&mut OsEntropy));
         let signer = Bytes::copy_from_slice(&sign::public(next.log_signing().active().key()));
+        let signing = Signing::of(&next);
         let generation = from.keyring().generation();
         self.keys.offer(sealed.clone(), next);
         let (keys, stored) = (self.keys.clone(), sealed.clone());
@@ -223,6 +225,7 @@ impl App {
                 derived_from(tx, generation)?;
                 tx.put_stored(keyring_key(), sealed.clone());
                 tx.put_stored(signer_key(), signer.clone());
+                publish_signers(tx, &signing).map_err(refusal::record)?;
                 beside(tx)
             };
             match write() {

@@ -306,6 +306,15 @@ impl App {
         act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
     ) -> Result<R> {
         let calling = self.calling(call);
+        self.decide_one_state(notes, &mut |notes, tx| calling.visit(tx, notes, act))
+    }
+
+    /// Runs `act` over one state of this node, and again where that changed meanwhile. Nothing is written.
+    pub(super) fn decide_one_state<R>(
+        &self,
+        notes: &mut Notes,
+        act: &mut impl FnMut(&mut Notes, &mut Tx<'_>) -> Result<R>,
+    ) -> Result<R> {
         for _ in 0..RERUNS {
             *notes = Notes::default();
             let keys = self.unsealed()?;
@@ -314,7 +323,7 @@ impl App {
             let mut ids = IdBlock::new(u64::MAX - 64, u64::MAX);
             let mut tx = Tx::new(&self.store, keys.keyring(), self.now(), &mut ids)
                 .with_opened(keys.opened());
-            let result = calling.visit(&mut tx, notes, act);
+            let result = act(notes, &mut tx);
             // Keys that rotated since may be what it takes: look again with the present ones.
             let whole = matches!(&result, Err(error) if error.reason() == Reason::RecordDamaged);
             let unopened = whole || notes.unopened();

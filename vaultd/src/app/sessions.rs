@@ -87,7 +87,8 @@ impl App {
     /// Ends a session by its accessor.
     ///
     /// # Errors
-    /// As of any write; `SESSION_NOT_FOUND` where there is none, or none that the caller may end.
+    /// As of any write; `SESSION_NOT_FOUND` where there is none, or none that the caller may end; `SESSION_SIGNED` of
+    /// one that no record is kept of.
     pub async fn revoke_session(&self, call: &Call, accessor: String) -> Result<Answer<()>> {
         self.write(call, Terms::default(), move |visit, tx| {
             revoke(visit, tx, &accessor)?;
@@ -153,7 +154,7 @@ fn assume(
 
 fn revoke(visit: &mut Visit<'_>, tx: &mut Tx<'_>, accessor: &str) -> Result<()> {
     let missing = || session_refused(SessionRefusal::NotFound);
-    let found = access::find_session(tx, accessor).map_err(refusal::record)?;
+    let found = access::find_session(tx, accessor).map_err(session_refused)?;
     let found = found.ok_or_else(missing)?;
     visit.about(format!("session:{accessor}"));
     let resources = if found.is_own(tx, visit.caller()).map_err(refusal::record)? {
@@ -175,9 +176,10 @@ fn oneself(listed: Listed) -> Oneself {
     }
 }
 
-fn session_refused(refused: SessionRefusal) -> Error {
+pub(super) fn session_refused(refused: SessionRefusal) -> Error {
     let reason = match refused {
         SessionRefusal::NotFound => Reason::SessionNotFound,
+        SessionRefusal::Signed => Reason::SessionSigned,
         SessionRefusal::Nobody(..) => Reason::IdentityNotFound,
         SessionRefusal::Initial | SessionRefusal::NotRenewed | SessionRefusal::Sort => {
             Reason::RequestInvalid

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use subtle::ConstantTimeEq as _;
+use vault_core::access::signed::{Signing, publish_signers};
 use vault_core::access::{self, TokenHash};
 use vault_core::crypto::entropy::Entropy as _;
 use vault_core::crypto::keyring::{HOME_REGION, Keyring};
@@ -276,6 +277,7 @@ impl App {
         let header = Bytes::from(birth.header.to_record());
         let sealed = Bytes::from(keyring.to_record(&mut OsEntropy));
         let signer = Bytes::copy_from_slice(&sign::public(keyring.log_signing().active().key()));
+        let signing = Signing::of(keyring);
         let (dev, token) = (self.settings.dev, birth.token);
         let bootstrap = birth.bootstrap.clone();
         let origin = self.origin((Source::Inside, None), None);
@@ -293,6 +295,7 @@ impl App {
                 tx.put_stored(seal_key(), header.clone());
                 tx.put_stored(keyring_key(), sealed.clone());
                 tx.put_stored(super::transact::signer_key(), signer.clone());
+                publish_signers(tx, &signing).map_err(refusal::record)?;
                 if dev {
                     tx.put_stored(dev_key(), Bytes::from_static(&[1]));
                 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use vault_core::access::TokenHash;
+use vault_core::access::{Bearer, TokenHash};
 use vault_core::crypto::secret::{Plaintext, SetupCode, Share, TokenText};
 use vault_core::crypto::shamir::Split;
 use vault_core::crypto::token;
@@ -111,7 +111,7 @@ fn call(path: &str, token: Option<&TokenText>) -> Call {
         .iter()
         .find(|method| method.path.ends_with(path))
         .unwrap();
-    let token = token.map(|text| TokenHash::of(&token::parse(text.expose()).unwrap()));
+    let token = token.map(bearer);
     Call {
         method,
         source: Source::Inside,
@@ -125,6 +125,12 @@ fn call(path: &str, token: Option<&TokenText>) -> Call {
         counted: Counted::default(),
         asked: None,
     }
+}
+
+/// As a door reads it.
+fn bearer(text: &TokenText) -> Bearer {
+    let signed = Bearer::signed(text.expose());
+    signed.unwrap_or_else(|_| TokenHash::of(&token::parse(text.expose()).unwrap()).into())
 }
 
 async fn born(dir: &Path) -> World {

@@ -1,11 +1,15 @@
 //! The token that a request carries, read in one way wherever it is looked at.
 
 use http::HeaderValue;
-use vault_core::access::TokenHash;
-use vault_core::crypto::token;
+use vault_core::access::{Bearer, TokenHash};
+use vault_core::crypto::{signed, token};
 
-/// The hash of a bearer token, if the `authorization` header holds one of the right shape.
-pub(super) fn bearer(header: &HeaderValue) -> Option<TokenHash> {
+/// The bearer token, if the `authorization` header holds one of the right shape. Nothing but the shape is looked at.
+pub(super) fn bearer(header: &HeaderValue) -> Option<Bearer> {
     let text = header.to_str().ok()?.strip_prefix("Bearer ")?;
-    token::parse(text).ok().map(|secret| TokenHash::of(&secret))
+    if text.starts_with(signed::PREFIX) {
+        return Bearer::signed(text).ok();
+    }
+    let secret = token::parse(text).ok()?;
+    Some(TokenHash::of(&secret).into())
 }

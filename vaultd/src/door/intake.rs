@@ -17,7 +17,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 use tonic::body::Body;
-use vault_core::access::{Certificate, TokenHash};
+use vault_core::access::{Bearer, Certificate};
 
 use super::conn::Peer;
 use super::refusals::{too_large, too_late};
@@ -28,7 +28,7 @@ use crate::app::audit::Source;
 /// Which tokens open a session now. What says so is the application; the door only asks.
 pub trait Sessions: Send + Sync + 'static {
     /// Whether this is the token of a session that is live to who is there. Nothing is, while sealed.
-    fn live(&self, token: &TokenHash, from: (Source, Option<Certificate>)) -> bool;
+    fn live(&self, token: &Bearer, from: (Source, Option<Certificate>)) -> bool;
 
     /// Records a request that broke off after its caller could see what was said of the token.
     fn broke_off(&self, call: &Call);

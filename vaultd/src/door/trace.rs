@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use vault_core::access::TokenHash;
+use vault_core::access::Bearer;
 use vault_core::crypto::entropy::Entropy as _;
 use vault_proto::Method;
 
@@ -68,7 +68,7 @@ impl Trace {
         self.0.goes_on.store(true, Ordering::Release);
     }
 
-    fn token(&self) -> Option<TokenHash> {
+    fn token(&self) -> Option<Bearer> {
         bearer(&self.0.token)
     }
 }

@@ -15,6 +15,7 @@ use crate::prompt::read_line;
 
 /// As which service, and by what.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("program").args(["service", "jwt_file"]).multiple(true)))]
 pub(super) struct Program {
     /// Log in as a service: with a secret id, from --secret-id-file, VAULTCTL_SECRET_ID or stdin
     #[arg(long, value_name = "NAME", conflicts_with = "user")]
@@ -40,6 +41,11 @@ pub(super) struct Program {
     /// Log in with the token of a trusted issuer; `-` for stdin. Kubernetes puts one into the pod
     #[arg(long, value_name = "FILE", requires = "service", conflicts_with_all = ["user", "secret_id_file", "peer"])]
     jwt_file: Option<String>,
+
+    /// Have a session of 15 minutes at most that the vault signs and keeps no record of: for very many logins. It is
+    /// ended only with all sessions of the service
+    #[arg(long, conflicts_with_all = ["user", "idle", "uses"], requires = "program")]
+    pub(super) signed: bool,
 }
 
 /// Largest token of an issuer.

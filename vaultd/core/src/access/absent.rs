@@ -115,6 +115,7 @@ impl Absent {
             enrols: false,
             holder: None,
             credential: None,
+            signed: false,
         };
         Some(Self {
             caller: Caller {

@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use super::{
-    Certificate, Principal, Rights, Session, TokenHash,
+    Bearer, Certificate, Principal, Rights, Session, TokenHash,
     policy::{PrincipalKind, Tags},
     principal::COLLECTION,
     program::pin,
@@ -54,22 +54,37 @@ pub enum Unauthenticated {
     Record(#[from] RecordError),
 }
 
-/// From a token to its caller. The session and the collection of principals become checks of the
-/// transaction: run it in the one that acts.
+/// From a token to its caller. The session, where a record is kept of it, and the collection of principals become
+/// checks of the transaction: run it in the one that acts.
 ///
 /// # Errors
 /// When there is no such session, or no more.
 pub fn authenticate(
     tx: &mut Tx<'_>,
-    token: &TokenHash,
+    token: &(impl Clone + Into<Bearer>),
     origin: &Arc<Origin>,
 ) -> Result<Caller, Unauthenticated> {
     tx.guard(COLLECTION)?;
-    let session = tx.read::<Session>(&token.key())?;
-    let session = session.ok_or(Unauthenticated::Token)?;
+    let (token, session) = match token.clone().into() {
+        Bearer::Stored(token) => {
+            let session = tx.read::<Session>(&token.key())?;
+            (token, session.ok_or(Unauthenticated::Token)?)
+        }
+        Bearer::Signed(presented) => presented.session(tx)?,
+    };
     if session.uses == Some(0) && !origin.counted {
         return Err(Unauthenticated::Token);
     }
+    of_session(tx, token, session, origin)
+}
+
+/// From a session to its caller, if it goes on and he may call from there.
+pub(super) fn of_session(
+    tx: &mut Tx<'_>,
+    token: TokenHash,
+    session: Arc<Session>,
+    origin: &Arc<Origin>,
+) -> Result<Caller, Unauthenticated> {
     stands(tx, &session, Some(origin))?;
     let principal = active(tx, session.principal, session.epoch)?;
     let (acting, shown, assumed_by) = match &session.role {
@@ -89,7 +104,7 @@ pub fn authenticate(
         tags
     });
     Ok(Caller {
-        token: *token,
+        token,
         rights,
         origin: Arc::clone(origin),
         now: tx.now(),

@@ -20,6 +20,8 @@ pub struct Limits {
     pub uses: Option<u64>,
     /// From where.
     pub places: Option<Places>,
+    /// No record is kept of it: its token says what it is, and is signed.
+    pub signed: bool,
 }
 
 /// From where a session can be used: ranges of addresses, and the Unix socket only if it is named too.

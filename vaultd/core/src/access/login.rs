@@ -4,16 +4,20 @@
 //! that lies in both, ends no later, and ends when that one is ended. It is used from where both may be.
 
 mod kept;
+mod service;
 
 use std::sync::Arc;
 
 pub use kept::sweep_sessions;
 pub(super) use kept::{Called, begin, end, keep};
 use kept::{MOST, OF_ONE};
+pub use service::{Entered, Keeping};
+pub(super) use service::{Proof, enter_as};
 
 use super::{
     Action, ActionGlob, Caller, Denied, Grant, Limits, Origin, Places, Principal, Resource,
-    Session, TokenHash, Unauthenticated, authenticate, authorise, caller::MAX_DEPTH,
+    Session, SessionRefusal, TokenHash, Unauthenticated, authorise,
+    caller::{MAX_DEPTH, of_session},
     session::Renewal,
 };
 use crate::{
@@ -100,6 +104,33 @@ pub enum LoginRefusal {
          see `vaultctl session ls`, or use another"
     )]
     TooManyOfOne,
+    /// Asked of what makes none.
+    #[error("only a program that proves itself as a service gets a signed session")]
+    NotSigned,
+    /// Asked in a session that is not kept.
+    #[error(
+        "a signed session makes no other, which could not be ended with it: log in without `signed` for that"
+    )]
+    FromSigned,
+    /// Under a minute, or over a quarter of an hour.
+    #[error("a signed session lasts from a minute to 15 minutes")]
+    SignedTtl,
+    /// What is held in by a record.
+    #[error(
+        "no record is kept of a signed session: it is not renewed and its uses are not counted; ask for neither"
+    )]
+    SignedLimits,
+    /// Its token would be over 1 KiB.
+    #[error("a signed token does not hold so much: narrow the session to fewer actions and places")]
+    SignedSize,
+    /// The proof is used up by a write.
+    #[error(
+        "the uses of this secret id are counted, which a signed login does not: log in without `signed`"
+    )]
+    SignedCounts,
+    /// It would not even begin.
+    #[error("what proves the service has ended, and a signed session ends with it")]
+    ProofEnds,
     /// The grant was not for logging in.
     #[error("the grant is not for logging in")]
     Grant,
@@ -145,11 +176,7 @@ pub(super) fn enter(
         enrols: false,
         ..whole
     };
-    tx.put(token.key(), &whole)?;
-    let caller = authenticate(tx, token, origin).map_err(|error| match error {
-        Unauthenticated::Token => EntryRefusal::Nobody,
-        Unauthenticated::Record(error) => error.into(),
-    })?;
+    let caller = of_session(tx, *token, Arc::new(whole.clone()), origin).map_err(nobody)?;
     authorise(&caller, Action::LOGIN, Resource::Own)
         .map_err(|denied| EntryRefusal::Denied(Box::new(denied)))?;
     let until = whole.expires_at.unwrap_or(end);
@@ -161,6 +188,13 @@ pub(super) fn enter(
     };
     begin(tx, token, &session)?;
     Ok((caller, session))
+}
+
+fn nobody(error: Unauthenticated) -> EntryRefusal {
+    match error {
+        Unauthenticated::Token => EntryRefusal::Nobody,
+        Unauthenticated::Record(error) => error.into(),
+    }
 }
 
 /// Exchanges the caller's session for a new one under a token of its own.
@@ -195,6 +229,9 @@ pub(super) fn exchanged(
     ttl: u64,
     limits: &Limits,
 ) -> Result<Session, LoginRefusal> {
+    if caller.session.signed {
+        return Err(LoginRefusal::FromSigned);
+    }
     if caller.session.uses.is_some() {
         return Err(LoginRefusal::Counted);
     }
@@ -233,6 +270,9 @@ fn held_in(
 }
 
 fn check_limits(ttl: u64, limits: &Limits) -> Result<(), LoginRefusal> {
+    if limits.signed {
+        return Err(LoginRefusal::NotSigned);
+    }
     if limits.uses == Some(0) {
         return Err(LoginRefusal::Uses);
     }
@@ -294,8 +334,11 @@ fn narrow_folder(
 /// Ends the caller's session; `false` for the initial token, which is not a session and does not end.
 ///
 /// # Errors
-/// When the store fails.
-pub fn logout(tx: &mut Tx<'_>, caller: &Caller) -> Result<bool, RecordError> {
+/// When no record is kept of it, or the store fails.
+pub fn logout(tx: &mut Tx<'_>, caller: &Caller) -> Result<bool, SessionRefusal> {
+    if caller.session.signed {
+        return Err(SessionRefusal::Signed);
+    }
     if caller.session.expires_at.is_none() {
         return Ok(false);
     }

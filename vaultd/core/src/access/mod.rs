@@ -30,6 +30,7 @@ pub(crate) mod resource_policy;
 mod root;
 mod session;
 mod sessions;
+pub mod signed;
 #[cfg(test)]
 mod tests;
 pub mod totp;
@@ -48,7 +49,8 @@ pub use limits::{Limits, Places, PlacesError};
 #[cfg(test)]
 pub(crate) use login::begin_for_tests;
 pub use login::{
-    EntryRefusal, Login, LoginRefusal, create_administrator, login, logout, sweep_sessions,
+    Entered, EntryRefusal, Keeping, Login, LoginRefusal, create_administrator, login, logout,
+    sweep_sessions,
 };
 pub use principal::{Attachments, Group, ManagedPolicy, Principal, Rights, Sort, StoredPolicy};
 pub use resource::Resource;
@@ -63,3 +65,4 @@ pub use sessions::{
     revoke, revoke_all, shown_session,
 };
 pub use why::Why;
+pub use signed::{Bearer, SignedId};

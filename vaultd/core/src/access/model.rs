@@ -9,7 +9,7 @@ pub(crate) struct World {
     pub(crate) state: Mem,
     pub(crate) entropy: Seeded,
     pub(crate) now: u64,
-    keys: Keyring,
+    pub(crate) keys: Keyring,
     ids: IdBlock,
     sequence: u64,
 }

@@ -34,6 +34,14 @@ impl TokenHash {
         Key::new(Kind::Owned, &[&principal.to_be_bytes(), &self.0])
     }
 
+    /// Of a session that no record is kept of: nothing lies under it.
+    pub(super) fn of_signed(accessor: &str) -> Self {
+        Self(blake3::derive_key(
+            "vault signed session v1",
+            accessor.as_bytes(),
+        ))
+    }
+
     /// From bytes that [`TokenHash::as_bytes`] gave.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
@@ -133,6 +141,9 @@ pub struct Session {
     /// By what a program was known: [`credential`].
     #[n(17)]
     pub(super) credential: Option<u64>,
+    /// It lies nowhere: its token says all of this. Never of one that was read from a record.
+    #[cbor(skip)]
+    pub(super) signed: bool,
 }
 
 /// With which key a session was made, and can be used: its token alone opens nothing (RFC 8705 section 3, by key).
@@ -230,7 +241,13 @@ impl Session {
             enrols: false,
             holder: None,
             credential: None,
+            signed: false,
         }
+    }
+
+    /// Whether no record of it is kept: it is in no list, and ends by its time or with all others of its principal.
+    pub fn is_signed(&self) -> bool {
+        self.signed
     }
 
     /// Names the session; opens nothing.

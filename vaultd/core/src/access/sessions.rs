@@ -13,6 +13,7 @@ use super::{
     login::{Called, end},
     policy::PrincipalKind,
     principal::named,
+    signed::is_accessor,
 };
 use crate::{
     name::{RoleName, ServiceName, UserName},
@@ -68,6 +69,12 @@ pub enum SessionRefusal {
     /// The initial token is no session.
     #[error("the initial token is not a session and does not end")]
     Initial,
+    /// No record is kept of it that could be removed.
+    #[error(
+        "a signed session is not ended by itself, it lasts 15 minutes at most; what ends all of its service at once: \
+         `vaultctl session revoke --all service:NAME`"
+    )]
+    Signed,
     /// It has no idle life.
     #[error("this session has one end, which no renewal moves")]
     NotRenewed,
@@ -85,8 +92,11 @@ pub enum SessionRefusal {
 /// The session of that name that has not ended.
 ///
 /// # Errors
-/// When the store fails.
-pub fn find_session(tx: &mut Tx<'_>, accessor: &str) -> Result<Option<Found>, RecordError> {
+/// When it is a name of those that no record is kept of, or the store fails.
+pub fn find_session(tx: &mut Tx<'_>, accessor: &str) -> Result<Option<Found>, SessionRefusal> {
+    if is_accessor(accessor) {
+        return Err(SessionRefusal::Signed);
+    }
     let Some(called) = called(tx, accessor)? else {
         return Ok(None);
     };
@@ -293,13 +303,13 @@ pub fn revoke(
     Ok(())
 }
 
-/// Ends all sessions of whom the grant names. Where there is none nothing is written.
+/// Ends all sessions of whom the grant names. Where there is none nothing is written; of a service nobody knows.
 ///
 /// # Errors
 /// When nobody has that name.
 pub fn revoke_all(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), SessionRefusal> {
     let (id, mut principal) = owner(tx, grant, Action::SESSION_REVOKE)?;
-    if !may_have_one(tx, id)? {
+    if !may_have_one(tx, (id, principal.kind))? {
         return Ok(());
     }
     principal.epoch += 1;
@@ -308,7 +318,14 @@ pub fn revoke_all(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), SessionRefusal> 
 
 /// Whether a principal or a role has, or may have, a session that can be called with: so that ending none is no
 /// change. It looks at the first few; of those that have ended nothing stays behind, so that it comes to an end.
-pub(crate) fn may_have_one(tx: &mut Tx<'_>, owner: u64) -> Result<bool, RecordError> {
+pub(crate) fn may_have_one(
+    tx: &mut Tx<'_>,
+    (owner, kind): (u64, PrincipalKind),
+) -> Result<bool, RecordError> {
+    // INVARIANT: signed ones lie in no list, and nothing but a new number of their service ends them
+    if kind == PrincipalKind::Service {
+        return Ok(true);
+    }
     let prefix = Key::new(Kind::Owned, &[&owner.to_be_bytes()]);
     let page = tx.peek_keys(prefix.as_bytes(), None, LOOKED_AT)?;
     let full = page.len() == LOOKED_AT;

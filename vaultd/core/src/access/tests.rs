@@ -104,7 +104,7 @@ impl World {
         })
     }
 
-    fn end(&mut self, token: &TokenHash) -> Result<bool, RecordError> {
+    fn end(&mut self, token: &TokenHash) -> Result<bool, SessionRefusal> {
         self.run(|tx| {
             let caller = authenticate(tx, token, &Origin::local()).unwrap();
             logout(tx, &caller)

@@ -25,6 +25,7 @@ pub mod secret_id;
 pub mod shamir;
 pub mod share;
 pub mod sign;
+pub mod signed;
 pub mod slots;
 pub(crate) mod stretch;
 pub mod tag;

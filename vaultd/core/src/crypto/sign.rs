@@ -1,14 +1,17 @@
-//! Signatures of log entries: Ed25519 (RFC 8032), verified strictly.
+//! Signatures of log entries and of sessions: Ed25519 (RFC 8032), verified strictly.
 //!
 //! ```text
-//! signature = Ed25519 (log-signing key, "vault log signature v1" ‖ digest)
+//! of an entry   = Ed25519 (log-signing key, "vault log signature v1" ‖ digest)
+//! of a session  = Ed25519 (log-signing key, "vault session signature v1" ‖ what `session` says)
 //! ```
+//! Neither label begins with the other, so that no signature of the one is one of the other.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use super::secret::LogSigningKey;
 
 const LABEL: &[u8; 22] = b"vault log signature v1";
+const SESSION: &[u8] = b"vault session signature v1";
 
 /// The public half, which the state publishes.
 pub fn public(key: &LogSigningKey) -> [u8; 32] {
@@ -24,10 +27,34 @@ pub fn sign(key: &LogSigningKey, digest: &[u8; 32]) -> [u8; 64] {
 ///
 /// Strict: small-order points and non-canonical encodings are refused, so that all nodes agree.
 pub fn verify(public: &[u8; 32], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
+    is_of(public, &message(digest), signature)
+}
+
+/// Signs what a session is, in parts that the caller has made unambiguous.
+pub(super) fn sign_session(key: &LogSigningKey, parts: &[&[u8]]) -> [u8; 64] {
+    expand(key).sign(&session(parts)).to_bytes()
+}
+
+/// Whether `signature` is the holder's of `public` over what a session is; strict, as [`verify`] is.
+pub(super) fn verify_session(public: &[u8; 32], parts: &[&[u8]], signature: &[u8; 64]) -> bool {
+    is_of(public, &session(parts), signature)
+}
+
+fn is_of(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     VerifyingKey::from_bytes(public).is_ok_and(|key| {
         let signature = Signature::from_bytes(signature);
-        key.verify_strict(&message(digest), &signature).is_ok()
+        key.verify_strict(message, &signature).is_ok()
     })
+}
+
+fn session(parts: &[&[u8]]) -> Vec<u8> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut message = Vec::with_capacity(SESSION.len() + length);
+    message.extend_from_slice(SESSION);
+    for part in parts {
+        message.extend_from_slice(part);
+    }
+    message
 }
 
 fn expand(key: &LogSigningKey) -> SigningKey {

@@ -59,6 +59,8 @@ kinds! {
     Job = 0x04, Terms;
     /// What the vault was bootstrapped from.
     Bootstrap = 0x05, Terms;
+    /// Public halves of the keys that sessions are signed with.
+    Signers = 0x06, Terms;
     /// `parent id ‖ index generation ‖ tag` → name and child ids.
     Entry = 0x10, Terms;
     /// A secret's head: labels, tags, retention.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vault_core::access::arrival::{begin_change, change_password};
 use vault_core::access::factor::Factor;
 use vault_core::access::password::Password;
-use vault_core::access::{Caller, TokenHash, authenticate};
+use vault_core::access::{Bearer, Caller, authenticate};
 use vault_core::record::Tx;
 
 use super::{Choice, refusal};
@@ -52,12 +52,12 @@ impl App {
         PasswordChange { old, new, code }: PasswordChange,
         notes: &mut Notes,
     ) -> Result<()> {
-        let token = call.token.ok_or_else(crate::app::refusal::token)?;
+        let token = call.token.clone().ok_or_else(crate::app::refusal::token)?;
         // ORDER: who it is, before anything of his is counted or takes a place
         self.read_counted(call, notes, &mut |_, _| Ok(())).await?;
         call.may_act()?;
         let (place, network) = self.hashing_place(call)?;
-        let (as_caller, coded) = (self.as_caller(call, token), code.is_some());
+        let (as_caller, coded) = (self.as_caller(call, token.clone()), code.is_some());
         let begun = self
             .write_inside(move |tx| {
                 let caller = as_caller(tx)?;
@@ -98,7 +98,7 @@ impl App {
     fn as_caller(
         &self,
         call: &Call,
-        token: TokenHash,
+        token: Bearer,
     ) -> impl Fn(&mut Tx<'_>) -> Result<Caller> + Send + 'static {
         let origin = self.calling(call).origin();
         move |tx| authenticate(tx, &token, &origin).map_err(crate::app::refusal::unauthenticated)

@@ -5,27 +5,35 @@
 //! | [`secret_id`] | logging in with a secret id, and what administrators do with them |
 //! | [`peer`] | logging in by the uid of a process, and which uids are whose |
 //! | [`pin`] | logging in by the key of a client certificate, and which keys are whose |
+//!
+//! A session that is kept is made by the leader's proposer, as any write. One that is signed writes nothing: it is
+//! decided over one state of this node, which a quorum has confirmed to be no older than the request
+//! ([`App::sign_in`]).
 
+pub(super) mod drawn;
 mod peer;
 mod pin;
 mod secret_id;
 
+use std::sync::Arc;
+
 use vault_core::access::program::{self, Proven, Refusal};
-use vault_core::access::{Login, LoginRefusal, Resource, TokenHash, Unfit};
-use vault_core::crypto::secret::{TokenSecret, TokenText};
-use vault_core::crypto::token;
+use vault_core::access::{Login, LoginRefusal, Origin, Resource, Unfit};
+use vault_core::crypto::secret::TokenText;
 use vault_core::name::ServiceName;
 use vault_core::record::Tx;
 use vault_proto::v1::Reason;
 
+use super::audit::Audit;
 use super::auth::{Oneself, refused};
 use super::call::{Answer, Call};
 use super::calling::afford;
 use super::error::{Error, Result};
 use super::notes::Notes;
+use super::pipeline::no_leader;
 use super::transact::Verdict;
-use super::{App, refusal};
-use crate::clock::OsEntropy;
+use super::{App, CATCH_UP, refusal};
+use drawn::{Drawn, Shown, entered};
 
 /// Which service a program says that it is, and what its session shall be able to do.
 #[derive(Clone, Debug)]
@@ -48,37 +56,97 @@ impl App {
     where
         F: FnMut(&mut Notes, &mut Tx<'_>) -> std::result::Result<Proven, Refusal> + Send + 'static,
     {
-        let secret = TokenSecret::make(&mut OsEntropy);
-        let (hash, origin) = (TokenHash::of(&secret), self.calling(call).origin());
+        let drawn = Drawn::new(&login);
+        let (shown, origin) = (drawn.shown(), self.calling(call).origin());
         let terms = match self.session_terms(login.size()) {
             Ok(terms) => terms,
             Err(error) => return self.refused(call, error).await,
         };
         let audit = self.audit.clone();
-        let answer = self
-            .write_by_proof(call, terms, move |notes, tx| {
-                if let Some(service) = &service {
-                    notes.about(Resource::Service(service.clone()).to_string());
-                }
-                let proven = prove(notes, tx).map_err(not_in)?;
-                let entered = program::enter(tx, &proven, &origin, &hash, &login);
-                let entered = entered.map_err(|refusal| {
-                    if let Refusal::Denied(denied) = &refusal {
-                        notes.denied = Some(denied.why.to_string());
-                    }
-                    not_in(refusal)
-                })?;
-                notes.by(&entered.caller);
-                afford(&audit, &entered.caller)?;
-                notes.granted = Some(proven.by().to_owned());
-                Ok((
-                    Verdict::Commit,
-                    Oneself::of(&entered.caller, entered.session),
-                ))
-            })
-            .await?;
-        Ok(answer.map(|session| (token::to_text(&secret), session)))
+        let mut log_in = move |notes: &mut Notes, tx: &mut Tx<'_>| {
+            if let Some(service) = &service {
+                notes.about(Resource::Service(service.clone()).to_string());
+            }
+            let proven = prove(notes, tx).map_err(not_in)?;
+            come_in((notes, &audit), tx, &proven, (&shown, &origin), &login)
+        };
+        let made = match shown {
+            Shown::Stored(_) => {
+                self.write_by_proof(call, terms, move |notes, tx| {
+                    Ok((Verdict::Commit, log_in(notes, tx)?))
+                })
+                .await?
+            }
+            Shown::Signed(_) => self.signed_login(call, log_in).await?,
+        };
+        let Answer { reply, .. } = made;
+        Ok(self.answer(drawn.token(reply)?))
     }
+
+    /// A login that writes nothing, with its audit line.
+    async fn signed_login<R>(
+        &self,
+        call: &Call,
+        mut log_in: impl FnMut(&mut Notes, &mut Tx<'_>) -> Result<R>,
+    ) -> Result<Answer<R>> {
+        let mut entry = self.begin(call);
+        let mut notes = Notes::default();
+        let may = self.may_answer(call, &mut entry).await.map(drop);
+        let result = match may.and_then(|()| self.audit_ready()) {
+            Ok(()) => self.sign_in(&mut notes, &mut log_in).await,
+            Err(error) => Err(error),
+        };
+        self.describe(&mut entry, &notes);
+        if result.is_err() {
+            entry.withdrawable();
+        }
+        let finished = self.finish_act(entry, result, SIGNED, LOG_IN_AGAIN);
+        let reply = finished.await?;
+        Ok(self.answer(reply))
+    }
+
+    /// Decides a login over a state that is no older than the request: what was taken from a program before it asked
+    /// is taken from it here, too.
+    pub(super) async fn sign_in<R>(
+        &self,
+        notes: &mut Notes,
+        log_in: &mut impl FnMut(&mut Notes, &mut Tx<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let index = self.node.read_index().await.map_err(|_| no_leader())?;
+        let caught_up = tokio::time::timeout(CATCH_UP, self.store.wait_applied(index));
+        caught_up.await.map_err(|_| {
+            Error::new(
+                Reason::Stale,
+                "this node has not yet applied what others have; try again, or try another node",
+            )
+        })?;
+        self.decide_one_state(notes, log_in)
+    }
+}
+
+/// What has happened where no line of it could be written, and what to do.
+pub(super) const SIGNED: &str = "a session was signed";
+pub(super) const LOG_IN_AGAIN: &str = "log in again";
+
+/// Makes the session of a service that was proved.
+fn come_in(
+    (notes, audit): (&mut Notes, &Audit),
+    tx: &mut Tx<'_>,
+    proven: &Proven,
+    (shown, origin): (&Shown, &Arc<Origin>),
+    login: &Login,
+) -> Result<(Option<TokenText>, Oneself)> {
+    let came = program::enter(tx, proven, origin, &shown.keeping(), login);
+    let came = came.map_err(|refusal| {
+        if let Refusal::Denied(denied) = &refusal {
+            notes.denied = Some(denied.why.to_string());
+        }
+        not_in(refusal)
+    })?;
+    notes.by(&came.caller);
+    afford(audit, &came.caller)?;
+    notes.granted = Some(proven.by().to_owned());
+    Ok(entered(came))
 }
 
 /// One answer for whatever is wrong with a proof.

@@ -217,6 +217,11 @@ impl Unverified {
         }
     }
 
+    /// When it ends, in seconds since the epoch.
+    pub(super) fn end(&self) -> u64 {
+        self.seconds("exp").ok().flatten().unwrap_or_default()
+    }
+
     /// What it says.
     pub(super) fn into_claims(self) -> Value {
         self.claims

@@ -6,21 +6,21 @@
 //! the audit has the reason.
 
 use vault_core::access::trust::{TrustRefusal, arrive_by_token};
-use vault_core::access::{Login, Resource, TokenHash};
-use vault_core::crypto::secret::{TokenSecret, TokenText};
-use vault_core::crypto::token;
+use vault_core::access::{Login, Resource};
+use vault_core::crypto::secret::TokenText;
 use vault_core::name::ServiceName;
+use vault_core::record::Tx;
 use vault_proto::v1::Reason;
 use zeroize::Zeroizing;
 
-use super::verify::Good;
 use crate::app::auth::refused;
 use crate::app::call::{Answer, Call};
 use crate::app::calling::afford;
 use crate::app::error::{Error, Kind, Result};
 use crate::app::notes::Notes;
+use crate::app::program::LOG_IN_AGAIN;
+use crate::app::program::drawn::{Drawn, Shown, entered};
 use crate::app::{App, Oneself, refusal};
-use crate::clock::OsEntropy;
 
 /// What a program brings.
 pub struct TokenLogin {
@@ -64,7 +64,7 @@ impl App {
         {
             entry.withdrawable();
         }
-        let finished = self.finish_act(entry, result, "a session was made", "log in again");
+        let finished = self.finish_act(entry, result, "a session was made", LOG_IN_AGAIN);
         let reply = finished.await?;
         Ok(self.answer(reply))
     }
@@ -76,40 +76,48 @@ impl App {
         notes: &mut Notes,
     ) -> Result<(TokenText, Oneself)> {
         let _small_or_room = self.session_terms(request.login.size())?;
-        let looked = self.look_at_token(call, request.token);
-        let Good {
-            vouched,
-            by: trusted_as,
-        } = match looked.await? {
-            Ok(good) => good,
+        let vouched = match self.look_at_token(call, request.token).await? {
+            Ok(vouched) => vouched,
             Err(useless) => {
                 notes.denied = Some(useless.to_string());
                 return Err(failed());
             }
         };
-        let secret = TokenSecret::make(&mut OsEntropy);
-        let (hash, origin) = (TokenHash::of(&secret), self.calling(call).origin());
+        let trusted_as = vouched.trusted_as();
+        let drawn = Drawn::new(&request.login);
+        let (shown, origin) = (drawn.shown(), self.calling(call).origin());
         let (service, login) = (request.service, request.login);
         let audit = self.audit.clone();
-        let arrived = self
-            .write_inside(move |tx| {
-                let who = (&hash, &origin);
-                match arrive_by_token(tx, &vouched, &service, who, &login) {
-                    Ok((caller, session)) => {
-                        let affords = afford(&audit, &caller);
-                        let commits = affords.is_ok();
-                        Ok((Ok((caller, session, affords)), commits))
-                    }
-                    Err(refusal) => Ok((Err(refusal), false)),
-                }
-            })
-            .await?;
+        let arrive = move |tx: &mut Tx<'_>| {
+            let who = (&shown.keeping(), &origin);
+            let came = arrive_by_token(tx, &vouched, &service, who, &login)?;
+            let affords = afford(&audit, &came.caller);
+            Ok((came, affords))
+        };
+        let arrived = match shown {
+            Shown::Stored(_) => {
+                let write = move |tx: &mut Tx<'_>| {
+                    let arrived = arrive(tx);
+                    let commit = matches!(arrived, Ok((_, Ok(()))));
+                    Ok((arrived, commit))
+                };
+                self.write_inside(write).await?
+            }
+            Shown::Signed(_) => {
+                let mut decide = |_: &mut Notes, tx: &mut Tx<'_>| match arrive(tx) {
+                    Err(TrustRefusal::Record(error)) => Err(refusal::record(error)),
+                    arrived => Ok(arrived),
+                };
+                // What is noted here is noted below: it may be decided more than once.
+                self.sign_in(&mut Notes::default(), &mut decide).await?
+            }
+        };
         match arrived {
-            Ok((caller, session, affords)) => {
-                notes.by(&caller);
+            Ok((came, affords)) => {
+                notes.by(&came.caller);
                 affords?;
-                notes.granted = Some(format!("token of {trusted_as}"));
-                Ok((token::to_text(&secret), Oneself::of(&caller, session)))
+                notes.granted = Some(trusted_as);
+                drawn.token(entered(came))
             }
             Err(TrustRefusal::Record(error)) => Err(refusal::record(error)),
             // Of what was asked for, not of who asked.

@@ -46,13 +46,6 @@ impl Default for Tokens {
     }
 }
 
-/// A token that is good.
-pub(super) struct Good {
-    pub(super) vouched: Vouched,
-    /// What the audit calls those who vouch for it.
-    pub(super) by: String,
-}
-
 impl App {
     /// Looks at a token, as far as this node's state says who is to be believed.
     ///
@@ -62,7 +55,7 @@ impl App {
         &self,
         call: &Call,
         token: Zeroizing<String>,
-    ) -> Result<std::result::Result<Good, Bad>> {
+    ) -> Result<std::result::Result<Vouched, Bad>> {
         let source = network(call);
         let tokens = &self.tokens;
         if !tokens.sources.admit(&source, 1, self.clock.monotonic()) {
@@ -135,12 +128,12 @@ impl Sets {
     }
 }
 
-/// Who vouches for a token; and what the audit calls them.
+/// Who vouches for a token.
 fn vouch(
     tx: &mut Tx<'_>,
     mut sets: Sets,
     token: Unverified,
-) -> std::result::Result<std::result::Result<Good, Bad>, RecordError> {
+) -> std::result::Result<std::result::Result<Vouched, Bad>, RecordError> {
     let all = issuers(tx)?;
     let now = tx.now() / 1000;
     let mut by = Vec::new();
@@ -164,12 +157,9 @@ fn vouch(
     if by.is_empty() {
         return Ok(Err(why));
     }
-    let ids: Vec<String> = by.iter().map(|(id, _)| format!("issuer #{id}")).collect();
+    let until = token.end().saturating_mul(1000);
     let claims = Arc::new(token.into_claims());
-    Ok(Ok(Good {
-        vouched: Vouched { by, claims },
-        by: ids.join(", "),
-    }))
+    Ok(Ok(Vouched { by, claims, until }))
 }
 
 fn busy() -> Error {

@@ -68,5 +68,6 @@ pub(super) fn session(oneself: &Oneself) -> v1::Session {
         has_policies: session.has_policies(),
         only_enrols: session.only_enrols(),
         key_hash: session.key().map(ToString::to_string).unwrap_or_default(),
+        signed: session.is_signed(),
     }
 }

@@ -22,7 +22,7 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint};
 use tower::{Service, service_fn};
-use vault_core::access::{Certificate, TokenHash};
+use vault_core::access::{Bearer, Certificate, TokenHash};
 use vault_core::crypto::secret::TokenSecret;
 use vault_core::crypto::token;
 
@@ -109,13 +109,19 @@ impl App {
     }
 }
 
+impl App {
+    fn is(&self, token: &Bearer) -> bool {
+        matches!(token, Bearer::Stored(token) if *token == self.live)
+    }
+}
+
 impl Sessions for Arc<App> {
-    fn live(&self, token: &TokenHash, _: (Source, Option<Certificate>)) -> bool {
-        *token == self.live && !self.sealed.load(Ordering::Acquire)
+    fn live(&self, token: &Bearer, _: (Source, Option<Certificate>)) -> bool {
+        self.is(token) && !self.sealed.load(Ordering::Acquire)
     }
 
     fn broke_off(&self, call: &Call) {
-        assert_eq!(call.token, Some(self.live));
+        assert!(call.token.as_ref().is_some_and(|token| self.is(token)));
         let _unheard = self.broken_off.send(call.method.path);
     }
 }

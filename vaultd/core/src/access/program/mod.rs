@@ -20,11 +20,9 @@ pub mod secret_id;
 use std::sync::Arc;
 
 use super::{
-    Caller, Denied, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
-    Unfit,
+    Denied, Entered, EntryRefusal, Keeping, Login, LoginRefusal, Origin, Sort, Unfit,
     lockout::NOBODY,
-    login,
-    policy::PrincipalKind,
+    login::{Proof, enter_as},
     principal::named,
     session::{Holder, credential},
 };
@@ -39,7 +37,7 @@ use crate::{
 pub struct Proven {
     service: u64,
     by: String,
-    /// Milliseconds since the epoch; no session that it makes goes on for longer.
+    /// When what proved it ends, in milliseconds since the epoch: so does a session that is bound to it, or signed.
     until: Option<u64>,
     /// Who alone may use the session.
     holder: Option<Holder>,
@@ -50,15 +48,6 @@ impl Proven {
     pub fn by(&self) -> &str {
         &self.by
     }
-}
-
-/// A program that is logged in.
-#[derive(Debug)]
-pub struct Entered {
-    /// Who.
-    pub caller: Caller,
-    /// The session, as narrowed.
-    pub session: Session,
 }
 
 /// Why a program is not logged in.
@@ -107,19 +96,15 @@ pub fn enter(
     tx: &mut Tx<'_>,
     proven: &Proven,
     origin: &Arc<Origin>,
-    token: &TokenHash,
+    keeping: &Keeping<'_>,
     login: &Login,
 ) -> Result<Entered, Refusal> {
-    let id = proven.service;
-    let principal = tx.see::<Principal>(&Principal::key(id))?;
-    let service = principal
-        .filter(|principal| principal.kind == PrincipalKind::Service && !principal.disabled);
-    let service = service.ok_or(Refusal::Wrong)?;
-    let whole = Session {
+    let proof = Proof {
+        service: proven.service,
+        by: proven.by(),
+        credential: credential(proven.service, proven.by()),
+        until: proven.until,
         holder: proven.holder,
-        credential: Some(credential(id, proven.by())),
-        ..Session::of(tx, token, (id, service.epoch), proven.until)
     };
-    let (caller, session) = login::enter(tx, origin, token, whole, login)?;
-    Ok(Entered { caller, session })
+    Ok(enter_as(tx, origin, keeping, &proof, login)?)
 }

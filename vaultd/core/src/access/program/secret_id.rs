@@ -232,6 +232,7 @@ pub fn prove(
             && places.is_none_or(|places| places.contain(origin.source))
     });
     let issued = good.ok_or(Refusal::Wrong)?;
+    let until = issued.end;
     match issued.uses {
         None => {}
         Some(0 | 1) => remove(tx, service, accessor, &issued),
@@ -246,7 +247,7 @@ pub fn prove(
     Ok(Proven {
         service,
         by: format!("secret id {accessor}"),
-        until: None,
+        until: Some(until),
         holder: None,
     })
 }

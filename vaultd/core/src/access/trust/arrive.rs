@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::{Binding, Issuer, Wanted, last_id};
 use crate::{
     access::{
-        Caller, EntryRefusal, Login, LoginRefusal, Origin, Principal, Session, Sort, TokenHash,
-        login::enter, policy::PrincipalKind, principal::named, session::credential,
+        Entered, EntryRefusal, Keeping, Login, LoginRefusal, Origin, Sort,
+        login::{Proof, enter_as},
+        principal::named,
+        session::credential,
     },
     name::ServiceName,
     record::{RecordError, Tx},
@@ -21,9 +23,17 @@ pub struct Vouched {
     pub by: Vec<(u64, u64)>,
     /// What it says.
     pub claims: Arc<Value>,
+    /// When it ends, in milliseconds since the epoch.
+    pub until: u64,
 }
 
 impl Vouched {
+    /// By whom, for the audit: numbers, never a name.
+    pub fn trusted_as(&self) -> String {
+        let ids = self.by.iter().map(|(id, _)| format!("issuer #{id}"));
+        format!("token of {}", ids.collect::<Vec<_>>().join(", "))
+    }
+
     /// Whom it is about, of its issuer. All without a subject are one.
     fn subject(&self) -> String {
         let subject = self.claims.get("sub").and_then(Value::as_str);
@@ -78,9 +88,9 @@ pub fn arrive_by_token(
     tx: &mut Tx<'_>,
     vouched: &Vouched,
     service: &ServiceName,
-    (token, origin): (&TokenHash, &Arc<Origin>),
+    (keeping, origin): (&Keeping<'_>, &Arc<Origin>),
     login: &Login,
-) -> Result<(Caller, Session), TrustRefusal> {
+) -> Result<Entered, TrustRefusal> {
     let service = named(tx, Sort::Service, service.as_str())?.ok_or(TrustRefusal::NoService)?;
     let mut bound = false;
     for (id, generation) in &vouched.by {
@@ -96,7 +106,14 @@ pub fn arrive_by_token(
     if !bound {
         return Err(TrustRefusal::Unbound);
     }
-    as_service(tx, service, vouched, (token, origin), login)
+    let proof = Proof {
+        service,
+        by: &vouched.trusted_as(),
+        credential: credential(service, &vouched.subject()),
+        until: Some(vouched.until),
+        holder: None,
+    };
+    Ok(enter_as(tx, origin, keeping, &proof, login)?)
 }
 
 /// The bindings of an issuer, by service.
@@ -109,22 +126,4 @@ pub(crate) fn of_issuer(
     Ok(found
         .filter_map(|(key, binding)| Some((last_id(&key)?, binding)))
         .collect())
-}
-
-/// Begins a session of a service that has proved itself.
-fn as_service(
-    tx: &mut Tx<'_>,
-    service: u64,
-    vouched: &Vouched,
-    (token, origin): (&TokenHash, &Arc<Origin>),
-    login: &Login,
-) -> Result<(Caller, Session), TrustRefusal> {
-    let principal = tx.see::<Principal>(&Principal::key(service))?;
-    let able = |one: &Arc<Principal>| one.kind == PrincipalKind::Service && !one.disabled;
-    let principal = principal.filter(able).ok_or(TrustRefusal::Disabled)?;
-    let whole = Session {
-        credential: Some(credential(service, &vouched.subject())),
-        ..Session::of(tx, token, (service, principal.epoch), None)
-    };
-    Ok(enter(tx, origin, token, whole, login)?)
 }

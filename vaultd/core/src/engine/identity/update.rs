@@ -153,7 +153,11 @@ fn ends_nothing(
     change: &Change,
 ) -> Result<bool, Refusal> {
     let disables = change.disabled == Some(true) && !principal.disabled;
-    if !change.only_ends() || disables || may_have_one(tx, id)? {
+    if !change.only_ends() || disables {
+        return Ok(false);
+    }
+    // Of one that is disabled already none goes on, whether or not it lies in a list.
+    if !principal.disabled && may_have_one(tx, (id, principal.kind))? {
         return Ok(false);
     }
     if principal.disabled {

@@ -82,6 +82,7 @@ pub(in crate::door::grpc) fn limits(limits: Option<SessionLimits>) -> Result<Lim
         idle: convert::milliseconds("idle", limits.idle)?,
         uses: limits.uses.map(u64::from),
         places: places(&limits.places)?,
+        signed: limits.signed,
     })
 }
 

@@ -16,6 +16,7 @@ mod resources;
 mod rights;
 mod root;
 mod sessions;
+mod signed;
 mod simulated;
 
 use super::*;

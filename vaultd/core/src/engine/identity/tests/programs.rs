@@ -8,9 +8,9 @@ mod wrong;
 use super::*;
 use crate::{
     access::{
-        Limits, LoginRefusal, Places,
+        Entered, Keeping, Limits, LoginRefusal, Places,
         program::{
-            self, Entered, Refusal as NotIn,
+            self, Refusal as NotIn,
             peer::{self, Member},
             secret_id::{self, Accessor, IssueRefusal, Listed, SecretIdHash, Terms},
         },
@@ -77,7 +77,7 @@ fn coming(
     login: &Login,
 ) -> Result<Entered, NotIn> {
     let proven = secret_id::prove(tx, &called(name), id, origin)?;
-    program::enter(tx, &proven, origin, token, login)
+    program::enter(tx, &proven, origin, &Keeping::Stored(token), login)
 }
 
 fn log_in_from(
@@ -110,7 +110,8 @@ fn by_ids(world: &mut World, name: &str, who: (u32, u32)) -> Result<TokenHash, N
         .write(|tx| {
             let (uid, gid) = who;
             let proven = peer::prove(tx, &called(name), (wrong::usual(uid), gid))?;
-            program::enter(tx, &proven, &origin, &token, &Login::default())
+            let keeping = Keeping::Stored(&token);
+            program::enter(tx, &proven, &origin, &keeping, &Login::default())
         })
         .map(|_| token)
 }
