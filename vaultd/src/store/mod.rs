@@ -230,6 +230,10 @@ impl View for Store {
         self.inner.state.shared.scan(prefix, after, limit)
     }
 
+    fn count(&self, prefix: &[u8], limit: usize) -> Result<usize, ViewError> {
+        self.inner.state.shared.count(prefix, limit)
+    }
+
     fn generation(&self, collection: u8) -> Result<Revision, ViewError> {
         self.inner.state.shared.generation(collection)
     }

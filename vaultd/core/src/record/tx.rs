@@ -6,6 +6,7 @@
 //! uses a nonce or a data key twice. No clock, no entropy: time and ids are parameters.
 
 mod derived;
+mod unopened;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -208,20 +209,6 @@ impl<'a> Tx<'a> {
         page.into_iter()
             .map(|(key, record)| self.open(&key, &record).map(|document| (key, document)))
             .collect()
-    }
-
-    /// Only the keys like [`Tx::peek`]: nothing is opened.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn peek_keys(
-        &self,
-        prefix: &[u8],
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<Key>, RecordError> {
-        let page = self.view.scan(prefix, after, limit)?;
-        Ok(page.into_iter().map(|(key, _)| key).collect())
     }
 
     /// One document like [`Tx::peek`]: for what cannot change without another record that is remembered.

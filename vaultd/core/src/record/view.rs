@@ -22,6 +22,14 @@ pub trait View {
     /// As [`View::get`].
     fn scan(&self, prefix: &[u8], after: Option<&Key>, limit: usize) -> Result<Page, ViewError>;
 
+    /// How many records there are whose keys begin with `prefix`, `limit` at most.
+    ///
+    /// # Errors
+    /// As [`View::get`].
+    fn count(&self, prefix: &[u8], limit: usize) -> Result<usize, ViewError> {
+        self.scan(prefix, None, limit).map(|page| page.len())
+    }
+
     /// Revision of the last write into a guarded collection; zero if there was none.
     ///
     /// # Errors

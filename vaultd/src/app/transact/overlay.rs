@@ -91,6 +91,22 @@ impl View for Overlay<'_> {
         Ok(merged.into_iter().take(limit).collect())
     }
 
+    fn count(&self, prefix: &[u8], limit: usize) -> Result<usize, ViewError> {
+        let fresh = self.between(prefix, None);
+        // As many more as may go; what is beyond is beyond the limit either way.
+        let mut count = self
+            .state
+            .count(prefix, limit.saturating_add(fresh.len()))?;
+        for (key, (_, sealed)) in fresh {
+            match (sealed, self.state.get(key)?) {
+                (Some(_), None) => count += 1,
+                (None, Some(_)) => count = count.saturating_sub(1),
+                (Some(_), Some(_)) | (None, None) => {}
+            }
+        }
+        Ok(count.min(limit))
+    }
+
     fn incarnation(&self) -> u64 {
         self.state.incarnation()
     }
@@ -166,7 +182,11 @@ mod tests {
         };
         let first = key(0);
         let prefix = &first.as_bytes()[..7];
-        for limit in 1..6 {
+        for limit in 0..6 {
+            assert_eq!(
+                overlay.count(prefix, limit).unwrap(),
+                expected.count(prefix, limit).unwrap()
+            );
             for after in [None, Some(key(1)), Some(key(2)), Some(key(3)), Some(key(9))] {
                 let seen = overlay.scan(prefix, after.as_ref(), limit).unwrap();
                 assert_eq!(

@@ -153,6 +153,11 @@ impl View for Shared {
         Ok(page)
     }
 
+    fn count(&self, prefix: &[u8], limit: usize) -> Result<usize, ViewError> {
+        self.readers
+            .with(|reader| rows::count(reader, prefix, limit))
+    }
+
     fn generation(&self, collection: u8) -> Result<Revision, ViewError> {
         Ok(self.published.load().generations.get(collection))
     }

@@ -12,6 +12,8 @@ const GET: &str = "SELECT r.term, r.sequence, r.digest, coalesce(r.sealed, p.sea
 const SCAN: &str = "SELECT r.term, r.sequence, r.digest, coalesce(r.sealed, p.sealed), r.key \
     FROM records r LEFT JOIN payloads p ON p.id = r.payload \
     WHERE r.key >= ?1 AND r.key < ?2 ORDER BY r.key LIMIT ?3";
+const COUNT: &str = "SELECT count(*) FROM \
+    (SELECT 1 FROM records r WHERE r.key >= ?1 AND r.key < ?2 LIMIT ?3)";
 
 /// The digest of a row.
 pub(crate) fn digest(key: &Key, revision: Revision, sealed: &[u8]) -> [u8; 32] {
@@ -76,6 +78,22 @@ pub(crate) fn revision_of(
         .prepare_cached("SELECT term, sequence FROM records WHERE key = ?1")?
         .query_row([key.as_bytes()], revision)
         .optional()
+}
+
+/// How many keys begin with `prefix`, `limit` at most. No row is read.
+pub(crate) fn count(
+    connection: &Connection,
+    prefix: &[u8],
+    limit: usize,
+) -> Result<usize, ViewError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let counted = connection.prepare_cached(COUNT).and_then(|mut statement| {
+        statement.query_row(params![prefix, end_of(prefix), limit], |row| {
+            row.get::<_, i64>(0)
+        })
+    });
+    let counted = counted.map_err(|error| io(&error))?;
+    Ok(usize::try_from(counted).unwrap_or_default())
 }
 
 /// Calls `each` with up to `limit` records from the first after `after`, in key order, and the

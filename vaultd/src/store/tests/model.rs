@@ -169,6 +169,10 @@ impl World {
                 self.store.scan(&prefix, after.as_ref(), limit).unwrap(),
                 self.model.scan(&prefix, after.as_ref(), limit).unwrap()
             );
+            assert_eq!(
+                self.store.count(&prefix, limit).unwrap(),
+                self.model.count(&prefix, limit).unwrap()
+            );
         }
         assert_eq!(
             self.store.generation(8).unwrap(),

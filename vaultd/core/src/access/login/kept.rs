@@ -79,7 +79,7 @@ fn make_room(
 ) -> Result<(), LoginRefusal> {
     let prefix = Key::new(Kind::Owned, &[&owner.to_be_bytes()]);
     // No check: of two that begin at once both may be the last.
-    if tx.peek_keys(prefix.as_bytes(), None, most)?.len() < most {
+    if tx.peek_count(prefix.as_bytes(), most)? < most {
         return Ok(());
     }
     let place = token.owned_by(owner);
