@@ -314,7 +314,9 @@ fn the_token_of_a_trusted_issuer_comes_to_a_signed_session_that_ends_with_it() {
     let mut claims = trust::claims("till");
     claims["exp"] = (trust::now() + 300).into();
     let jwt = issuer.token(&claims);
-    let made = trust::login_with(&daemon, "till", &["--signed"], &jwt).ok().stdout;
+    let made = trust::login_with(&daemon, "till", &["--signed"], &jwt)
+        .ok()
+        .stdout;
     assert_eq!(applied(&daemon), before, "a signed login was written");
     let me = with(&daemon, made.trim(), &["-o", "json", "whoami"])
         .ok()

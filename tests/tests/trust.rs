@@ -86,7 +86,9 @@ pub fn login_with(daemon: &Daemon, service: &str, args: &[&str], jwt: &str) -> O
         "--service",
         service,
     ];
-    daemon.place.ctl_with(&[&fixed, args].concat(), jwt.as_bytes())
+    daemon
+        .place
+        .ctl_with(&[&fixed, args].concat(), jwt.as_bytes())
 }
 
 /// What a refusal says, but for the request that it is of.

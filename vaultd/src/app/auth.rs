@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use vault_core::access::{
-    self, Action, ActionGlob, Bearer, Caller, Certificate, Limits, Login, Origin, Resource, Session,
-    TokenHash,
+    self, Action, ActionGlob, Bearer, Caller, Certificate, Limits, Login, Origin, Resource,
+    Session, TokenHash,
 };
 use vault_core::crypto::secret::{TokenSecret, TokenText};
 use vault_core::crypto::token;

@@ -64,5 +64,5 @@ pub use sessions::{
     Found, Listed, SessionPosition, SessionRefusal, count_use, find_session, list_sessions, renew,
     revoke, revoke_all, shown_session,
 };
-pub use why::Why;
 pub use signed::{Bearer, SignedId};
+pub use why::Why;

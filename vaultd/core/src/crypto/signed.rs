@@ -120,6 +120,25 @@ impl Signed {
         (self.region, self.term)
     }
 
+    /// Stands for this token, as [`Signed::body`] is asked about it: equal for no other question.
+    pub fn question(&self, public: &[u8; 32], cluster: &[u8; 16]) -> [u8; 32] {
+        let (region, term) = (self.region.to_be_bytes(), self.term.to_be_bytes());
+        let mut hasher = blake3::Hasher::new_derive_key("vault signed token question v1");
+        // All but the last have one length.
+        let parts: [&[u8]; 6] = [
+            public,
+            cluster,
+            &region,
+            &term,
+            &*self.signature,
+            &self.body,
+        ];
+        for part in parts {
+            hasher.update(part);
+        }
+        *hasher.finalize().as_bytes()
+    }
+
     /// The body, if the holder of `public` signed it for this cluster.
     pub fn body(&self, public: &[u8; 32], cluster: &[u8; 16]) -> Option<&[u8]> {
         let (region, term) = (self.region.to_be_bytes(), self.term.to_be_bytes());
@@ -213,6 +232,24 @@ mod tests {
         assert_eq!(signed.body(&public(0x51), &CLUSTER), None);
         let session = sign::sign_session(&key(0x51), &[&digest]);
         assert!(!sign::verify(&public(0x51), &digest, &session));
+    }
+
+    #[test]
+    fn no_two_questions_about_tokens_are_the_same() {
+        let signed = |body: &[u8]| Signed::parse(text(body).expose()).unwrap();
+        let (one, other) = (signed(b"body"), signed(b"bodz"));
+        let asked = one.question(&public(0x51), &CLUSTER);
+        assert_eq!(asked, signed(b"body").question(&public(0x51), &CLUSTER));
+        let mut changed = bytes_of(&text(b"body"));
+        *changed.last_mut().unwrap() ^= 1;
+        let forged = Signed::parse(&of_bytes(&changed)).unwrap();
+        let others = [
+            other.question(&public(0x51), &CLUSTER),
+            one.question(&public(0x52), &CLUSTER),
+            one.question(&public(0x51), &[0xc2; 16]),
+            forged.question(&public(0x51), &CLUSTER),
+        ];
+        assert!(!others.contains(&asked));
     }
 
     #[test]

@@ -59,7 +59,7 @@ kinds! {
     Job = 0x04, Terms;
     /// What the vault was bootstrapped from.
     Bootstrap = 0x05, Terms;
-    /// Public halves of the keys that sessions are signed with.
+    /// `region` → public halves of the keys that its sessions are signed with.
     Signers = 0x06, Terms;
     /// `parent id ‖ index generation ‖ tag` → name and child ids.
     Entry = 0x10, Terms;

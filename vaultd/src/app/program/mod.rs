@@ -63,7 +63,7 @@ impl App {
             Err(error) => return self.refused(call, error).await,
         };
         let audit = self.audit.clone();
-        let mut log_in = move |notes: &mut Notes, tx: &mut Tx<'_>| {
+        let mut arrive = move |notes: &mut Notes, tx: &mut Tx<'_>| {
             if let Some(service) = &service {
                 notes.about(Resource::Service(service.clone()).to_string());
             }
@@ -73,11 +73,11 @@ impl App {
         let made = match shown {
             Shown::Stored(_) => {
                 self.write_by_proof(call, terms, move |notes, tx| {
-                    Ok((Verdict::Commit, log_in(notes, tx)?))
+                    Ok((Verdict::Commit, arrive(notes, tx)?))
                 })
                 .await?
             }
-            Shown::Signed(_) => self.signed_login(call, log_in).await?,
+            Shown::Signed(_) => self.signed_login(call, arrive).await?,
         };
         let Answer { reply, .. } = made;
         Ok(self.answer(drawn.token(reply)?))
@@ -87,13 +87,13 @@ impl App {
     async fn signed_login<R>(
         &self,
         call: &Call,
-        mut log_in: impl FnMut(&mut Notes, &mut Tx<'_>) -> Result<R>,
+        mut arrive: impl FnMut(&mut Notes, &mut Tx<'_>) -> Result<R>,
     ) -> Result<Answer<R>> {
         let mut entry = self.begin(call);
         let mut notes = Notes::default();
         let may = self.may_answer(call, &mut entry).await.map(drop);
         let result = match may.and_then(|()| self.audit_ready()) {
-            Ok(()) => self.sign_in(&mut notes, &mut log_in).await,
+            Ok(()) => self.sign_in(&mut notes, &mut arrive).await,
             Err(error) => Err(error),
         };
         self.describe(&mut entry, &notes);

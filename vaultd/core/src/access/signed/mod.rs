@@ -10,6 +10,9 @@
 //! is not ended: it lasts a quarter of an hour at most. Nothing is made from it, it is not renewed, and its uses are
 //! not counted, because each would need a record.
 //!
+//! That a signature is good is remembered while the node is open, by a hash of the key and of all that was signed; all
+//! else is looked at anew.
+//!
 //! Whoever can read the store makes none: the private half of the key is in the keyring, and the public half of it in a
 //! sealed record ([`signers`]).
 
@@ -35,7 +38,7 @@ use crate::{
         signed::{self, Signed, SignedError},
     },
     name::FolderPath,
-    record::{RecordError, Tx},
+    record::{Key, Kind, RecordError, Tx},
 };
 
 const MINUTE: u64 = 60_000;
@@ -243,10 +246,15 @@ impl Presented {
         {
             return Ok(session.clone());
         }
-        // ORDER: nothing of it is read before
-        let body = self.token.body(&public, tx.keys().cluster());
-        let claims = body.and_then(|body| minicbor::decode::<Claims>(body).ok());
-        let session = claims.map(|claims| Arc::new(claims.into_session()));
+        let cluster = tx.keys().cluster();
+        let asked = self.token.question(&public, cluster);
+        // Only what was found good is kept for other requests: what is not costs whoever sends it as much again.
+        let session = tx.remembered(&Key::new(Kind::Signers, &[&asked]), || {
+            // ORDER: nothing of it is read before
+            let body = self.token.body(&public, cluster)?;
+            let claims = minicbor::decode::<Claims>(body).ok()?;
+            Some(claims.into_session())
+        });
         // Of two that work it out at once both come to the same.
         drop(self.known.set((public, session.clone())));
         Ok(session)

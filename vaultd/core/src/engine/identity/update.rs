@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     access::{
-        Action, Caller, Grant, Principal, Proofs, Sort, may_have_one, onetime,
+        Action, Caller, Grant, Principal, Proofs, Sort, StoredPolicy, may_have_one, onetime,
         policy::{PrincipalKind, Tags},
         program::secret_id::MOST,
     },
@@ -108,23 +108,7 @@ pub fn update(
             }
             let of_a_role = bound.is_some() || change.longest_session.is_some();
             only_of_a_role(principal.kind, of_a_role)?;
-            if let Some(description) = &change.description {
-                principal.description.clone_from(description);
-            }
-            retag(principal, change)?;
-            if let Some(most) = change.most_secret_ids {
-                only_of_a_service(principal.kind, most)?;
-                principal.most_secret_ids = most;
-            }
-            if let Some(longest) = change.longest_session {
-                principal.longest_session = longest;
-            }
-            let ends = change.disabled == Some(true) || bound.is_some() || change.end_sessions;
-            principal.disabled = change.disabled.unwrap_or(principal.disabled);
-            principal.trust = bound.or_else(|| principal.trust.take());
-            if ends {
-                principal.epoch += 1;
-            }
+            set(principal, change, bound)?;
             if principal.disabled {
                 onetime::revoke_all(tx, target.id)?;
             }
@@ -133,13 +117,34 @@ pub fn update(
     Ok(target.put(tx)?)
 }
 
-fn retag(principal: &mut Principal, change: &Change) -> Result<(), Refusal> {
+/// The change, as far as it is of the principal's own record.
+fn set(
+    principal: &mut Principal,
+    change: &Change,
+    bound: Option<StoredPolicy>,
+) -> Result<(), Refusal> {
+    if let Some(description) = &change.description {
+        principal.description.clone_from(description);
+    }
     for tag in &change.remove_tags {
         principal.tags.remove(tag);
     }
     principal.tags.extend(change.set_tags.clone());
     if principal.tags.len() > MAX_TAGS {
         return Err(Refusal::TooMany("a principal has at most 50 tags"));
+    }
+    if let Some(most) = change.most_secret_ids {
+        only_of_a_service(principal.kind, most)?;
+        principal.most_secret_ids = most;
+    }
+    if let Some(longest) = change.longest_session {
+        principal.longest_session = longest;
+    }
+    let ends = change.disabled == Some(true) || bound.is_some() || change.end_sessions;
+    principal.disabled = change.disabled.unwrap_or(principal.disabled);
+    principal.trust = bound.or_else(|| principal.trust.take());
+    if ends {
+        principal.epoch += 1;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Document, RecordError, Tx};
-use crate::record::Key;
+use crate::record::{Key, Revision};
 
 /// What a worked-out fact costs a cache, beside what it was worked out from.
 const DERIVED_BYTES: usize = 512;
@@ -99,6 +99,26 @@ impl Tx<'_> {
         let fact = Arc::new(make(self)?);
         opened.put(key, generation, Arc::<T>::clone(&fact), DERIVED_BYTES);
         Ok(fact)
+    }
+
+    /// What follows from nothing but what `key` is made of a hash of: worked out once, while there is room to keep it.
+    /// No record lies under such a key.
+    pub fn remembered<T: Send + Sync + 'static>(
+        &self,
+        key: &Key,
+        make: impl FnOnce() -> Option<T>,
+    ) -> Option<Arc<T>> {
+        let known = self
+            .opened
+            .and_then(|opened| opened.get(key, Revision::ZERO));
+        if let Some(known) = known.and_then(|known| known.downcast::<T>().ok()) {
+            return Some(known);
+        }
+        let fact = Arc::new(make()?);
+        if let Some(opened) = self.opened {
+            opened.put(key, Revision::ZERO, Arc::<T>::clone(&fact), DERIVED_BYTES);
+        }
+        Some(fact)
     }
 
     /// A document, opened now or before.

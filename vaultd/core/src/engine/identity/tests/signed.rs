@@ -1,5 +1,6 @@
 //! Sessions that no record is kept of: what the vault signed is good for its time, and for nothing that would need one.
 
+mod held;
 mod wrong;
 
 use std::sync::Arc;
@@ -34,6 +35,12 @@ fn signed_login() -> Login {
     }
 }
 
+/// A process of a uid, as the kernel tells of it.
+fn of(uid: u32) -> (peer::Uid, u32) {
+    let overflow = 65_534;
+    (peer::Uid { uid, overflow }, 100)
+}
+
 fn till() -> ServiceName {
     ServiceName::try_from("till").unwrap()
 }
@@ -51,7 +58,19 @@ fn world() -> World {
         .act(&root, Action::SERVICE_ATTACH, &till, put)
         .unwrap();
     let bind = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
-        allow_uid(tx, caller, grant, proofs, UID)
+        allow_uid(
+            tx,
+            caller,
+            grant,
+            proofs,
+            (
+                peer::Member {
+                    uid: UID,
+                    gid: None,
+                },
+                65_534,
+            ),
+        )
     };
     world
         .act(&root, Action::SERVICE_ALLOW_UID, &till, bind)
@@ -78,7 +97,7 @@ fn proved_by(
 }
 
 fn log_in_as(world: &mut World, login: &Login) -> Result<String, NotIn> {
-    proved_by(world, |tx| peer::prove(tx, &till(), UID), login)
+    proved_by(world, |tx| peer::prove(tx, &till(), of(UID)), login)
 }
 
 fn log_in(world: &mut World) -> String {
@@ -234,7 +253,7 @@ fn ending_all_sessions_disabling_deleting_and_restoring_end_it_at_once_and_for_g
 #[test]
 fn a_service_that_is_disabled_or_whose_uid_was_taken_signs_nothing() {
     let mut world = world();
-    let other = |tx: &mut Tx<'_>| peer::prove(tx, &till(), UID + 1);
+    let other = |tx: &mut Tx<'_>| peer::prove(tx, &till(), of(UID + 1));
     let stranger = proved_by(&mut world, other, &signed_login());
     assert!(matches!(stranger, Err(NotIn::Wrong)));
     change(

@@ -84,7 +84,7 @@ fn come(
         .store
         .write(|tx| {
             let proven = pin::prove(tx, named.as_ref(), Some(&certificate))?;
-            program::enter(tx, &proven, &origin, &token, login)
+            program::enter(tx, &proven, &origin, &Keeping::Stored(&token), login)
         })
         .map(|entered| (token, entered))
 }

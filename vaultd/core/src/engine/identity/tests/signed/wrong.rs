@@ -161,7 +161,7 @@ fn only_a_program_that_proves_itself_gets_one() {
     });
     assert!(matches!(made, Err(LoginRefusal::NotSigned)));
     let (stored, _) = world.store.evaluate(|tx| {
-        let proven = peer::prove(tx, &till(), UID).unwrap();
+        let proven = peer::prove(tx, &till(), of(UID)).unwrap();
         let keeping = Keeping::Stored(&token);
         program::enter(tx, &proven, &Origin::local(), &keeping, &signed_login())
     });

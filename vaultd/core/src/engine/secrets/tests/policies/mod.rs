@@ -170,7 +170,10 @@ impl World {
 fn beyond(result: Result<(), Refusal>) {
     let refusal = result.unwrap_err();
     assert!(
-        matches!(refusal, Refusal::Exceeds(Exceeds::Beyond(_) | Exceeds::Denied(_))),
+        matches!(
+            refusal,
+            Refusal::Exceeds(Exceeds::Beyond(_) | Exceeds::Denied(_))
+        ),
         "{refusal}"
     );
 }
