@@ -1,8 +1,10 @@
 //! `vaultctl needs`: nothing is done, and what is printed is exactly what the command takes.
 
+use prost_reflect::Value;
 use vault_tests::{Daemon, Output};
 
 use crate::BINARIES;
+use crate::wire::{Wire, message};
 
 /// Somebody without rights, logged in.
 pub fn somebody(daemon: &Daemon, name: &str) -> String {
@@ -165,4 +167,25 @@ fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
     let told = by(&daemon, &dead, &["needs", "--", "get", "db/password"]);
     assert_ne!(told.code, 0, "{told}");
     assert_eq!(told.stdout, "");
+}
+
+#[tokio::test]
+async fn what_is_only_asked_about_hands_nothing_out_and_takes_no_guesses() {
+    let daemon = Daemon::start(BINARIES);
+    let born = daemon.init();
+    daemon.unseal(&born);
+    daemon.use_token(&born.token);
+    daemon.ctl_with(&["set", "db/password"], b"a value").ok();
+    let wire = Wire::connect(&daemon, &born.token).await;
+    let text = |text: &str| Value::String(text.into());
+    let get = message("GetSecretRequest", &[("path", text("db/password"))]);
+    let path = "/vault.v1.Secrets/GetSecret";
+    assert_eq!(wire.ask(path, get.clone()).await.expect("granted").len(), 0);
+    assert_ne!(wire.call(path, get).await.expect("a value").len(), 0);
+    // Refused as asked about, and not as a code that is wrong: that would be a guess that nobody counts.
+    for _ in 0..20 {
+        let code = message("ElevateSessionRequest", &[("code", text("123456"))]);
+        let asked = wire.ask("/vault.v1.Mfa/ElevateSession", code).await;
+        assert_eq!(asked.expect_err("a guess").reason, "REQUEST_INVALID");
+    }
 }

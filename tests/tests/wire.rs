@@ -88,11 +88,11 @@ impl Wire {
     }
 
     /// Asks what a method takes with an encoded message, and has nothing done.
-    pub async fn ask(&self, path: &'static str, body: impl Into<Bytes>) -> Result<(), Refused> {
+    pub async fn ask(&self, path: &'static str, body: impl Into<Bytes>) -> Result<Bytes, Refused> {
         let once = tokio_stream::once(body.into());
         let mut stream = self.send(once, path, ("vault-needs", "1")).await?;
         let message = stream.message().await.map_err(|status| refused(&status));
-        message.map(drop)
+        Ok(message?.unwrap_or_default())
     }
 
     async fn stream(

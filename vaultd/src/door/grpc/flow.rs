@@ -60,6 +60,13 @@ impl<T> Clone for Sender<T> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Gone;
 
+/// A stream of nothing.
+impl<T> Default for Outgoing<T> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Slot::Ended)))
+    }
+}
+
 /// A stream, and what feeds it.
 pub(super) fn outgoing<T>(patience: Duration) -> (Sender<T>, Outgoing<T>) {
     let (messages, receiver) = mpsc::channel(PIPE);

@@ -81,8 +81,9 @@ pub(super) fn repeatable<T: prost::Message>(
     })
 }
 
-/// An answer with its headers, or a status.
-pub(super) fn respond<R, T>(
+/// An answer with its headers, or a status. To what was only asked about and takes a grant the answer is empty: nothing
+/// was done, so nothing is handed out, and what the audit says of it is true.
+pub(super) fn respond<R, T: Default>(
     call: &Call,
     result: Result<Answer<R>>,
     format: impl FnOnce(R) -> T,
@@ -90,7 +91,12 @@ pub(super) fn respond<R, T>(
     let id = id_text(call.request_id);
     let answer = result.map_err(|error| refused(call, &error, &id))?;
     let held = answer.held;
-    let mut response = Response::new(format(answer.reply));
+    let granted = call.method.access == Access::Granted;
+    let reply = match call.asked {
+        Some(_) if granted => T::default(),
+        Some(_) | None => format(answer.reply),
+    };
+    let mut response = Response::new(reply);
     if let Some(held) = held {
         response.extensions_mut().insert(held);
     }

@@ -42,6 +42,7 @@ async fn write<P, R, T, F>(
 where
     F: Future<Output = Done<R>> + Send + 'static,
     R: Send + 'static,
+    T: Default,
 {
     let parsed = match parsed {
         Ok(parsed) => parsed,
