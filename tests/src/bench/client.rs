@@ -82,6 +82,14 @@ impl Caller {
         })
     }
 
+    /// The same connection without one.
+    pub(super) fn without_token(&self) -> Self {
+        Self {
+            channel: self.channel.clone(),
+            token: None,
+        }
+    }
+
     /// The same connection with a session of its own.
     pub(super) async fn login(&self) -> Result<(Self, String), Failure> {
         let session: LoginResponse = self
@@ -92,21 +100,28 @@ impl Caller {
 
     /// The same connection as a user with a password and one policy, who is made here by this caller.
     pub(super) async fn user(&self) -> Result<Self, Failure> {
-        self.principal("user:bench", "secret:*", "secret:*").await?;
-        let user = "bench".to_owned();
-        let password = self.reset(&user).await?;
-        let session: LoginPasswordResponse = self
+        let (session, _) = self.person("bench", self).await?;
+        self.with_token(&session)
+    }
+
+    /// Makes a user, who chooses his password over the connection `own`; a session of his, and the password.
+    pub(super) async fn person(&self, name: &str, own: &Self) -> Result<(String, String), Failure> {
+        self.principal(&format!("user:{name}"), "secret:*", "secret:*")
+            .await?;
+        let (user, password) = (name.to_owned(), request_id());
+        let drawn = self.reset(&user).await?;
+        let session: LoginPasswordResponse = own
             .call(
                 "/vault.v1.Auth/LoginPassword",
                 LoginPasswordRequest {
                     user,
-                    password,
-                    new_password: request_id(),
+                    password: drawn,
+                    new_password: password.clone(),
                     ..LoginPasswordRequest::default()
                 },
             )
             .await?;
-        self.with_token(&session.token)
+        Ok((session.token, password))
     }
 
     /// Gives a user a one-time password.

@@ -48,19 +48,25 @@ where
     while let Some(ended) = tasks.join_next().await {
         all.extend(ended??);
     }
-    let elapsed = begun.elapsed().as_secs_f64();
-    all.sort_unstable();
-    let at = |share: f64| {
-        let place = (all.len() as f64 * share) as usize;
-        all.get(place.min(all.len().saturating_sub(1)))
-            .map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
-    };
-    Ok(Round {
-        calls: all.len() as u64,
-        rate: all.len() as f64 / elapsed,
-        p50: at(0.5),
-        p99: at(0.99),
-    })
+    Ok(Round::of(all, begun.elapsed()))
+}
+
+impl Round {
+    /// What so many latencies come to, of calls that were made in this time.
+    pub(super) fn of(mut all: Vec<Duration>, elapsed: Duration) -> Self {
+        all.sort_unstable();
+        let at = |share: f64| {
+            let place = (all.len() as f64 * share) as usize;
+            all.get(place.min(all.len().saturating_sub(1)))
+                .map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
+        };
+        Self {
+            calls: all.len() as u64,
+            rate: all.len() as f64 / elapsed.as_secs_f64(),
+            p50: at(0.5),
+            p99: at(0.99),
+        }
+    }
 }
 
 /// One call for each number below `count`, with `callers` at once.

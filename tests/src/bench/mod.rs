@@ -6,6 +6,8 @@
 //! | [`crowd`] | the same beside 10,000 users and policies |
 //! | [`writes`] | `PutSecret` against the echo, rows and syncs per put |
 //! | [`policies`] | decisions of the policy engine |
+//! | [`logins`] | logins of programs, signed and stored |
+//! | [`flood`] | ten times as many passwords as can be hashed, and reads meanwhile |
 //! | [`timing`] | whether the time of a login that fails tells who exists |
 //! | [`process`] | memory, start and cold reads of a daemon in a process of its own; `vaultctl get` |
 //!
@@ -16,7 +18,9 @@ mod client;
 mod crowd;
 mod daemon;
 mod echo;
+mod flood;
 mod load;
+mod logins;
 mod node;
 mod options;
 mod policies;
@@ -56,6 +60,10 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<bool, Failure> {
         }
         if options.wants("crowd") {
             crowd::measure(&options, &mut report).await?;
+        }
+        if options.wants("logins") {
+            logins::measure(&options, &mut report).await?;
+            flood::measure(&options, &mut report).await?;
         }
         if options.wants("writes") {
             writes::measure_slow_syncs(&options, &mut report).await?;

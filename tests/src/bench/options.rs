@@ -60,7 +60,9 @@ impl Options {
                 _ => return Err(USAGE.into()),
             }
         }
-        let known = ["reads", "crowd", "writes", "policies", "process", "timing"];
+        let known = [
+            "reads", "crowd", "writes", "policies", "logins", "process", "timing",
+        ];
         if options
             .only
             .as_deref()
@@ -78,4 +80,4 @@ impl Options {
 }
 
 const USAGE: &str = "usage: bench [--quick] [--assert] [--seconds S] [--rounds N] [--secrets N] \
-                     [--only reads|crowd|writes|policies|process|timing]";
+                     [--only reads|crowd|writes|policies|logins|process|timing]";
