@@ -22,7 +22,7 @@ const SERVICES: u32 = 64;
 /// Callers of each round.
 const CALLERS: u32 = 16;
 /// Live sessions of one service.
-const LIVE: u32 = 1_000;
+const LIVE: u32 = 400;
 
 pub(super) async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let node = Serving::start(None).await?;
@@ -248,7 +248,7 @@ async fn crowded(
     }
     let (few, many) = (median(few), median(many));
     report.add(
-        "a stored login beside 1,000 sessions: of beside few",
+        "a stored login beside 400 sessions: of beside few",
         many / few,
         "x",
         Limit::None,

@@ -63,9 +63,10 @@ impl Args {
             Err(failure) if failure.exit() == Exit::Denied => ctl.output.note(
                 "You are denied this now, and what it would ask for next is not known: ask again once you may.",
             ),
-            Err(failure) => ctl
-                .output
-                .note(&format!("The command ended early: {}.", failure.what())),
+            // Answers are empty, so that few commands get to their end.
+            Err(_) => ctl.output.note(
+                "Nothing was done and nothing answered: what the command would ask for after an answer is not in it.",
+            ),
             Ok(_) => {}
         }
         Ok(Exit::Ok)
