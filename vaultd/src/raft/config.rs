@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use openraft::{Config, SnapshotPolicy, StepDownPolicy};
+use vault_core::access::KeyHash;
 
 use super::error::StartError;
-use super::member::{KeyPin, Member};
+use super::member::Member;
 
 /// How long a leader may be silent, by how far its voters are apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct NodeOptions {
     /// Where peers reach it.
     pub address: String,
     /// What it proves to them, if there may be any.
-    pub key: Option<KeyPin>,
+    pub key: Option<KeyHash>,
     /// The cluster's timing.
     pub timing: Timing,
 }

@@ -29,7 +29,7 @@ mod types;
 
 pub use self::config::{NodeOptions, Timing};
 pub use self::error::{MembershipError, ProposeError, RaftError, ReadError, StartError};
-pub use self::member::{KeyPin, KeyPinError, Member};
+pub use self::member::Member;
 pub use self::membership::Seat;
 pub use self::metrics::Metrics;
 pub use self::node::{Node, restore};

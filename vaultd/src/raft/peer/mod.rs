@@ -38,13 +38,13 @@ pub(super) mod testing {
     use rustls::ClientConfig;
     use tokio_rustls::TlsConnector;
     use tower::Service;
+    use vault_core::access::KeyHash;
 
     use super::channel::connect;
     use super::tls::NodeKey;
-    use crate::raft::member::KeyPin;
 
     /// TLS as whoever has this key, to whoever has that one.
-    pub(in crate::raft) fn client(key: &NodeKey, target: KeyPin) -> ClientConfig {
+    pub(in crate::raft) fn client(key: &NodeKey, target: KeyHash) -> ClientConfig {
         key.client(target).unwrap()
     }
 

@@ -18,13 +18,14 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
+use vault_core::access::KeyHash;
 use vault_proto::peer::v1::peer_server::PeerServer;
 
 use super::channel::{Dialler, MAX_MESSAGE};
 use super::service::Service;
-use super::tls::NodeKey;
+use super::tls::{NodeKey, key_of};
 use super::trust::{Trust, follow};
-use crate::raft::member::{KeyPin, Member};
+use crate::raft::member::Member;
 use crate::raft::node::Core;
 use crate::store::Store;
 
@@ -175,7 +176,7 @@ async fn open(stream: TcpStream, acceptor: TlsAcceptor) -> io::Result<Connection
     stream.set_nodelay(true)?;
     let stream = acceptor.accept(stream).await?;
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let key = chain.first().and_then(|leaf| KeyPin::of_certificate(leaf));
+    let key = chain.first().and_then(|leaf| key_of(leaf));
     let key = key.ok_or_else(|| io::Error::other("no key was proved"))?;
     Ok(Connection { stream, key })
 }
@@ -184,13 +185,13 @@ async fn open(stream: TcpStream, acceptor: TlsAcceptor) -> io::Result<Connection
 #[derive(Debug)]
 struct Connection {
     stream: TlsStream<TcpStream>,
-    key: KeyPin,
+    key: KeyHash,
 }
 
 impl Connected for Connection {
-    type ConnectInfo = KeyPin;
+    type ConnectInfo = KeyHash;
 
-    fn connect_info(&self) -> KeyPin {
+    fn connect_info(&self) -> KeyHash {
         self.key
     }
 }

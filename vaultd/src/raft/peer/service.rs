@@ -11,6 +11,7 @@ use openraft::raft::AppendEntriesRequest;
 use openraft::storage::Snapshot;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
+use vault_core::access::KeyHash;
 use vault_proto::peer::v1 as pb;
 use vault_proto::peer::v1::peer_server::Peer;
 
@@ -18,7 +19,6 @@ use super::channel::{CLUSTER, cluster};
 use super::trust::{Known, Trust};
 use super::{receive, wire};
 use crate::raft::machine::SnapshotData;
-use crate::raft::member::KeyPin;
 use crate::raft::node::Core;
 use crate::raft::types::{Types, Vote};
 use crate::store::Store;
@@ -39,7 +39,7 @@ pub(super) struct Service {
 #[derive(Clone, Debug)]
 struct Asking {
     trust: Trust,
-    key: KeyPin,
+    key: KeyHash,
 }
 
 impl Asking {
@@ -60,7 +60,7 @@ impl Asking {
 impl Service {
     /// Who asks, once it is known to be about the same cluster.
     fn asking<T>(&self, request: &Request<T>) -> Result<Asking, Status> {
-        let key = request.extensions().get::<KeyPin>().copied();
+        let key = request.extensions().get::<KeyHash>().copied();
         let key = key.ok_or_else(|| Status::internal("a connection without a key"))?;
         let theirs = request.metadata().get(CLUSTER);
         if let (Some(theirs), Some(ours)) = (theirs, cluster(&self.store))

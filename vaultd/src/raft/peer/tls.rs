@@ -7,23 +7,23 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error,
     PeerIncompatible, ServerConfig, SignatureScheme, version,
 };
+use vault_core::access::KeyHash;
 
 use super::trust::Trust;
-use crate::raft::member::KeyPin;
 
 /// The key that this node proves to its peers.
 #[derive(Clone)]
 pub struct NodeKey {
     provider: Arc<CryptoProvider>,
     certified: Arc<CertifiedKey>,
-    pin: KeyPin,
+    pin: KeyHash,
 }
 
 /// Why a node's key cannot be used.
@@ -47,7 +47,7 @@ impl NodeKey {
         certificate: CertificateDer<'static>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, NodeKeyError> {
-        let pin = KeyPin::of_certificate(&certificate).ok_or(NodeKeyError::Certificate)?;
+        let pin = key_of(&certificate).ok_or(NodeKeyError::Certificate)?;
         let signer = provider.key_provider.load_private_key(key)?;
         let certified = CertifiedKey::new(vec![certificate], signer);
         certified.keys_match()?;
@@ -59,12 +59,12 @@ impl NodeKey {
     }
 
     /// What peers know it by.
-    pub fn pin(&self) -> KeyPin {
+    pub fn pin(&self) -> KeyHash {
         self.pin
     }
 
     /// For connections to the one member whose key that is.
-    pub(super) fn client(&self, target: KeyPin) -> Result<ClientConfig, Error> {
+    pub(super) fn client(&self, target: KeyHash) -> Result<ClientConfig, Error> {
         let verifier = Pinned {
             provider: Arc::clone(&self.provider),
             target,
@@ -107,11 +107,19 @@ impl fmt::Debug for NodeKey {
     }
 }
 
+/// The key of a certificate; nothing if it is none.
+///
+/// INVARIANT: read by what verifies the handshake's signature, or a certificate could show one key and prove another.
+pub(super) fn key_of(der: &CertificateDer<'_>) -> Option<KeyHash> {
+    let certificate = ParsedCertificate::try_from(der).ok()?;
+    Some(KeyHash::of(&certificate.subject_public_key_info()))
+}
+
 /// Believes the one key.
 #[derive(Debug)]
 struct Pinned {
     provider: Arc<CryptoProvider>,
-    target: KeyPin,
+    target: KeyHash,
 }
 
 impl ServerCertVerifier for Pinned {
@@ -123,7 +131,7 @@ impl ServerCertVerifier for Pinned {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if KeyPin::of_certificate(leaf) == Some(self.target) {
+        if key_of(leaf) == Some(self.target) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(CertificateError::ApplicationVerificationFailure.into())
@@ -173,7 +181,7 @@ impl ClientCertVerifier for Members {
         _: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let key = KeyPin::of_certificate(leaf);
+        let key = key_of(leaf);
         if key.is_some_and(|key| self.trust.whose(&key).is_some()) {
             Ok(ClientCertVerified::assertion())
         } else {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use openraft::async_runtime::WatchReceiver;
+use vault_core::access::KeyHash;
 
-use crate::raft::member::{KeyPin, Member};
+use crate::raft::member::Member;
 use crate::raft::node::Core;
 use crate::raft::types::Membership;
 
@@ -24,7 +25,7 @@ pub(in crate::raft) struct Known {
 
 /// The keys of the members as of now. Clones share it.
 #[derive(Clone, Debug)]
-pub(in crate::raft) struct Trust(Arc<ArcSwap<BTreeMap<KeyPin, Known>>>);
+pub(in crate::raft) struct Trust(Arc<ArcSwap<BTreeMap<KeyHash, Known>>>);
 
 impl Trust {
     /// What a node believes that has no membership yet.
@@ -40,7 +41,7 @@ impl Trust {
     }
 
     /// Whose a key is, if a member's.
-    pub(in crate::raft) fn whose(&self, key: &KeyPin) -> Option<Known> {
+    pub(in crate::raft) fn whose(&self, key: &KeyHash) -> Option<Known> {
         self.0.load().get(key).copied()
     }
 

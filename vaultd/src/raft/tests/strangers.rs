@@ -11,12 +11,13 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request};
+use vault_core::access::KeyHash;
 use vault_proto::peer::v1 as pb;
 use vault_proto::peer::v1::peer_client::PeerClient;
 
 use super::cluster::{Cluster, Machine, PATIENCE, key};
+use crate::raft::NodeKey;
 use crate::raft::peer::testing::{client, dial};
-use crate::raft::{KeyPin, NodeKey};
 
 /// A way to say to a machine whatever one likes, with a key.
 async fn caller(as_whom: &NodeKey, to: &Machine) -> PeerClient<Channel> {
@@ -62,7 +63,7 @@ async fn a_key_that_is_no_members_is_refused_in_the_handshake() {
     };
     assert!(refused);
     // Nor does a member talk to whoever took a member's address.
-    let other = KeyPin::of(b"another key");
+    let other = KeyHash::of(b"another key");
     let connector = TlsConnector::from(Arc::new(client(&target.key.clone(), other)));
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("peer").unwrap();
