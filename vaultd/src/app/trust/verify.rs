@@ -61,13 +61,14 @@ impl App {
         if !tokens.sources.admit(&source, 1, self.clock.monotonic()) {
             return Err(too_often());
         }
-        let place = Arc::clone(&tokens.places).try_acquire_owned();
-        let place = place.map_err(|_| busy())?;
         let token = match Unverified::read(&token) {
             Ok(token) => token,
             Err(bad) => return Ok(Err(bad)),
         };
+        // ORDER: before a place is taken: who waits for one issuer's keys keeps no other's tokens waiting
         let fetched = self.fetched_for(&token).await?;
+        let place = Arc::clone(&tokens.places).try_acquire_owned();
+        let place = place.map_err(|_| busy())?;
         let turn = Arc::clone(&tokens.turns).acquire_owned().await;
         let turn = turn.map_err(Error::internal)?;
         let (keys, known) = (self.unsealed()?, Arc::clone(&tokens.known));
@@ -87,8 +88,7 @@ impl App {
         looked.map_err(refusal::record)
     }
 
-    /// What the addresses say of those who may have signed it: asked for before a turn is taken, since it may take
-    /// seconds.
+    /// What the addresses say of those who may have signed it: it may take seconds, and has bounds of its own.
     async fn fetched_for(&self, token: &Unverified) -> Result<Fetched> {
         let began = self.clock.boottime();
         let mut fetched = Fetched::new();
