@@ -76,6 +76,15 @@ pub(crate) fn find(
     tx.see::<ResourcePolicy>(&holder.key())
 }
 
+/// Whether there is one, and whether it denies anything. One that cannot be read may: whoever has all rights puts
+/// another in its place, or takes it away.
+pub(crate) fn denies(tx: &mut Tx<'_>, holder: Holder) -> Result<Option<bool>, RecordError> {
+    match find(tx, holder) {
+        Err(RecordError::Open(_) | RecordError::Damaged(_)) => Ok(Some(true)),
+        found => Ok(found?.map(|policy| policy.policy.document().denies())),
+    }
+}
+
 /// Changes the record of a policy, if there is one; whether there is.
 pub(crate) fn change(
     tx: &mut Tx<'_>,

@@ -77,11 +77,10 @@ pub fn put_policy(
     caller
         .may_set((resource, &facts), (holder, &policy))
         .map_err(not_set)?;
-    let before = resource_policy::find(tx, holder)?;
-    match (&before, holder) {
-        (Some(before), _) if before.policy.document().denies() => proofs.everything(tx, caller)?,
+    match (resource_policy::denies(tx, holder)?, holder) {
+        (Some(true), _) => proofs.everything(tx, caller)?,
         (None, Holder::Folder(folder)) => tree::hold(tx, folder)?,
-        (Some(_), _) | (None, Holder::Secret(_)) => {}
+        (Some(false), _) | (None, Holder::Secret(_)) => {}
     }
     hand_out(tx, caller, proofs, &policy)?;
     tx.put(holder.key(), &policy)?;
@@ -113,8 +112,7 @@ pub fn delete_policy(
     proofs: &mut Proofs,
 ) -> Result<(), Refusal> {
     let (holder, _) = granted(tx, grant, Action::DELETE_RESOURCE_POLICY)?;
-    let before = resource_policy::find(tx, holder)?.ok_or(Refusal::PolicyNotFound)?;
-    if before.policy.document().denies() {
+    if resource_policy::denies(tx, holder)?.ok_or(Refusal::PolicyNotFound)? {
         proofs.everything(tx, caller)?;
     }
     tx.delete(holder.key());
