@@ -12,6 +12,8 @@ use super::error::Result;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 
+pub(super) use change::first;
+
 /// A page of names.
 #[derive(Debug)]
 pub struct Names {

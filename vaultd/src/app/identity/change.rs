@@ -5,7 +5,7 @@
 use minicbor::{Decode, Encode};
 use vault_core::access::{Action, Caller, Grant, Proofs, Resource};
 use vault_core::engine::identity::Refusal;
-use vault_core::record::{Tx, once};
+use vault_core::record::{Tx, once, once::Once};
 use vault_proto::v1::Reason;
 
 use crate::app::call::{Answer, Call};
@@ -56,18 +56,9 @@ impl App {
             + 'static,
     {
         let repeat = call.digest.and_then(|digest| Repeat::of(call, digest));
-        let first = move |visit: &Visit<'_>, tx: &mut Tx<'_>| {
-            let principal = visit.caller().principal_id();
-            let once = repeat.map(|repeat| (principal, repeat.once(tx)));
-            let reply = once
-                .as_ref()
-                .map(|(who, once)| once::replay::<R>(tx, *who, once));
-            let reply = reply.transpose().map_err(refusal::replay)?.flatten();
-            Ok::<_, Error>((once, reply))
-        };
         let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, proofs: &mut Proofs| {
             let grants = visit.grant_each(tx, action, &resources);
-            if first(visit, tx)?.1.is_none() {
+            if first::<R>(repeat, visit, tx)?.1.is_none() {
                 act(tx, visit.caller(), &grants?, proofs).map_err(refusal::identity)?;
             }
             Ok(())
@@ -76,7 +67,7 @@ impl App {
         self.write(call, Terms::default(), move |visit, tx| {
             let grants = visit.grant_each(tx, action, &resources);
             // Before the grant counts: the first try may have taken the right away, and is done.
-            let (once, reply) = first(visit, tx)?;
+            let (once, reply) = first(repeat, visit, tx)?;
             if let Some(reply) = reply {
                 visit.repeats();
                 return Ok((Verdict::Commit, reply));
@@ -84,8 +75,8 @@ impl App {
             let grants = grants?;
             let reply = act(tx, visit.caller(), &grants, &mut proofs)
                 .map_err(|refused| visit.refuse_change(refused))?;
-            if let Some((who, once)) = &once {
-                once::remember(tx, *who, once, &reply).map_err(refusal::record)?;
+            if let Some(once) = &once {
+                once.remember(tx, &reply)?;
             }
             Ok((Verdict::Commit, reply))
         })
@@ -232,6 +223,36 @@ impl App {
         let entry = self.begin(call);
         self.record(call, entry, &notes, Err(error)).await
     }
+}
+
+/// A request of somebody's, as it is known again.
+pub(in crate::app) struct Known {
+    principal: u64,
+    once: Once,
+}
+
+impl Known {
+    /// Keeps what came of it.
+    pub(in crate::app) fn remember<R: Encode<()>>(&self, tx: &mut Tx<'_>, reply: &R) -> Result<()> {
+        once::remember(tx, self.principal, &self.once, reply).map_err(refusal::record)
+    }
+}
+
+/// What a request is known by, and its reply if it came before. To be asked before its grant counts.
+pub(in crate::app) fn first<R: for<'b> Decode<'b, ()>>(
+    repeat: Option<Repeat>,
+    visit: &Visit<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<(Option<Known>, Option<R>)> {
+    let Some(repeat) = repeat else {
+        return Ok((None, None));
+    };
+    let known = Known {
+        principal: visit.caller().principal_id(),
+        once: repeat.once(tx),
+    };
+    let reply = once::replay(tx, known.principal, &known.once).map_err(refusal::replay)?;
+    Ok((Some(known), reply))
 }
 
 /// What takes one right, among what may take several.

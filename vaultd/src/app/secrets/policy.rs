@@ -3,14 +3,15 @@
 use vault_core::access::policy::Warning;
 use vault_core::access::{Action, Grant, Proofs, Resource};
 use vault_core::engine::secrets::{self as engine, Refusal, ShownPolicy};
-use vault_core::record::{Tx, once};
+use vault_core::record::Tx;
 
 use super::{Repeat, Target};
+use crate::app::App;
 use crate::app::call::{Answer, Call};
 use crate::app::error::Result;
+use crate::app::identity::first;
 use crate::app::pipeline::Visit;
 use crate::app::transact::{Terms, Verdict};
-use crate::app::{App, refusal};
 
 impl Target {
     pub(super) fn resource(&self) -> Resource {
@@ -87,28 +88,29 @@ impl App {
     {
         let repeat = call.digest.and_then(|digest| Repeat::of(call, digest));
         let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, proofs: &mut Proofs| {
-            let grant = visit.grant(tx, action, target.resource())?;
-            let done = act(visit, tx, &grant, proofs);
-            done.map(drop)
-                .map_err(|error| visit.told(error, action, &target))
+            let grant = visit.grant(tx, action, target.resource());
+            if first::<R>(repeat, visit, tx)?.1.is_none() {
+                let done = act(visit, tx, &grant?, proofs);
+                done.map_err(|error| visit.told(error, action, &target))?;
+            }
+            Ok(())
         };
         let resource = target.resource();
         let mut proofs = self
             .proofs_of(call, (action, std::slice::from_ref(&resource)), look)
             .await?;
         self.write(call, Terms::default(), move |visit, tx| {
-            let grant = visit.grant(tx, action, target.resource())?;
-            let principal = visit.caller().principal_id();
-            let once = repeat.map(|repeat| repeat.once(tx));
-            if let Some(once) = &once
-                && let Some(reply) = once::replay(tx, principal, once).map_err(refusal::replay)?
-            {
+            let grant = visit.grant(tx, action, target.resource());
+            // Before the grant counts: the policy that was taken away may have been what gave it.
+            let (known, reply) = first(repeat, visit, tx)?;
+            if let Some(reply) = reply {
+                visit.repeats();
                 return Ok((Verdict::Commit, reply));
             }
-            let done = act(visit, tx, &grant, &mut proofs);
+            let done = act(visit, tx, &grant?, &mut proofs);
             let reply = done.map_err(|error| visit.told(error, action, &target))?;
-            if let Some(once) = &once {
-                once::remember(tx, principal, once, &reply).map_err(refusal::record)?;
+            if let Some(known) = &known {
+                known.remember(tx, &reply)?;
             }
             Ok((Verdict::Commit, reply))
         })
