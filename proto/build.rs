@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
@@ -21,6 +21,7 @@ const FILES: [&str; 16] = [
     "vault/v1/mfa.proto",
     "vault/v1/programs.proto",
     "vault/v1/trust.proto",
+    "vault/v1/cluster.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -32,6 +32,7 @@ mod backup;
 mod builder;
 mod call;
 mod client_identity;
+mod cluster;
 mod connect;
 mod consistency;
 mod endpoint;
@@ -65,6 +66,7 @@ pub use auth::{
 pub use backup::{Backup, BackupStream, RestoreOptions};
 pub use builder::Builder;
 pub use client_identity::{ClientIdentity, PinnedKey};
+pub use cluster::{Cluster, Invited};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Error, Kind};
 pub use identity::Identity;

@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 
 use crate::consistency::Seen;
 use crate::{
-    Audit, Auth, Backup, Builder, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Needs,
+    Audit, Auth, Backup, Builder, Cluster, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Needs,
     Policies, Programs, ResourcePolicies, Root, Secrets, Sessions, Sharing, System, Token, Trusts,
 };
 
@@ -115,6 +115,11 @@ impl Vault {
     /// Values that are handed out once, to whoever brings the code.
     pub fn sharing(&self) -> Sharing<'_> {
         Sharing(self)
+    }
+
+    /// The nodes of the cluster.
+    pub fn cluster(&self) -> Cluster<'_> {
+        Cluster(self)
     }
 
     /// The root identity.

@@ -150,6 +150,20 @@ pub fn body(path: &str) -> Vec<u8> {
             let hash = ("key_hash", text(&format!("sha256:{}", "0".repeat(64))));
             message(&format!("{name}Request"), &[("service", text("ci")), hash])
         }
+        "AskToJoin" => message(
+            "AskToJoinRequest",
+            &[
+                ("invitation", text(INVITATION)),
+                ("key", text(&format!("sha256:{}", "0".repeat(64)))),
+                ("address", text("127.0.0.1:1")),
+                ("region", text("home")),
+                ("name", text("new")),
+            ],
+        ),
+        "ApproveNode" | "RejectNode" => {
+            let key = ("key", text(&format!("sha256:{}", "0".repeat(64))));
+            message(&format!("{name}Request"), &[key])
+        }
         "AllowUid" | "RemoveUid" => {
             let fields = [("service", text("ci")), ("uid", Value::U32(1))];
             message(&format!("{name}Request"), &fields)
@@ -163,6 +177,9 @@ const CODE: &str = "vls_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAD8RIVY";
 
 /// The same of a secret id.
 const SECRET_ID: &str = "vli_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACF6GC_";
+
+/// The same of an invitation.
+const INVITATION: &str = "vlj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADLKEus";
 
 /// Calls every method that is guarded so; says which were not refused like this.
 async fn refused_all(wire: &Wire, guards: &[Access], code: Code, reason: &str) {

@@ -6,6 +6,7 @@ mod bad_input;
 mod bootstrap;
 mod ceremonies;
 mod certificates;
+mod clusters;
 mod documents;
 mod durability;
 mod e2e;

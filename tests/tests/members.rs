@@ -165,7 +165,8 @@ fn check(table: &[Row], name: &str, printed: &Value) {
 
 #[test]
 fn the_documented_members_are_those_that_are_printed() {
-    let (daemon, table) = (Daemon::start(BINARIES), table());
+    let daemon = Daemon::start_with(BINARIES, "listen.peers = \"127.0.0.1:0\"");
+    let table = table();
     let json = |args: &[&str], stdin: &[u8]| {
         let mut all = vec!["-o", "json"];
         all.extend(args);
@@ -212,6 +213,14 @@ fn the_documented_members_are_those_that_are_printed() {
         ("audit verify", &["audit", "verify"], ""),
         ("doctor", &["doctor"], ""),
         ("root status", &["root", "status"], ""),
+        ("cluster node", &["cluster", "node"], ""),
+        ("cluster ls", &["cluster", "ls"], ""),
+        ("cluster health", &["cluster", "health"], ""),
+        (
+            "cluster invite",
+            &["cluster", "invite", "--reach", "https://h:8200"],
+            "",
+        ),
         ("whoami", &["whoami"], ""),
         ("status", &["status"], ""),
         ("keyring", &["keyring", "status"], ""),

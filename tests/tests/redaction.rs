@@ -25,7 +25,8 @@ const TELLING: [&str; 11] = [
     "private",
 ];
 /// Fields that such a word or a type of bytes makes suspect, and why they carry no secret.
-const HARMLESS: [(&str, &str); 6] = [
+const HARMLESS: [(&str, &str); 7] = [
+    ("vault.v1.AskToJoinResponse.cluster_id", "names the cluster"),
     ("vault.v1.AddPinRequest.certificate", "shown to everybody"),
     ("vault.v1.BackupChunk.data", "rows sealed as on disk"),
     (
@@ -56,6 +57,7 @@ macro_rules! printed {
 }
 
 printed!(
+    AskToJoinRequest,
     BatchGetResult,
     BatchGetSecretsResponse,
     CancelUnsealRequest,
@@ -68,6 +70,8 @@ printed!(
     GetSecretResponse,
     InitRequest,
     InitResponse,
+    InviteNodeResponse,
+    JoinClusterRequest,
     LoginPasswordRequest,
     LoginPasswordResponse,
     IssueEnrolmentCodeResponse,

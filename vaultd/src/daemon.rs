@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::console::{complain, say};
 use crate::metrics::Metrics;
-use crate::node::{self, Assembled, NodeError, Purpose};
+use crate::node::{self, Assembled, NodeError, Port, Purpose};
 use crate::outbound::{self, Outbound, Started};
 use crate::server::{self, Listeners, Parts, Phase, ServeError};
 use crate::tls::{Identity, TlsError};
@@ -124,6 +124,7 @@ async fn run(
     node::prepare(&config.node.data_dir)?;
     let tls = Arc::new(Identity::load(&config, Clock::default())?);
     announce(&tls);
+    let port = Port::bind(&config, Clock::default()).map_err(NodeError::from)?;
     let metrics = Arc::new(Metrics::new()?);
     let blocked = node::blocked(&config).await?;
     let (stop, mut stopped) = watch::channel(Phase::Run);
@@ -135,7 +136,8 @@ async fn run(
         config.listen.address = listeners.address();
         config.health = listeners.health_address();
         let purpose = Purpose::Server;
-        let assembled = node::assemble(&config, environment, &blocked, purpose, &outbound).await?;
+        let ways = (&outbound, port.as_ref());
+        let assembled = node::assemble(&config, environment, &blocked, purpose, ways).await?;
         tracing::info!(
             address = config.listen.address.map(tracing::field::display),
             socket = config

@@ -142,7 +142,14 @@ async fn run(
     let read_again = (Arc::clone(&tls), Arc::clone(&blocked));
     signals::listen(stop, read_again, config.clone(), Clock::default())?;
     let listeners = bind(&mut config).await?;
-    let assembled = node::assemble(&config, environment, &blocked, Purpose::Dev, &outbound).await?;
+    let assembled = node::assemble(
+        &config,
+        environment,
+        &blocked,
+        Purpose::Dev,
+        (&outbound, None),
+    )
+    .await?;
     let token = open(&assembled.app, &config).await?;
     let contexts = Contexts::of(environment).map_err(DevError::from)?;
     let entry = entry(&config, &tls);

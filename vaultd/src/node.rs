@@ -3,6 +3,7 @@
 //! A backup that is waiting to be restored is taken up before the store is opened. Whatever is missing or
 //! damaged is named and left as it is: a node never starts empty in place of lost data.
 
+mod port;
 mod restore;
 
 use std::io;
@@ -11,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vault_core::access::password::CostError;
-use vault_core::access::{Bearer, Certificate};
+use vault_core::access::{Bearer, Certificate, KeyHash};
 use vault_core::crypto::entropy::Entropy as _;
 
 use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths, Source};
 use crate::app::{
-    App, Automatic, Blocked, BlockedError, Call, Credential, HashCost, SealStatus, Settings,
-    StartError,
+    App, Automatic, Blocked, BlockedError, Call, Credential, HashCost, Joined, JoinedError,
+    SealStatus, Settings, StartError,
 };
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{self, AuditPaths, AuditSync, Config, Environment};
@@ -33,6 +34,7 @@ use crate::raft::{Node, NodeOptions, Timing};
 use crate::server::{Application, Routes};
 use crate::store::{Fatal, OpenError, Options, Store};
 
+pub(crate) use port::{Port, PortError};
 pub(crate) use restore::RestoreError;
 
 /// Why a node cannot be put together.
@@ -70,6 +72,15 @@ pub(crate) enum NodeError {
         "`{0}` was made by `vaultd dev` and stays for trying things out; name another data directory"
     )]
     Dev(PathBuf),
+    /// Peers cannot reach it.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// What it joined, and what is there, disagree.
+    #[error(transparent)]
+    Joined(#[from] JoinedError),
+    /// It has peers, and could not hear them.
+    #[error("this is node {0} of a cluster: set listen.peers, or it hears nothing of the others")]
+    NoPeers(u64),
     /// A thread of the start died.
     #[error("cannot start: {0}")]
     Thread(#[from] tokio::task::JoinError),
@@ -179,27 +190,21 @@ pub(crate) async fn assemble(
     environment: &Environment,
     blocked: &Arc<Blocked>,
     purpose: Purpose,
-    outbound: &Outbound,
+    (outbound, port): (&Outbound, Option<&Port>),
 ) -> Result<Assembled, NodeError> {
     let dir = config.node.data_dir.clone();
     let options = store_options(config);
-    let identity = NodeOptions {
-        id: NODE,
-        address: String::new(),
-        key: None,
-        timing: Timing::Region,
-    };
-    let of = identity.clone();
-    let opened = tokio::task::spawn_blocking(move || {
-        let taken = restore::take_up(&dir, &options, &of, Clock::default())?;
-        let store = Store::open(&restore::store_dir(&dir), &options)?;
-        Ok::<_, NodeError>((taken, store))
-    });
-    let (taken, store) = opened.await??;
+    let port = port.map(|port| port.of(config)).transpose()?;
+    let peers = port
+        .as_ref()
+        .map(|port| (port.card.address().to_owned(), port.card.key()));
+    let opened = tokio::task::spawn_blocking(move || open(&dir, &options, peers.as_ref()));
+    let (taken, store, identity, joined) = opened.await??;
+    let node_id = identity.id;
     // ORDER: the store is locked before the audit is written, and a restore recorded before raft goes on from it.
     let audit = Audit::open(
         &audit_config(&config.audit),
-        NODE,
+        node_id,
         Arc::new(Clock::default()),
         &fatal(),
     )?;
@@ -207,11 +212,12 @@ pub(crate) async fn assemble(
         taken.finish(&audit).await?;
     }
     let held = store.clone();
-    let started = tokio::task::spawn_blocking(move || Node::start(held, identity, None));
+    let (peers, presence) = port.map(|port| port.open(joined)).unzip();
+    let started = tokio::task::spawn_blocking(move || Node::start(held, identity, peers));
     let node = started.await??;
     let hash = &config.password;
     let settings = Settings {
-        node_id: NODE,
+        node_id,
         region: config.node.region.as_str().into(),
         data_dir: config.node.data_dir.clone(),
         automatic: automatic(config, environment, purpose),
@@ -223,6 +229,7 @@ pub(crate) async fn assemble(
         hash_cost: HashCost::new(hash.hash_memory_kib, hash.hash_passes, hash.hash_lanes)?,
         outbound: outbound.clone(),
         keys_max_age: config.outbound.keys_max_age,
+        presence,
     };
     let app = App::start(
         settings,
@@ -237,6 +244,37 @@ pub(crate) async fn assemble(
         return Err(NodeError::Dev(config.node.data_dir.clone()));
     }
     Ok(Assembled { app, store, node })
+}
+
+/// What lies in a data directory, once a restore that waits was taken up: the store, and who this node is.
+type Opened = (Option<restore::TakenUp>, Store, NodeOptions, Option<Joined>);
+
+fn open(
+    dir: &Path,
+    options: &Options,
+    peers: Option<&(String, KeyHash)>,
+) -> Result<Opened, NodeError> {
+    let founder = identity(NODE, peers);
+    let taken = restore::take_up(dir, options, &founder, Clock::default())?;
+    let store = Store::open(&restore::store_dir(dir), options)?;
+    let there = (store.stamp().cluster, store.log().bounds().1.is_some());
+    let joined = Joined::read(dir, there)?;
+    if let Some(joined) = joined.as_ref().filter(|_| peers.is_none()) {
+        return Err(NodeError::NoPeers(joined.node));
+    }
+    let identity = identity(joined.as_ref().map_or(NODE, |it| it.node), peers);
+    Ok((taken, store, identity, joined))
+}
+
+fn identity(id: u64, peers: Option<&(String, KeyHash)>) -> NodeOptions {
+    NodeOptions {
+        id,
+        address: peers
+            .map(|(address, _)| address.clone())
+            .unwrap_or_default(),
+        key: peers.map(|(_, key)| *key),
+        timing: Timing::Region,
+    }
 }
 
 fn store_options(config: &Config) -> Options {
@@ -297,5 +335,5 @@ fn automatic(config: &Config, environment: &Environment, purpose: Purpose) -> Au
     }
 }
 
-/// The only node of a cluster of one.
+/// The node that makes a cluster.
 const NODE: u64 = 1;

@@ -19,9 +19,9 @@ pub fn filter(level: &str) -> Option<EnvFilter> {
     if !bare.all(|word| is_level(word.trim())) {
         return None;
     }
-    // Its info lines tell of its inner life; ours tell what an operator needs. A directive for it wins.
+    // It tells of every try to reach a peer; ours tell what an operator needs. A directive for it wins.
     EnvFilter::builder()
-        .parse(format!("openraft=warn,{level}"))
+        .parse(format!("openraft=error,{level}"))
         .ok()
 }
 
@@ -63,11 +63,11 @@ mod tests {
             filter("info")
                 .expect("level")
                 .to_string()
-                .contains("openraft=warn")
+                .contains("openraft=error")
         );
         let asked = filter("info,openraft=debug").expect("filter").to_string();
         assert!(
-            asked.contains("openraft=debug") && !asked.contains("openraft=warn"),
+            asked.contains("openraft=debug") && !asked.contains("openraft=error"),
             "{asked}"
         );
     }

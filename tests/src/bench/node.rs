@@ -141,6 +141,7 @@ impl Serving {
             hash_cost,
             outbound: vaultd::outbound::Outbound::none(),
             keys_max_age: std::time::Duration::from_hours(24),
+            presence: None,
         };
         let app = App::start(settings, store.clone(), node, audit, Clock::default()).await?;
         let token = init(&app).await?;

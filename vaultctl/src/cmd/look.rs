@@ -48,6 +48,7 @@ impl Command {
                  is named when you begin another: vaultctl rekey"
             }
             Self::Root(_) => "look before you repeat it: vaultctl root status",
+            Self::Cluster(_) => "look before you repeat it: vaultctl cluster ls",
             Self::Keyring(_) => {
                 "look at the generation before you repeat it: vaultctl keyring status"
             }

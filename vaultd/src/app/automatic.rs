@@ -51,7 +51,7 @@ impl App {
     }
 
     /// Says in the log why it could not.
-    async fn unseal_automatically(&self) {
+    pub(super) async fn unseal_automatically(&self) {
         let _ceremony = self.ceremony.lock().await;
         // Key holders may have been quicker.
         if self.keys.load().is_some() {

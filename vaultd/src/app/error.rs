@@ -157,7 +157,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::WrappedNotFound
         | Reason::SessionNotFound
         | Reason::AuthenticatorNotFound
-        | Reason::SecretIdNotFound => Kind::NotFound,
+        | Reason::SecretIdNotFound
+        | Reason::NodeNotFound => Kind::NotFound,
         Reason::VersionMismatch
         | Reason::LabelMismatch
         | Reason::Contention
@@ -190,6 +191,10 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::DestinationNotAllowed
         | Reason::PolicyLocksOut
         | Reason::PolicyNamesPaths
+        | Reason::InvitationUnknown
+        | Reason::ClusterRefused
+        | Reason::NoPeers
+        | Reason::NodeJoining
         | Reason::SessionSigned => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull | Reason::LoginLocked => Kind::Limited,
         Reason::Sealed

@@ -11,6 +11,7 @@
 //! | [`audit`] | the audit log |
 //! | [`bootstrap`] | whom a new vault has, and what they may do |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
+//! | [`cluster`] | the nodes: who belongs, who leads |
 //! | [`ceremony`] | what key holders do in several steps |
 //! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`sessions`], [`backup`], [`policies`], [`mfa`], [`trail`] | one file or folder per service |
 //! | [`error`], [`refusal`] | the one error that doors see, and what refusals are called |
@@ -31,6 +32,7 @@ mod bootstrap;
 mod call;
 mod calling;
 mod ceremony;
+mod cluster;
 mod cursor;
 mod error;
 mod explain;
@@ -82,6 +84,10 @@ pub use backup::{Place, Restoring, SealThen, TakenIn, Verified};
 pub use bootstrap::{Bootstrap, Faults};
 pub use call::{Answer, Call, Counted};
 pub use ceremony::CeremonyId;
+pub use cluster::{
+    Invited, Joined, JoinedError, Listed as ListedNodes, Membership, Presence, State as NodeState,
+    Voter,
+};
 pub use cursor::Paging;
 pub use error::{Error, Kind, Result, kind};
 pub use identity::Names;
@@ -149,6 +155,8 @@ pub struct Settings {
     pub outbound: Outbound,
     /// Keys of an issuer that were fetched longer ago are not believed.
     pub keys_max_age: Duration,
+    /// How it has peers, if it may have any.
+    pub presence: Option<Presence>,
 }
 
 /// The application: everything behind the doors.
@@ -184,6 +192,8 @@ pub struct App {
     /// Keys of issuers that were fetched.
     key_sets: trust::KeySets,
     tokens: trust::Tokens,
+    /// Somebody changed who shall belong to the cluster.
+    roster_changed: Arc<tokio::sync::Notify>,
 }
 
 impl App {
@@ -228,10 +238,12 @@ impl App {
             passwords,
             key_sets: trust::KeySets::default(),
             tokens: trust::Tokens::default(),
+            roster_changed: Arc::default(),
         });
         app.open_at_start().await.map_err(StartError::SetupCode)?;
         jobs::start(&app);
         ceremony::start(&app);
+        cluster::start(&app);
         Ok(app)
     }
 

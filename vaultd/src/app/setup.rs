@@ -145,6 +145,15 @@ impl App {
         if self.initialised() {
             return Err(already());
         }
+        if self
+            .presence()
+            .is_some_and(|presence| presence.joined.is_some())
+        {
+            return Err(Error::new(
+                Reason::NodeJoining,
+                "this node joins a cluster and waits to be approved there; to give that up, stop it and remove its data directory",
+            ));
+        }
         match call.source {
             Source::Unix { .. } | Source::Inside => Ok(()),
             Source::Tcp(_) => self.check_setup_code(code),

@@ -100,6 +100,7 @@ async fn start(
         hash_cost: HashCost::DEFAULT,
         outbound: Outbound::none(),
         keys_max_age: Duration::from_hours(24),
+        presence: None,
     };
     App::start(settings, store, node, audit(), clock)
         .await

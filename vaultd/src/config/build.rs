@@ -65,6 +65,7 @@ fn node(values: &Values<'_>) -> Result<Node, ConfigError> {
         data_dir,
         name,
         region,
+        peer_address: values.text("node.peer_address")?,
     })
 }
 
@@ -91,9 +92,20 @@ fn listen(values: &Values<'_>, node: &Node) -> Result<Listen, ConfigError> {
             "both listeners are off: nobody could connect",
         ));
     }
+    let peers = values.address("listen.peers")?;
+    let is_everywhere = peers.is_some_and(|peers| peers.ip().is_unspecified());
+    if is_everywhere && node.peer_address.is_none() {
+        let why = "peers cannot reach an unspecified address; say which they can: node.peer_address = \"host:port\"";
+        return Err(values.wrong("listen.peers", why));
+    }
+    if peers.is_none() && node.peer_address.is_some() {
+        let why = "nobody listens there; set listen.peers, too";
+        return Err(values.wrong("node.peer_address", why));
+    }
     Ok(Listen {
         address,
         unix_socket,
+        peers,
     })
 }
 

@@ -86,6 +86,11 @@ pub const KEYS: &[Key] = &[
         "home",
         "the region that this node belongs to",
     ),
+    key(
+        "node.peer_address",
+        "",
+        "where peers reach this node, as host:port; default: listen.peers, if it names an address",
+    ),
     key("process.allow_root", "false", "run as uid 0 all the same"),
     key(
         "process.lock_memory",
@@ -97,6 +102,11 @@ pub const KEYS: &[Key] = &[
         "listen.unix_socket",
         "",
         "callers on this machine; default: vaultd.sock in node.data_dir, `off` for none",
+    ),
+    key(
+        "listen.peers",
+        "off",
+        "other nodes of the cluster, such as 0.0.0.0:8201; `off`: this node is alone",
     ),
     key(
         "health.address",

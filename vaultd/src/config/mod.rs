@@ -137,6 +137,8 @@ pub struct Node {
     pub name: Option<String>,
     /// Its region.
     pub region: String,
+    /// Where peers reach it, if it is not where it listens.
+    pub peer_address: Option<String>,
 }
 
 /// The process.
@@ -155,6 +157,8 @@ pub struct Listen {
     pub address: Option<SocketAddr>,
     /// The Unix socket; `None` if switched off.
     pub unix_socket: Option<PathBuf>,
+    /// Other nodes, over TLS; `None` if this one is alone.
+    pub peers: Option<SocketAddr>,
 }
 
 /// Where the node's certificate comes from.

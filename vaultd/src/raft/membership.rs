@@ -1,6 +1,7 @@
 //! Changing who belongs to the cluster. One change at a time, each through the log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError as Openraft};
@@ -21,6 +22,8 @@ pub struct Seat {
     pub votes: bool,
     /// How far its log is known to agree with the leader's; known to the leader only.
     pub matched: Option<u64>,
+    /// How long ago it was last heard; known to the leader only.
+    pub heard: Option<Duration>,
 }
 
 impl Node {
@@ -38,6 +41,10 @@ impl Node {
                 .replication
                 .as_ref()
                 .and_then(|replication| replication.get(id)?.as_ref().map(|at| at.index)),
+            heard: now
+                .heartbeat
+                .as_ref()
+                .and_then(|heard| heard.get(id)?.as_deref().map(openraft::Instant::elapsed)),
         };
         membership.nodes().map(seat).collect()
     }
@@ -56,6 +63,23 @@ impl Node {
                     .await
             }
         }
+    }
+
+    /// Has peers reach a member elsewhere, or believe it by the key that it had none of while it was alone.
+    ///
+    /// # Errors
+    /// [`MembershipError`]; it keeps a key that it has.
+    pub async fn amend(&self, id: u64, member: Member) -> Result<(), MembershipError> {
+        let known = self.members().into_iter().find(|seat| seat.id == id);
+        let known = known.map(|seat| seat.member);
+        if known.as_ref() == Some(&member) {
+            return Ok(());
+        }
+        if known.is_none_or(|known| known.key.is_some() && known.key != member.key) {
+            return Err(MembershipError::IdTaken { id });
+        }
+        self.change(ChangeMembers::SetNodes(BTreeMap::from([(id, member)])))
+            .await
     }
 
     /// Gives votes to learners, so that they count in every quorum.

@@ -6,9 +6,12 @@
 
 mod files;
 mod own;
+mod peer;
 
 #[cfg(test)]
 mod tests;
+
+pub use peer::node_key;
 
 use std::io;
 use std::path::PathBuf;

@@ -193,14 +193,14 @@ fn hostname() -> Option<String> {
     (!name.is_empty() && name.len() <= 253 && name.bytes().all(fit)).then(|| name.to_owned())
 }
 
-fn common_name(name: &str) -> DistinguishedName {
+pub(super) fn common_name(name: &str) -> DistinguishedName {
     let mut subject = DistinguishedName::new();
     subject.push(DnType::CommonName, name);
     subject
 }
 
 /// Valid from yesterday, for clocks that differ, until so many days from now.
-fn last(params: &mut CertificateParams, clock: Clock, days: i64) {
+pub(super) fn last(params: &mut CertificateParams, clock: Clock, days: i64) {
     let today = jiff::tz::TimeZone::UTC.to_datetime(clock.utc()).date();
     let ymd = |after: i64| {
         let date = today.saturating_add(jiff::Span::new().days(after));
@@ -212,7 +212,7 @@ fn last(params: &mut CertificateParams, clock: Clock, days: i64) {
 }
 
 /// Writes a file that must not be there yet.
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
+pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
     let open = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -234,20 +234,20 @@ fn replace(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
     std::fs::rename(&beside, path).map_err(|source| file(path, source))
 }
 
-fn sync(dir: &Path) -> Result<(), TlsError> {
+pub(super) fn sync(dir: &Path) -> Result<(), TlsError> {
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(|source| file(dir, source))
 }
 
-fn file(path: &Path, source: std::io::Error) -> TlsError {
+pub(super) fn file(path: &Path, source: std::io::Error) -> TlsError {
     TlsError::File {
         path: path.into(),
         source,
     }
 }
 
-const CA_DAYS: i64 = 3_652;
+pub(super) const CA_DAYS: i64 = 3_652;
 const NODE_DAYS: i64 = 397;
 const RENEW_DAYS: i64 = 60;
 const DAY_SECONDS: i64 = 86_400;

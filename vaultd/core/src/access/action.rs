@@ -192,6 +192,22 @@ actions! {
     KEYRING_ROTATE = "keyring:Rotate";
     /// See the terms of keys.
     KEYRING_DESCRIBE = "keyring:Describe";
+    /// Invite a node to ask to join.
+    CLUSTER_INVITE = "cluster:Invite";
+    /// See the nodes.
+    CLUSTER_LIST = "cluster:List";
+    /// Take a candidate in, or send it away.
+    CLUSTER_APPROVE = "cluster:Approve";
+    /// Give a node a vote.
+    CLUSTER_PROMOTE = "cluster:Promote";
+    /// Take a node's vote.
+    CLUSTER_DEMOTE = "cluster:Demote";
+    /// Take a node off.
+    CLUSTER_REMOVE = "cluster:Remove";
+    /// Say where a node has moved.
+    CLUSTER_MOVE = "cluster:Move";
+    /// Hand the lead over.
+    CLUSTER_TRANSFER = "cluster:Transfer";
     /// Make a backup.
     BACKUP_CREATE = "backup:Create";
     /// Check a backup.

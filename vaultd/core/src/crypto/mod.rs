@@ -15,6 +15,7 @@ mod bearer;
 pub mod code;
 pub mod entropy;
 pub mod envelope;
+pub mod join;
 pub mod keyring;
 pub mod mac;
 pub mod pad;

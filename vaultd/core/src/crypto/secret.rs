@@ -159,6 +159,8 @@ keys! {
     UnwrapKey
     /// The random part of what a program proves itself with.
     SecretId
+    /// The random part of an invitation to a node.
+    JoinSecret
 }
 
 texts! {
@@ -172,6 +174,8 @@ texts! {
     UnwrapCodeText
     /// A secret id as it is handed over.
     SecretIdText
+    /// An invitation to a node as it is handed over.
+    JoinText
     /// The one-time code that lets a vault be initialised over the network.
     SetupCode
     /// An authenticator's seed with what an app needs beside it: shown once.
@@ -320,7 +324,7 @@ mod tests {
 
     lacks! {
         RootKey WrappingKey RecordKey IndexKey Kek Dek AuditKey LogSigningKey SealKey TokenSecret
-        UnwrapCode UnwrapKey UnwrapCodeText SecretId SecretIdText Passphrase Share TokenText SetupCode EnrolmentUri SeedText RecoveryCode OneTimeCode Plaintext Seed
+        UnwrapCode UnwrapKey UnwrapCodeText SecretId SecretIdText JoinSecret JoinText Passphrase Share TokenText SetupCode EnrolmentUri SeedText RecoveryCode OneTimeCode Plaintext Seed
     }
 
     #[test]

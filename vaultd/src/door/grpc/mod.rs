@@ -6,6 +6,7 @@
 mod audit;
 mod auth;
 mod backup;
+mod cluster;
 mod convert;
 mod flow;
 mod format;
@@ -32,6 +33,7 @@ use tonic::service::Routes;
 use vault_proto::v1::audit_server::AuditServer;
 use vault_proto::v1::auth_server::AuthServer;
 use vault_proto::v1::backup_server::BackupServer;
+use vault_proto::v1::cluster_server::ClusterServer;
 use vault_proto::v1::identity_server::IdentityServer;
 use vault_proto::v1::mfa_server::MfaServer;
 use vault_proto::v1::policies_server::PoliciesServer;
@@ -90,6 +92,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
     let backup = BackupServer::new(door.clone())
         .max_decoding_message_size(MAX_REQUEST)
         .max_encoding_message_size(MAX_REQUEST);
+    let cluster = ClusterServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let audit = AuditServer::new(door)
         .max_decoding_message_size(MAX_SMALL)
         .max_encoding_message_size(MAX_REPLY);
@@ -107,4 +110,5 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .add_service(sessions)
         .add_service(programs)
         .add_service(trust)
+        .add_service(cluster)
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -169,6 +170,11 @@ impl RaftNetworkV2<Types> for Link {
         let link = self.clone();
         async move {
             let channels = link.channels()?;
+            // ORDER: before anything is opened: openraft's pause after a failure lies in the first request.
+            let mut input = input.peekable();
+            if Pin::new(&mut input).peek().await.is_none() {
+                return Ok(futures::stream::empty().boxed());
+            }
             let owed = Arc::new(AtomicUsize::new(0));
             let counted = Arc::clone(&owed);
             let messages = input.scan((), move |(), request| {

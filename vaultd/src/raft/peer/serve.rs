@@ -69,6 +69,7 @@ impl Serving {
             may_lead,
         } = options;
         listener.set_nonblocking(true)?;
+        let trust = Trust::introduced(key.pin(), &introduced);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("peers")
@@ -78,7 +79,7 @@ impl Serving {
             runtime: Some(runtime),
             listener,
             key,
-            trust: Trust::introduced(&introduced),
+            trust,
             may_lead,
         })
     }
@@ -103,7 +104,7 @@ impl Serving {
         let _entered = runtime.enter();
         let listener = tokio::net::TcpListener::from_std(self.listener.try_clone()?)?;
         let (opened, connections) = mpsc::channel(HANDSHAKES);
-        runtime.spawn(follow(raft.clone(), self.trust.clone()));
+        runtime.spawn(follow(raft.clone(), store.clone(), self.trust.clone()));
         runtime.spawn(accept(listener, acceptor, opened));
         let service = Service {
             raft,

@@ -28,6 +28,34 @@ async fn three_nodes_outlive_their_leader_and_the_one_that_comes_back_catches_up
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_out_of_reach_is_tried_now_and_then() {
+    let mut cluster = Cluster::of(3).await;
+    let leader = cluster.write(5).await;
+    let gone = (1..=3).find(|id| *id != leader).unwrap();
+    cluster.machine(gone).stop().await;
+    let address = cluster.machine(gone).address;
+    let listener = timeout(PATIENCE, async {
+        loop {
+            match tokio::net::TcpListener::bind(address).await {
+                Ok(listener) => break listener,
+                Err(_) => sleep(Duration::from_millis(10)).await,
+            }
+        }
+    });
+    let listener = listener.await.unwrap();
+    let mut tries = 0;
+    let counted = timeout(Duration::from_secs(2), async {
+        loop {
+            drop(listener.accept().await);
+            tries += 1;
+        }
+    });
+    assert!(counted.await.is_err());
+    // Without a pause there are thousands in a second.
+    assert!((1..400).contains(&tries), "{tries}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_majority_nothing_is_acknowledged() {
     let mut cluster = Cluster::of(3).await;
     let leader = cluster.write(5).await;

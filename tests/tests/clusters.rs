@@ -1,0 +1,261 @@
+//! Several real daemons that are one vault: they join, follow, survive, go.
+
+use std::time::{Duration, Instant};
+
+use vault_tests::{Daemon, Opened, Output};
+
+use crate::BINARIES;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something is so.
+#[track_caller]
+pub fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: not in {PATIENCE:?}");
+    }
+}
+
+/// A daemon that has peers.
+pub fn node() -> Daemon {
+    Daemon::start_with(BINARIES, "listen.peers = \"127.0.0.1:0\"")
+}
+
+/// A line that invites a node.
+#[track_caller]
+fn invite(member: &Daemon) -> String {
+    let (address, pin) = member.https();
+    let token = member.place.path("token");
+    let token = token.to_string_lossy();
+    let at = [
+        "--addr",
+        &address,
+        "--ca-fingerprint",
+        &pin,
+        "--token-file",
+        &token,
+    ];
+    let invited = member.place.ctl_with(
+        &[&at[..], &["-o", "json", "cluster", "invite"]].concat(),
+        b"",
+    );
+    let line = invited.ok().json()["invitation"]
+        .as_str()
+        .map(str::to_owned);
+    line.expect("a line")
+}
+
+fn ask(new: &Daemon, invitation: &str) -> Output {
+    new.ctl_with(
+        &["cluster", "join", "-", "--no-wait"],
+        invitation.as_bytes(),
+    )
+}
+
+/// How a node presents itself.
+#[track_caller]
+fn shown(node: &Daemon) -> serde_json::Value {
+    let mut shown = None;
+    // It may just be starting again in place.
+    wait("it answers", || {
+        let said = node.ctl(&["cluster", "node", "-o", "json"]);
+        shown = (said.code == 0).then(|| said.json());
+        shown.is_some()
+    });
+    shown.expect("what was waited for")
+}
+
+fn key(node: &Daemon) -> String {
+    shown(node)["key"].as_str().expect("a key").to_owned()
+}
+
+fn state(node: &Daemon) -> String {
+    let said = node.ctl(&["status", "-o", "json"]);
+    let said: serde_json::Value = serde_json::from_str(&said.stdout).unwrap_or_default();
+    said["state"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Invites a node, has it ask, and approves it.
+#[track_caller]
+fn take_in(member: &Daemon, new: &Daemon) -> u64 {
+    ask(new, &invite(member)).ok();
+    let approved = member.ctl(&["cluster", "approve", &key(new), "-o", "json"]);
+    approved.ok().json()["id"].as_u64().expect("an id")
+}
+
+fn row(member: &Daemon, id: u64) -> serde_json::Value {
+    let nodes = member.ctl(&["cluster", "ls", "-o", "json"]).ok().json();
+    let rows = nodes.as_array().expect("rows").clone();
+    rows.into_iter()
+        .find(|row| row["id"] == id)
+        .unwrap_or_default()
+}
+
+/// Three nodes with votes, all open.
+pub fn three() -> ([Daemon; 3], Opened) {
+    let first = node();
+    let opened = first.open();
+    let [second, third] = [(); 2].map(|()| {
+        let new = node();
+        let id = take_in(&first, &new);
+        wait("it has the seal", || state(&new) == "sealed");
+        new.unseal(&opened);
+        new.use_token(&opened.token);
+        first.ctl(&["cluster", "promote", &id.to_string()]).ok();
+        wait("it has a vote", || row(&first, id)["state"] == "voter");
+        new
+    });
+    ([first, second, third], opened)
+}
+
+#[test]
+fn three_nodes_join_and_survive_their_leader() {
+    let ([mut first, second, third], opened) = three();
+    first.ctl_with(&["set", "db/password"], b"one").ok();
+    first.ctl(&["cluster", "health"]).ok();
+    first.kill();
+    wait("somebody else takes writes", || {
+        let tried = [&second, &third].map(|node| node.ctl_with(&["set", "db/other"], b"two").code);
+        tried.contains(&0)
+    });
+    wait("what was written is there", || {
+        let got = [&second, &third].map(|node| node.ctl(&["get", "db/password"]).stdout);
+        got.iter().any(|got| got.trim() == "one")
+    });
+    // Who comes back catches up, sealed, and opens by the same shares.
+    first.restart();
+    assert_eq!(state(&first), "sealed");
+    first.unseal(&opened);
+    let left = [&second, &third].map(|node| node.ctl(&["cluster", "ls", "-o", "json"]));
+    assert!(left.iter().any(|listed| listed.code == 0), "nobody lists");
+}
+
+#[test]
+fn only_an_invitation_that_is_good_lets_a_node_ask_and_only_approval_lets_it_in() {
+    let member = node();
+    member.open();
+    let new = node();
+    let line = invite(&member);
+    let cut = |by: usize| line.get(..line.len() - by).expect("a longer line");
+    for cut in [cut(1), cut(53), "vlj_", "a"] {
+        ask(&new, cut).fails(2, "invitation");
+    }
+    let (before, secret) = line.rsplit_once('+').expect("a line");
+    let last = if secret.ends_with('A') { "B" } else { "A" };
+    let typo = format!("{before}+{}{last}", secret.get(..51).expect("a secret"));
+    ask(&new, &typo).fails(7, "typo");
+    // One of another vault says nothing here.
+    let other = node();
+    other.open();
+    let (_, foreign) = invite(&other)
+        .rsplit_once('+')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .expect("a line");
+    ask(&new, &format!("{before}+{foreign}")).fails(7, "not known");
+    ask(&new, &line).ok();
+    let shown_key = key(&new);
+    assert_eq!(shown(&new)["joining"], true);
+    // It waits: it is neither made a vault of its own meanwhile, nor served.
+    new.ctl(&["init"]).fails(7, "joins a cluster");
+    new.ctl(&["get", "a/b"]).fails(7, "initialised");
+    // It was used.
+    let late = node();
+    ask(&late, &line).fails(7, "not known");
+    let wrong = format!("sha256:{}", "0".repeat(64));
+    member
+        .ctl(&["cluster", "approve", &wrong])
+        .fails(3, "no candidate");
+    member
+        .ctl(&["cluster", "approve", "12"])
+        .fails(2, "eight digits");
+    member.ctl(&["cluster", "reject", &shown_key]).ok();
+    member
+        .ctl(&["cluster", "approve", &shown_key])
+        .fails(3, "no candidate");
+    let rows = member.ctl(&["cluster", "ls", "-o", "json"]).ok().json();
+    assert_eq!(rows.as_array().map(Vec::len), Some(1), "{rows}");
+}
+
+#[test]
+fn a_node_with_data_joins_nothing_and_one_without_peers_invites_nobody() {
+    let member = node();
+    member.open();
+    let full = node();
+    full.open();
+    ask(&full, &invite(&member)).fails(8, "already");
+    full.ctl_with(&["set", "still/here"], b"yes").ok();
+    let alone = Daemon::start(BINARIES);
+    ask(&alone, &invite(&member)).fails(7, "listen.peers");
+    alone.open();
+    let at = ["cluster", "invite", "--reach", "https://localhost:8200"];
+    alone.ctl(&at).fails(7, "listen.peers");
+    alone.ctl(&["cluster", "invite"]).fails(2, "--reach");
+}
+
+#[test]
+fn a_node_whose_data_is_gone_or_anothers_is_not_started_under_its_id() {
+    let member = node();
+    let opened = member.open();
+    let mut new = node();
+    let id = take_in(&member, &new);
+    wait("it follows", || state(&new) == "sealed");
+    let joined = new.place.path("vault/peer/joined.toml");
+    wait("that is noted", || {
+        std::fs::read_to_string(&joined).is_ok_and(|text| text.contains("followed = true"))
+    });
+    new.stop();
+    let (store, aside) = (new.place.path("vault/store"), new.place.path("vault/aside"));
+    std::fs::rename(&store, &aside).expect("moved");
+    let refused = new.fails_to_start();
+    assert!(refused.stderr.contains(&format!("node {id}")), "{refused}");
+    assert!(
+        refused.stderr.contains("vaultctl cluster remove"),
+        "{refused}"
+    );
+    if store.exists() {
+        std::fs::remove_dir_all(&store).expect("removed");
+    }
+    std::fs::rename(&aside, &store).expect("moved");
+    let good = std::fs::read_to_string(&joined).expect("a file");
+    let at = good.find("cluster = \"").expect("a cluster") + 11;
+    let mut other = good.clone();
+    other.replace_range(at..at + 4, "0000");
+    std::fs::write(&joined, &other).expect("written");
+    let refused = new.fails_to_start();
+    assert!(refused.stderr.contains("two clusters"), "{refused}");
+    std::fs::write(&joined, &good).expect("written");
+    new.restart();
+    new.unseal(&opened);
+}
+
+#[test]
+fn a_node_that_was_taken_off_is_gone_and_the_last_vote_stays() {
+    let ([first, second, third], _) = three();
+    let (two, three) = (
+        shown(&second)["id"].to_string(),
+        shown(&third)["id"].to_string(),
+    );
+    first
+        .ctl(&["cluster", "remove", &two])
+        .fails(9, "not confirmed");
+    first.ctl(&["--yes", "cluster", "remove", &two]).ok();
+    wait("it is gone", || row(&first, 2).is_null());
+    first.ctl_with(&["set", "a/b"], b"without it").ok();
+    first.ctl(&["--yes", "cluster", "demote", &three]).ok();
+    wait("it has no vote", || row(&first, 3)["state"] == "replica");
+    first
+        .ctl(&["--yes", "cluster", "demote", "1"])
+        .fails(7, "only vote");
+    first
+        .ctl(&["--yes", "cluster", "remove", "9"])
+        .fails(3, "no node 9");
+    // The lead goes with the vote: who leads hands over first.
+    first.ctl(&["cluster", "promote", &three]).ok();
+    wait("it has a vote", || row(&first, 3)["state"] == "voter");
+    first.ctl(&["cluster", "transfer-leader", &three]).ok();
+    wait("it leads", || row(&third, 3)["state"] == "leader");
+    third.ctl(&["--yes", "cluster", "remove", "1"]).ok();
+    wait("it is gone", || row(&third, 1).is_null());
+    third.ctl_with(&["set", "a/c"], b"alone again").ok();
+}
