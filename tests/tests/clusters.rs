@@ -230,6 +230,37 @@ fn a_node_whose_data_is_gone_or_anothers_is_not_started_under_its_id() {
 }
 
 #[test]
+fn a_node_of_several_starts_with_its_own_key_and_id_or_not_at_all() {
+    let mut member = node();
+    member.open();
+    let mut new = node();
+    take_in(&member, &new);
+    wait("it follows", || state(&new) == "sealed");
+    new.stop();
+    let peer = new.place.path("vault/peer");
+    let (joined, aside) = (peer.join("joined.toml"), new.place.path("vault/aside"));
+    std::fs::rename(&joined, &aside).expect("moved");
+    let refused = new.fails_to_start();
+    assert!(refused.stderr.contains("that of node 2"), "{refused}");
+    std::fs::rename(&aside, &joined).expect("moved");
+    std::fs::rename(&peer, &aside).expect("moved");
+    let refused = new.fails_to_start();
+    assert!(refused.stderr.contains("nobody knows its key"), "{refused}");
+    std::fs::remove_dir_all(&peer).expect("removed");
+    std::fs::rename(&aside, &peer).expect("moved");
+    new.restart();
+    // The first of them hears nobody without a port.
+    member.stop();
+    member.configure("listen.peers = \"off\"");
+    let file = member.place.path("vaultd.toml");
+    let text = std::fs::read_to_string(&file).expect("a configuration");
+    let without = text.replace("listen.peers = \"127.0.0.1:0\"\n", "");
+    std::fs::write(&file, without).expect("written");
+    let refused = member.fails_to_start();
+    assert!(refused.stderr.contains("listen.peers"), "{refused}");
+}
+
+#[test]
 fn a_node_that_was_taken_off_is_gone_and_the_last_vote_stays() {
     let ([first, second, third], _) = three();
     let (two, three) = (

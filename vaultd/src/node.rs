@@ -18,7 +18,7 @@ use vault_core::crypto::entropy::Entropy as _;
 use crate::app::audit::{Audit, AuditConfig, AuditError, Durability, Paths, Source};
 use crate::app::{
     App, Automatic, Blocked, BlockedError, Call, Credential, HashCost, Joined, JoinedError,
-    SealStatus, Settings, StartError,
+    Presence, SealStatus, Settings, StartError,
 };
 use crate::clock::{Clock, OsEntropy};
 use crate::config::{self, AuditPaths, AuditSync, Config, Environment};
@@ -81,9 +81,23 @@ pub(crate) enum NodeError {
     /// It has peers, and could not hear them.
     #[error("this is node {0} of a cluster: set listen.peers, or it hears nothing of the others")]
     NoPeers(u64),
+    /// The others know it by another key, or under another id.
+    #[error(
+        "the data is of one of several nodes, and its `peer` directory is not the one that belongs to it ({}): put back the \
+         one that does, or let the machine join as a new node with an empty data directory",
+        strange(*id, *known)
+    )]
+    Stranger { id: u64, known: Option<u64> },
     /// A thread of the start died.
     #[error("cannot start: {0}")]
     Thread(#[from] tokio::task::JoinError),
+}
+
+fn strange(id: u64, known: Option<u64>) -> String {
+    match known {
+        Some(known) => format!("its key is that of node {known}, and it would start as node {id}"),
+        None => "nobody knows its key".to_owned(),
+    }
 }
 
 /// What a node is for.
@@ -215,6 +229,10 @@ pub(crate) async fn assemble(
     let (peers, presence) = port.map(|port| port.open(joined)).unzip();
     let started = tokio::task::spawn_blocking(move || Node::start(held, identity, peers));
     let node = started.await??;
+    if let Err(error) = belongs(&node, node_id, presence.as_ref()) {
+        node.shutdown().await;
+        return Err(error);
+    }
     let hash = &config.password;
     let settings = Settings {
         node_id,
@@ -264,6 +282,23 @@ fn open(
     }
     let identity = identity(joined.as_ref().map_or(NODE, |it| it.node), peers);
     Ok((taken, store, identity, joined))
+}
+
+/// Refuses to be one of several under an id or a key that the others do not know it by.
+fn belongs(node: &Node, id: u64, presence: Option<&Presence>) -> Result<(), NodeError> {
+    let seats = node.members();
+    if seats.iter().all(|seat| seat.id == id) {
+        return Ok(());
+    }
+    let Some(presence) = presence else {
+        return Err(NodeError::NoPeers(id));
+    };
+    let key = presence.card.key();
+    let known = seats.iter().find(|seat| seat.member.key == Some(key));
+    match known.map(|seat| seat.id) {
+        Some(known) if known == id => Ok(()),
+        known => Err(NodeError::Stranger { id, known }),
+    }
 }
 
 fn identity(id: u64, peers: Option<&(String, KeyHash)>) -> NodeOptions {

@@ -230,6 +230,10 @@ impl Thread {
             self.store.clone(),
             Clock::default(),
         ));
+        // ORDER: nobody asks who belongs before raft has said it once.
+        if raft.with_raft_state(|_| ()).await.is_err() {
+            tracing::warn!("raft stopped as it began");
+        }
         leader::hurry(&raft, self.options.id).await;
         let running = Running {
             raft: raft.clone(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
+use vault_sdk::wire::SealState;
 
 use super::invitation::Invitation;
 use crate::cmd::init::setup_code;
@@ -50,6 +51,14 @@ impl Args {
             .hint("set listen.peers in its configuration, restart it, and try again"));
         }
         if !described.joining {
+            // Before the invitation is used up.
+            if node.system().status().await?.state() != SealState::Uninitialised {
+                return Err(Failure::new(
+                    "exists",
+                    Exit::Conflict,
+                    "this node holds a vault already: only an empty node joins a cluster",
+                ));
+            }
             let text = match self.stdin {
                 Some(_) => read_line()?,
                 None => ctl

@@ -35,6 +35,8 @@ struct Seen {
     /// Nodes that are not heard, as was told.
     silent: BTreeSet<u64>,
     leads: bool,
+    /// It was noted that this node has data.
+    noted: bool,
 }
 
 impl Seen {
@@ -109,10 +111,12 @@ async fn round(app: &Weak<App>, presence: &Presence, seen: &mut Seen) -> bool {
         *may = unsealed;
         changed
     });
-    if presence.joined.is_some() && app.initialised() {
-        let noted = Joined::has_followed(&app.settings.data_dir);
-        if let Err(error) = noted {
-            tracing::error!(%error, "it could not be noted that this node has data");
+    if presence.joined.is_some() && app.node.initialised() && !seen.noted {
+        match Joined::has_followed(&app.settings.data_dir) {
+            Ok(_) => seen.noted = true,
+            Err(error) => {
+                tracing::error!(%error, "it could not be noted that this node has data");
+            }
         }
     }
     let leads = app.node.leader_term().is_some();

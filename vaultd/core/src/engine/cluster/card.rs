@@ -100,6 +100,9 @@ pub struct Node {
     /// Since when, in milliseconds since the epoch.
     #[n(3)]
     pub(super) since: u64,
+    /// What it came by, if it did not make the cluster.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub(super) invitation: Option<[u8; 32]>,
 }
 
 impl Node {

@@ -100,6 +100,7 @@ impl Roster {
                 card,
                 votes: true,
                 since: now,
+                invitation: None,
             }],
             candidates: Vec::new(),
             invitations: Vec::new(),
@@ -163,15 +164,22 @@ impl Roster {
     }
 
     /// One who was invited comes, and gets the id that it will have. Whoever comes again with the same key and
-    /// invitation, because the answer was lost, gets the same.
+    /// invitation, because the answer was lost, gets the same, also once it was approved.
     ///
     /// # Errors
     /// [`Refusal`]; the invitation is then as good as before.
     pub fn ask(&mut self, hash: [u8; 32], card: Card, now: u64) -> Result<u64, Refusal> {
         self.expire(now);
-        let again = |candidate: &&Candidate| candidate.invitation == hash && candidate.card == card;
-        if let Some(candidate) = self.candidates.iter().find(again) {
-            return Ok(candidate.id);
+        let candidates = self.candidates.iter();
+        let candidates = candidates.map(|one| (one.id, &one.card, Some(one.invitation)));
+        let nodes = self.nodes.iter();
+        let nodes = nodes.map(|node| (node.id, &node.card, node.invitation));
+        let came = (&card, Some(hash));
+        let mut again = candidates
+            .chain(nodes)
+            .filter(|(_, card, by)| (*card, *by) == came);
+        if let Some((id, ..)) = again.next() {
+            return Ok(id);
         }
         let at = self
             .invitations
@@ -222,6 +230,7 @@ impl Roster {
             card: candidate.card,
             votes: false,
             since: now,
+            invitation: Some(candidate.invitation),
         };
         self.nodes.push(node.clone());
         Ok(node)

@@ -63,6 +63,9 @@ fn an_invitation_is_good_for_one_key_of_its_region_for_a_while() {
     let id = roster.ask(hash, card(2, "home"), 1).unwrap();
     assert_eq!(roster.ask(hash, card(2, "home"), 2), Ok(id));
     assert_eq!(roster.ask(hash, card(3, "home"), 2), Err(Refusal::Unknown));
+    roster.approve(key(2), 3).unwrap();
+    assert_eq!(roster.ask(hash, card(2, "home"), 4), Ok(id));
+    assert_eq!(roster.ask(hash, card(3, "home"), 4), Err(Refusal::Unknown));
     roster.invite([9; 32], "home", HOUR, 2).unwrap();
     assert_eq!(
         roster.ask([9; 32], card(3, "home"), 2 + HOUR),
