@@ -290,3 +290,50 @@ fn a_node_that_was_taken_off_is_gone_and_the_last_vote_stays() {
     wait("it is gone", || row(&third, 1).is_null());
     third.ctl_with(&["set", "a/c"], b"alone again").ok();
 }
+
+#[test]
+fn one_node_goes_on_where_the_others_are_lost_with_all_that_it_logged() {
+    let ([first, mut second, mut third], opened) = three();
+    first.ctl_with(&["set", "db/password"], b"kept").ok();
+    wait("everybody has it", || {
+        let behind = |id| row(&first, id)["matched"].as_u64();
+        behind(2).is_some() && behind(2) == behind(3)
+    });
+    let mut first = first;
+    first.kill();
+    second.kill();
+    third.stop();
+    let recover = |more: &[&str]| {
+        let file = third
+            .place
+            .path("vaultd.toml")
+            .to_string_lossy()
+            .into_owned();
+        third
+            .place
+            .ends(&[&["recover", "--config", &file], more].concat())
+    };
+    let told = recover(&[]).ok();
+    assert!(told.stdout.contains("node 1"), "{told}");
+    assert!(told.stdout.contains("nothing was changed"), "{told}");
+    let done = recover(&["--yes"]).ok();
+    assert!(done.stdout.contains("store.replaced-1"), "{done}");
+    recover(&["--yes"]).fails(1, "restored");
+    third.restart();
+    third.unseal(&opened);
+    // The first token lasts over a restore; every other session ends.
+    let got = third.ctl(&["get", "db/password"]).ok();
+    assert_eq!(got.stdout.trim(), "kept");
+    third.ctl_with(&["set", "db/password"], b"goes on").ok();
+    wait("it is alone", || {
+        let rows = third.ctl(&["cluster", "ls", "-o", "json"]).ok().json();
+        rows.as_array().map(Vec::len) == Some(1)
+    });
+    // Of the old incarnation nobody is a peer; a new node is.
+    second.restart();
+    let new = node();
+    let id = take_in(&third, &new);
+    assert!(id > 3, "{id}");
+    wait("it follows", || state(&new) == "sealed");
+    new.unseal(&opened);
+}

@@ -29,6 +29,16 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Go on with this node alone, where a majority of the nodes with a vote is lost for good; the daemon must be stopped.
+    ///
+    /// Without --yes it tells what would become of the vault, and changes nothing.
+    Recover {
+        #[command(flatten)]
+        settings: Settings,
+        /// Mean it.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Serve a vault for trying things out: loopback only, set up and open at once. Never for real secrets.
     Dev(Dev),
     /// What the daemon starts for connections to others; not for people.

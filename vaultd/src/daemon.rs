@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::console::{complain, say};
 use crate::metrics::Metrics;
-use crate::node::{self, Assembled, NodeError, Port, Purpose};
+use crate::node::{self, Assembled, NodeError, Plan, Port, Purpose};
 use crate::outbound::{self, Outbound, Started};
 use crate::server::{self, Listeners, Parts, Phase, ServeError};
 use crate::tls::{Identity, TlsError};
@@ -45,6 +45,33 @@ pub(crate) enum DaemonError {
 pub(crate) fn serve(config: Config, environment: &Environment) -> ExitCode {
     end(prepare_process(&config, Purpose::Server)
         .and_then(|(runtime, started)| runtime.block_on(run(config, environment, started))))
+}
+
+/// `vaultd recover`.
+pub(crate) fn recover(config: &Config, yes: bool) -> ExitCode {
+    let go_on = || -> Result<(), DaemonError> {
+        telemetry::start(&config.log);
+        telemetry::quiet_panics();
+        if !config.process.allow_root {
+            vault_sys::refuse_root()?;
+        }
+        let plan = Plan::of(config)?;
+        for line in plan.lines() {
+            say(line);
+        }
+        if !yes {
+            say("nothing was changed; add --yes to mean it");
+            return Ok(());
+        }
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        let kept = runtime.block_on(plan.carry_out())?;
+        say(format_args!(
+            "done: the old store is kept as {}; start vaultd, and unseal",
+            kept.display()
+        ));
+        Ok(())
+    };
+    end(go_on())
 }
 
 /// What an ended daemon leaves behind.

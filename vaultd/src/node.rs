@@ -4,6 +4,7 @@
 //! damaged is named and left as it is: a node never starts empty in place of lost data.
 
 mod port;
+mod recover;
 mod restore;
 
 use std::io;
@@ -35,6 +36,7 @@ use crate::server::{Application, Routes};
 use crate::store::{Fatal, OpenError, Options, Store};
 
 pub(crate) use port::{Port, PortError};
+pub(crate) use recover::Plan;
 pub(crate) use restore::RestoreError;
 
 /// Why a node cannot be put together.
@@ -88,6 +90,12 @@ pub(crate) enum NodeError {
         strange(*id, *known)
     )]
     Stranger { id: u64, known: Option<u64> },
+    /// There is no vault to go on with.
+    #[error("`{0}` holds no vault")]
+    Empty(PathBuf),
+    /// It would be in the way.
+    #[error("`{0}` waits to be restored: start the node, or remove that file")]
+    RestorePending(PathBuf),
     /// A thread of the start died.
     #[error("cannot start: {0}")]
     Thread(#[from] tokio::task::JoinError),

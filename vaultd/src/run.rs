@@ -41,6 +41,10 @@ pub fn run() -> ExitCode {
             Ok(config) => daemon::serve(config, &environment),
             Err(error) => refuse(&error),
         },
+        Command::Recover { settings, yes } => match configure(&settings, &environment) {
+            Ok(config) => daemon::recover(&config, yes),
+            Err(error) => refuse(&error),
+        },
         Command::Dev(options) => dev::dev(options.data, &environment),
         Command::Outbound => {
             telemetry::quiet_panics();

@@ -116,7 +116,11 @@ pub(super) fn take_up(
     let mut reader = BufReader::new(open(&taken.pending)?);
     raft::restore(&fresh, options, node, incarnation, &mut reader)?;
     if found.is_some() {
-        set_aside(dir, &store)?;
+        let kept = set_aside(dir, &store)?;
+        tracing::info!(
+            kept = %kept.display(),
+            "the store that the restored one replaces held no vault; it is kept, and may be removed"
+        );
     }
     fs::rename(&fresh, &store).map_err(|source| file(&store, source))?;
     sync(dir)?;
@@ -151,18 +155,14 @@ impl TakenUp {
     }
 }
 
-/// Makes way for the new store. What lies there is no vault, as far as can be told; removing it is for people.
-fn set_aside(dir: &Path, store: &Path) -> Result<(), RestoreError> {
+/// Makes way for the new store; removing what lay there is for people.
+pub(super) fn set_aside(dir: &Path, store: &Path) -> Result<PathBuf, RestoreError> {
     let mut names = (1_u32..).map(|n| dir.join(format!("store.replaced-{n}")));
     let free = names.find(|name| fs::symlink_metadata(name).is_err());
     let aside = free.unwrap_or_else(|| dir.join("store.replaced"));
     fs::rename(store, &aside).map_err(|source| file(&aside, source))?;
     sync(dir)?;
-    tracing::info!(
-        kept = %aside.display(),
-        "the store that the restored one replaces held no vault; it is kept, and may be removed"
-    );
-    Ok(())
+    Ok(aside)
 }
 
 fn verify(pending: &Path) -> Result<SnapshotInfo, RestoreError> {
@@ -223,7 +223,7 @@ fn open(path: &Path) -> Result<File, RestoreError> {
     File::open(path).map_err(|source| file(path, source))
 }
 
-fn sync(dir: &Path) -> Result<(), RestoreError> {
+pub(super) fn sync(dir: &Path) -> Result<(), RestoreError> {
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(|source| file(dir, source))
@@ -237,7 +237,7 @@ fn file(path: &Path, source: io::Error) -> RestoreError {
 }
 
 /// As the application leaves it.
-const PENDING: &str = "restore.pending";
+pub(super) const PENDING: &str = "restore.pending";
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 //! | `log`, `machine`, `peer` | its three traits over the store and the peers |
 //! | `node` | the handle: propose, read index, lead, snapshot, shut down |
 //! | `member`, `membership` | who belongs to the cluster, and how that changes |
+//! | `recover` | one node goes on where the others are lost |
 //!
 //! Raft runs on one thread with a runtime of its own, and so do the connections to peers: no request can delay a
 //! heartbeat.
@@ -23,6 +24,7 @@ mod node;
 mod peer;
 mod propose;
 mod read;
+mod recover;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -35,3 +37,4 @@ pub use self::metrics::Metrics;
 pub use self::node::{Node, restore};
 pub use self::peer::{NodeKey, NodeKeyError, PeerOptions};
 pub use self::propose::{Done, Proposal};
+pub use self::recover::recover;

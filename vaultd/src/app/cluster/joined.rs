@@ -182,6 +182,20 @@ impl Joined {
         joined.write(data_dir).map(|()| true)
     }
 
+    /// Keeps it under another name: the node belongs to no other cluster any more.
+    ///
+    /// # Errors
+    /// [`JoinedError::File`].
+    pub fn set_aside(data_dir: &Path) -> Result<(), JoinedError> {
+        let path = Self::path(data_dir);
+        match std::fs::rename(&path, path.with_extension("replaced")) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(JoinedError::File { path, source })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Writes it durably.
     ///
     /// # Errors
