@@ -5,6 +5,7 @@
 //! | `types`, `config` | what openraft is instantiated with |
 //! | `log`, `machine`, `peer` | its three traits over the store and the peers |
 //! | `node` | the handle: propose, read index, lead, snapshot, shut down |
+//! | `read`, `spread` | that a state is fresh, and that a write is everywhere |
 //! | `member`, `membership` | who belongs to the cluster, and how that changes |
 //! | `recover` | one node goes on where the others are lost |
 //!
@@ -25,6 +26,7 @@ mod peer;
 mod propose;
 mod read;
 mod recover;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod types;

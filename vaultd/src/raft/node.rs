@@ -8,6 +8,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use bytes::Bytes;
 use openraft::Raft;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use super::config::{NodeOptions, raft_config};
 use super::error::{RaftError, ReadError, StartError};
@@ -15,8 +16,9 @@ use super::leader;
 use super::log::LogStore;
 use super::machine::Machine;
 use super::metrics::Metrics;
-use super::peer::{PeerOptions, Peers, Serving};
+use super::peer::{Answering, PeerOptions, Peers, Serving, Ways};
 use super::propose::{self, Ask, Proposal};
+use super::spread::Ledger;
 use super::types::{StoredMembership, Types, Vote, alone, log_id};
 use super::{housekeeping, read};
 use crate::clock::Clock;
@@ -37,8 +39,11 @@ struct Inner {
     options: NodeOptions,
     raft: Core,
     proposals: mpsc::UnboundedSender<Ask>,
-    reads: mpsc::UnboundedSender<read::Waiter>,
+    /// Rounds as the leader, and questions to it.
+    reads: [read::Waiters; 2],
     leader: watch::Receiver<Option<u64>>,
+    ledger: Arc<Ledger>,
+    ways: Option<Arc<Ways>>,
     stop: mpsc::Sender<oneshot::Sender<()>>,
 }
 
@@ -60,15 +65,27 @@ impl Node {
     ) -> Result<Self, StartError> {
         let peers = peers.map(Serving::new).transpose()?;
         let (proposals, asks) = mpsc::unbounded_channel();
-        let (reads, waiters) = mpsc::unbounded_channel();
+        let (here, waiters) = mpsc::unbounded_channel();
+        let (elsewhere, others) = mpsc::unbounded_channel();
+        let ways = peers
+            .as_ref()
+            .and_then(|peers| peers.dialler(store.clone()));
+        let ways = ways.map(|dialler| Arc::new(Ways::new(dialler)));
+        let answering = Answering {
+            reads: here.clone(),
+            ledger: Arc::default(),
+        };
+        let ledger = Arc::clone(&answering.ledger);
         let (stop, stopped) = mpsc::channel(1);
         let (started, running) = sync_channel(1);
         let thread = Thread {
             store: store.clone(),
             options: options.clone(),
             peers,
+            answering,
+            ways: ways.clone(),
             asks,
-            waiters,
+            waiters: [waiters, others],
             stopped,
         };
         std::thread::Builder::new()
@@ -80,8 +97,10 @@ impl Node {
             options,
             raft,
             proposals,
-            reads,
+            reads: [here, elsewhere],
             leader,
+            ledger,
+            ways,
             stop,
         };
         Ok(Self {
@@ -149,17 +168,47 @@ impl Node {
     }
 
     /// An index such that whoever has applied it sees every write acknowledged before this call,
-    /// confirmed by a quorum. Callers at the same time share one round.
+    /// confirmed by a quorum. Where this node does not lead, it asks the leader. Callers at the same time share one
+    /// round. Takes some seconds at most.
+    ///
+    /// # Errors
+    /// When there is no leader, or it does not reach a quorum.
+    pub async fn read_index(&self) -> Result<u64, ReadError> {
+        let [_, elsewhere] = &self.inner.reads;
+        match self.confirm_lead().await {
+            Err(ReadError::NotLeader { leader: Some(_) }) if self.inner.ways.is_some() => {
+                read::ask(elsewhere).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// The same of a node that leads, and of no other.
     ///
     /// # Errors
     /// When this node is not the leader, or does not reach a quorum.
-    pub async fn read_index(&self) -> Result<u64, ReadError> {
-        read::ask(&self.inner.reads).await
+    pub async fn confirm_lead(&self) -> Result<u64, ReadError> {
+        let [here, _] = &self.inner.reads;
+        read::ask(here).await
     }
 
     /// What raft says of itself.
     pub fn metrics(&self) -> Metrics {
         Metrics::of(&self.inner.raft)
+    }
+
+    /// Its id.
+    pub fn id(&self) -> u64 {
+        self.inner.options.id
+    }
+
+    /// How it reaches peers, if it may have any.
+    pub(super) fn ways(&self) -> Option<&Arc<Ways>> {
+        self.inner.ways.as_ref()
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.inner.ledger
     }
 
     /// Raft itself.
@@ -190,8 +239,10 @@ struct Thread {
     store: Store,
     options: NodeOptions,
     peers: Option<Serving>,
+    answering: Answering,
+    ways: Option<Arc<Ways>>,
     asks: mpsc::UnboundedReceiver<Ask>,
-    waiters: mpsc::UnboundedReceiver<read::Waiter>,
+    waiters: [mpsc::UnboundedReceiver<read::Waiter>; 2],
     stopped: mpsc::Receiver<oneshot::Sender<()>>,
 }
 
@@ -221,10 +272,20 @@ impl Thread {
         let following = tokio::spawn(leader::follow(
             raft.clone(),
             told,
+            Arc::clone(&self.answering.ledger),
             self.store.fatal().clone(),
         ));
         let proposing = tokio::spawn(propose::run(raft.clone(), self.asks));
-        let reading = tokio::spawn(read::run(raft.clone(), self.waiters));
+        let [here, elsewhere] = self.waiters;
+        let mut reading = JoinSet::new();
+        let leading = raft.clone();
+        reading.spawn(read::rounds(here, async move || read::here(&leading).await));
+        if let Some(ways) = self.ways {
+            let following = raft.clone();
+            reading.spawn(read::rounds(elsewhere, async move || {
+                read::elsewhere(&following, &ways).await
+            }));
+        }
         let cutting = tokio::spawn(housekeeping::run(
             raft.clone(),
             self.store.clone(),
@@ -247,7 +308,7 @@ impl Thread {
             tracing::warn!(%error, "raft did not stop in order");
         }
         proposing.abort();
-        reading.abort();
+        drop(reading);
         let store = self.store.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
             tracing::warn!(%error, "the store did not close in order");
@@ -268,7 +329,7 @@ impl Thread {
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
         if let Some(peers) = &self.peers {
-            peers.serve(raft.clone(), self.store.clone())?;
+            peers.serve(raft.clone(), self.store.clone(), self.answering.clone())?;
         }
         Ok(raft)
     }

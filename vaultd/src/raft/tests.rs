@@ -16,6 +16,7 @@ use crate::store::{Refused, Store};
 
 mod cluster;
 mod many;
+mod reads;
 mod strangers;
 
 struct Builder;

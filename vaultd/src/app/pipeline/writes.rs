@@ -146,7 +146,7 @@ impl App {
         result: Result<R>,
     ) -> Result<R> {
         if verdict == Verdict::Discard {
-            self.node.read_index().await.map_err(|_| no_leader())?;
+            self.node.confirm_lead().await.map_err(|_| no_leader())?;
         }
         result
     }

@@ -72,8 +72,27 @@ impl Dialler {
         }
     }
 
-    /// To a member with a key; nothing is connected yet.
+    /// What raft says, to a member with a key; nothing is connected yet.
     pub(super) fn channels(&self, member: &Member) -> Option<Channels> {
+        let [votes, log, snapshots] = self.connections(member)?.map(|channel| {
+            PeerClient::new(channel)
+                .max_decoding_message_size(MAX_MESSAGE)
+                .max_encoding_message_size(MAX_MESSAGE)
+        });
+        Some(Channels {
+            votes,
+            log,
+            snapshots,
+            store: self.store.clone(),
+        })
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Connections to a member with a key, none of which is made yet.
+    pub(super) fn connections<const N: usize>(&self, member: &Member) -> Option<[Channel; N]> {
         let tls = self.key.client(member.key?);
         let tls = tls.inspect_err(|error| tracing::error!(%error, "no TLS to peers"));
         let connector = TlsConnector::from(Arc::new(tls.ok()?));
@@ -87,31 +106,29 @@ impl Dialler {
                 .http2_keep_alive_interval(ALIVE)
                 .keep_alive_timeout(ALIVE)
                 .keep_alive_while_idle(true);
-            PeerClient::new(endpoint.connect_with_connector_lazy(dial))
-                .max_decoding_message_size(MAX_MESSAGE)
-                .max_encoding_message_size(MAX_MESSAGE)
+            endpoint.connect_with_connector_lazy(dial)
         };
         // Their first task is spawned while they are made.
         let _entered = self.runtime.enter();
-        Some(Channels {
-            votes: channel(),
-            log: channel(),
-            snapshots: channel(),
-            store: self.store.clone(),
-        })
+        Some(std::array::from_fn(|_| channel()))
     }
 }
 
 impl Channels {
     /// A call that names the cluster, once this node belongs to one.
-    pub(super) fn about<T>(&self, mut request: Request<T>) -> Request<T> {
-        if let Some(cluster) = cluster(&self.store)
-            && let Ok(value) = cluster.parse()
-        {
-            request.metadata_mut().insert(CLUSTER, value);
-        }
-        request
+    pub(super) fn about<T>(&self, request: Request<T>) -> Request<T> {
+        about(&self.store, request)
     }
+}
+
+/// A call that names the cluster, once this node belongs to one.
+pub(super) fn about<T>(store: &Store, mut request: Request<T>) -> Request<T> {
+    if let Some(cluster) = cluster(store)
+        && let Ok(value) = cluster.parse()
+    {
+        request.metadata_mut().insert(CLUSTER, value);
+    }
+    request
 }
 
 /// Cluster and incarnation, once there are any.

@@ -8,6 +8,7 @@
 //! | `channel` | connections to one member |
 //! | `link` | the client's side: openraft's network over such connections |
 //! | `send`, `receive` | a snapshot on its way |
+//! | `ways` | what members ask each other beside raft |
 //! | `service` | the server's side: what a member asks is given to raft, or refused |
 //! | `serve` | the listener, on a thread and runtime of its own |
 //!
@@ -21,12 +22,14 @@ mod serve;
 mod service;
 mod tls;
 mod trust;
+mod ways;
 mod wire;
 
 pub(super) use self::link::Peers;
 pub use self::serve::PeerOptions;
-pub(super) use self::serve::Serving;
+pub(super) use self::serve::{Answering, Serving};
 pub use self::tls::{NodeKey, NodeKeyError};
+pub(super) use self::ways::{Way, Ways};
 
 #[cfg(test)]
 pub(super) mod testing {

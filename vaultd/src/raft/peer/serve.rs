@@ -27,6 +27,8 @@ use super::tls::{NodeKey, key_of};
 use super::trust::{Trust, follow};
 use crate::raft::member::Member;
 use crate::raft::node::Core;
+use crate::raft::read;
+use crate::raft::spread::Ledger;
 use crate::store::Store;
 
 /// Handshakes at once. Whoever is no member gets no further than one.
@@ -48,6 +50,13 @@ pub struct PeerOptions {
     pub introduced: BTreeMap<u64, Member>,
     /// Whether it may be handed the lead.
     pub may_lead: watch::Receiver<bool>,
+}
+
+/// What members are answered from, beside raft.
+#[derive(Clone, Debug)]
+pub(in crate::raft) struct Answering {
+    pub(in crate::raft) reads: read::Waiters,
+    pub(in crate::raft) ledger: Arc<Ledger>,
 }
 
 /// The peers' runtime. It ends when this is dropped.
@@ -95,7 +104,12 @@ impl Serving {
     }
 
     /// Serves them, until this is dropped.
-    pub(in crate::raft) fn serve(&self, raft: Core, store: Store) -> io::Result<()> {
+    pub(in crate::raft) fn serve(
+        &self,
+        raft: Core,
+        store: Store,
+        answering: Answering,
+    ) -> io::Result<()> {
         let Some(runtime) = self.handle() else {
             return Ok(());
         };
@@ -111,6 +125,8 @@ impl Serving {
             store,
             trust: self.trust.clone(),
             may_lead: self.may_lead.clone(),
+            reads: answering.reads,
+            ledger: answering.ledger,
         };
         let service = PeerServer::new(service)
             .max_decoding_message_size(MAX_MESSAGE)

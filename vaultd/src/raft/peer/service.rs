@@ -5,11 +5,13 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use openraft::raft::AppendEntriesRequest;
 use openraft::storage::Snapshot;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
 use vault_core::access::KeyHash;
 use vault_proto::peer::v1 as pb;
@@ -18,8 +20,11 @@ use vault_proto::peer::v1::peer_server::Peer;
 use super::channel::{CLUSTER, cluster};
 use super::trust::{Known, Trust};
 use super::{receive, wire};
+use crate::raft::error::ReadError;
 use crate::raft::machine::SnapshotData;
 use crate::raft::node::Core;
+use crate::raft::read;
+use crate::raft::spread::Ledger;
 use crate::raft::types::{Types, Vote};
 use crate::store::Store;
 
@@ -33,6 +38,9 @@ pub(super) struct Service {
     pub(super) trust: Trust,
     /// Whether this node may be handed the lead: one that is sealed could not serve.
     pub(super) may_lead: watch::Receiver<bool>,
+    /// Rounds of read indexes of this node's own.
+    pub(super) reads: read::Waiters,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 /// Who is on a connection, for as long as it is a member.
@@ -43,6 +51,22 @@ struct Asking {
 }
 
 impl Asking {
+    /// Lets through a member, with a vote or without.
+    fn member(&self) -> Result<Known, Status> {
+        let known = self.trust.whose(&self.key);
+        known.ok_or_else(|| Status::permission_denied("not a member of the cluster"))
+    }
+
+    /// Lets through one with a vote.
+    fn voter(&self) -> Result<(), Status> {
+        match self.member()? {
+            Known { votes: true, .. } => Ok(()),
+            Known { .. } => Err(Status::permission_denied(
+                "a node without a vote leads nothing",
+            )),
+        }
+    }
+
     /// Lets through a voter in its own name.
     fn speaks_for(&self, vote: &Vote) -> Result<(), Status> {
         let named = vote.leader_id().voted_for;
@@ -170,7 +194,41 @@ impl Peer for Service {
         let response = handled.map_err(stopped)?;
         Ok(Response::new(wire::transferred(&response)))
     }
+
+    async fn read_index(
+        &self,
+        request: Request<pb::ReadIndexRequest>,
+    ) -> Outcome<pb::ReadIndexResponse> {
+        let asking = self.asking(&request)?;
+        // ORDER: noted before it is answered.
+        self.ledger.asked(asking.member()?.id);
+        let index = read::ask(&self.reads).await.map_err(unread)?;
+        // It may have been removed while a quorum was asked.
+        asking.member()?;
+        Ok(Response::new(pb::ReadIndexResponse { index }))
+    }
+
+    async fn wait_applied(
+        &self,
+        request: Request<pb::WaitAppliedRequest>,
+    ) -> Outcome<pb::WaitAppliedResponse> {
+        self.asking(&request)?.voter()?;
+        let applied = self.store.wait_applied(request.into_inner().index);
+        let applied = timeout(APPLIES, applied).await;
+        applied.map_err(|_| Status::unavailable("this node has not applied it yet"))?;
+        Ok(Response::new(pb::WaitAppliedResponse {}))
+    }
 }
+
+fn unread(error: ReadError) -> Status {
+    match error {
+        ReadError::NotLeader { .. } => Status::failed_precondition(error.to_string()),
+        ReadError::NoQuorum | ReadError::Stopped => Status::unavailable(error.to_string()),
+    }
+}
+
+/// How long a question whether something is applied waits.
+const APPLIES: Duration = Duration::from_secs(2);
 
 fn last_of(request: &AppendEntriesRequest<Types>) -> Option<crate::raft::types::LogId> {
     let last = request.entries.last().map(|entry| entry.log_id);

@@ -1,0 +1,85 @@
+//! Ways to members beside what raft says to them: questions, and requests of clients that are passed on. Each sort has a
+//! connection of its own, so that no client's request holds up a question, and neither what raft says.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use openraft::async_runtime::WatchReceiver;
+use tonic::{Request, Status};
+use vault_proto::peer::v1 as pb;
+
+use super::channel::{Client, Dialler};
+use crate::raft::member::Member;
+use crate::raft::node::Core;
+use crate::store::Store;
+
+/// How this node reaches members; each way is made once.
+#[derive(Debug)]
+pub(in crate::raft) struct Ways {
+    dialler: Dialler,
+    known: Mutex<BTreeMap<u64, (Member, Way)>>,
+}
+
+/// The way to one member.
+#[derive(Clone, Debug)]
+pub(in crate::raft) struct Way {
+    questions: Client,
+    store: Store,
+}
+
+impl Ways {
+    pub(in crate::raft) fn new(dialler: Dialler) -> Self {
+        Self {
+            dialler,
+            known: Mutex::default(),
+        }
+    }
+
+    /// To a member that has a key.
+    pub(in crate::raft) fn to(&self, id: u64, member: &Member) -> Option<Way> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((as_known, way)) = known.get(&id)
+            && as_known == member
+        {
+            return Some(way.clone());
+        }
+        let [questions] = self.dialler.connections(member)?;
+        let way = Way {
+            questions: Client::new(questions),
+            store: self.dialler.store().clone(),
+        };
+        known.insert(id, (member.clone(), way.clone()));
+        Some(way)
+    }
+
+    /// To whoever leads, if that is another.
+    pub(in crate::raft) fn to_leader(&self, raft: &Core) -> Option<(u64, Way)> {
+        let (leader, member) = {
+            let metrics = raft.metrics();
+            let now = metrics.borrow_watched();
+            let leader = now.current_leader.filter(|leader| *leader != now.id)?;
+            let member = now.membership_config.membership().get_node(&leader);
+            (leader, member.cloned()?)
+        };
+        Some((leader, self.to(leader, &member)?))
+    }
+}
+
+impl Way {
+    fn about<T>(&self, message: T) -> Request<T> {
+        super::channel::about(&self.store, Request::new(message))
+    }
+
+    pub(in crate::raft) async fn read_index(&self) -> Result<u64, Status> {
+        let request = self.about(pb::ReadIndexRequest {});
+        let answer = self.questions.clone().read_index(request).await?;
+        Ok(answer.into_inner().index)
+    }
+
+    /// Returns once the member has applied an index, or an error when it has not for some time.
+    pub(in crate::raft) async fn wait_applied(&self, index: u64) -> Result<(), Status> {
+        let request = self.about(pb::WaitAppliedRequest { index });
+        self.questions.clone().wait_applied(request).await?;
+        Ok(())
+    }
+}
