@@ -49,6 +49,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let access = pool
         .get_extension_by_name("vault.v1.access")
         .ok_or("no access")?;
+    let local = pool
+        .get_extension_by_name("vault.v1.local")
+        .ok_or("no local")?;
 
     let mut config = tonic_prost_build::Config::new();
     config.bytes(["."]).btree_map(["."]);
@@ -82,14 +85,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let options = method.options();
             let action = options.get_extension(&action);
             let access = options.get_extension(&access);
+            let local = options.get_extension(&local);
             writeln!(
                 methods,
-                "    Method {{ path: \"/{}/{}\", action: {:?}, actions: &{:?}, access: Access::from_i32({}) }},",
+                "    Method {{ path: \"/{}/{}\", action: {:?}, actions: &{:?}, access: Access::from_i32({}), local: {} }},",
                 service.full_name(),
                 method.name(),
                 action.as_str().unwrap_or_default(),
                 spelled_out(action.as_str().unwrap_or_default()),
                 access.as_enum_number().unwrap_or_default(),
+                local.as_bool().unwrap_or_default(),
             )?;
         }
     }

@@ -60,6 +60,8 @@ pub struct Method {
     pub actions: &'static [&'static str],
     /// Who may call at all.
     pub access: Access,
+    /// Served by any node from its own state; everything else goes to the one that leads.
+    pub local: bool,
 }
 
 include!(concat!(env!("OUT_DIR"), "/methods.rs"));

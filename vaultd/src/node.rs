@@ -140,6 +140,10 @@ impl Application for Assembled {
         grpc::routes(&self.app)
     }
 
+    fn node(&self) -> Option<&Node> {
+        Some(&self.node)
+    }
+
     fn readiness(&self) -> Readiness {
         match self.app.seal_status() {
             SealStatus::Uninitialised => Readiness::Uninitialised,

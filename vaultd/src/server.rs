@@ -28,7 +28,9 @@ use crate::door::guard::{Bounds, Guard};
 use crate::door::health::{self, Pages, Readiness};
 use crate::door::intake::Sessions;
 use crate::door::listen::{self, Incoming, Rules, SocketFile, bind_unix};
+use crate::door::onward::Onward;
 use crate::metrics::{CONNECTIONS, Metrics, READY, SEALED};
+use crate::raft::Node;
 use crate::tls::Identity;
 
 /// What is served. The shell knows nothing else of it.
@@ -41,6 +43,11 @@ pub trait Application: Sessions {
 
     /// Sets its gauges; called before metrics are rendered.
     fn measure(&self, metrics: &Metrics);
+
+    /// The node whose peers may pass requests on to it, and to whom it does.
+    fn node(&self) -> Option<&Node> {
+        None
+    }
 
     /// Told when no more is begun: what would go on for ever is to end now.
     fn drain(&self) {}
@@ -180,6 +187,7 @@ pub async fn serve<A: Application>(
         Ok(routes) => serve_clients(&parts, &state, routes, (tcp, unix), phase).await,
         Err(error) => Err(error),
     };
+    passing::close(&*app);
     // ORDER: nobody is served any more, so what the last request did can be flushed, and keys forgotten.
     app.shut_down().await;
     watched.abort();
@@ -213,18 +221,13 @@ async fn serve_clients<A: Application>(
     };
     let tcp = tcp.map(|tcp| listen::tls(tcp, parts.tls.server(), rules.clone()));
     let unix = unix.map(|unix| listen::unix(unix, rules));
-    let bounds = Bounds {
-        per_connection: limits.concurrency_per_connection,
-        total: limits.concurrency,
-        time: limits.request_timeout,
-        patience: limits.handshake,
-    };
-    let guard = Guard::new(bounds, Arc::<A>::clone(&state.app), &parts.metrics);
+    let guard = guard(parts, state);
     let routes = routes.prepare();
+    let onward = passing::open(&state.app, &guard, &routes);
     let run = |incoming| {
         run(
             http2(limits),
-            guard.clone(),
+            (guard.clone(), onward.clone()),
             routes.clone(),
             incoming,
             phase.clone(),
@@ -237,6 +240,7 @@ async fn serve_clients<A: Application>(
     }
     state.stopping.store(true, Ordering::Release);
     state.app.drain();
+    passing::close(&*state.app);
     tracing::info!(
         in_flight = state.admissions.open(),
         "stopping: no new connections"
@@ -256,10 +260,21 @@ async fn serve_clients<A: Application>(
         .map_or(Ok(()), |result| result.map(|_| ()))
 }
 
+fn guard<A: Application>(parts: &Parts<A>, state: &State<A>) -> Guard {
+    let limits = parts.config.limits;
+    let bounds = Bounds {
+        per_connection: limits.concurrency_per_connection,
+        total: limits.concurrency,
+        time: limits.request_timeout,
+        patience: limits.handshake,
+    };
+    Guard::new(bounds, Arc::<A>::clone(&state.app), &parts.metrics)
+}
+
 /// Serves one listener until it is time to drain, and returns when its last connection is closed.
 async fn run(
     server: Server,
-    guard: Guard,
+    (guard, onward): (Guard, Onward),
     routes: Routes,
     incoming: Option<Incoming>,
     mut phase: watch::Receiver<Phase>,
@@ -270,6 +285,7 @@ async fn run(
     let stop = async move { reached(&mut phase, Phase::Drain).await };
     let end = server
         .layer(guard)
+        .layer(onward)
         .serve_with_incoming_shutdown(routes, incoming, stop);
     Ok(end.await?)
 }
@@ -382,5 +398,6 @@ const STREAMS: u32 = 1024;
 /// Between the guard's bound for a connection and the server's own.
 const SLACK: usize = 24;
 
+mod passing;
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,7 @@ pub struct Error {
     reason: Reason,
     message: Cow<'static, str>,
     facts: Vec<(&'static str, String)>,
+    for_the_leader: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -54,6 +55,7 @@ impl Error {
             reason,
             message: message.into(),
             facts: Vec::new(),
+            for_the_leader: false,
             source: None,
         }
     }
@@ -89,6 +91,18 @@ impl Error {
     ) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Marks what only the node that leads can do, and of which nothing was done here.
+    #[must_use]
+    pub(super) fn for_the_leader(mut self) -> Self {
+        self.for_the_leader = true;
+        self
+    }
+
+    /// Whether only the node that leads can do it, and nothing was done here.
+    pub fn is_for_the_leader(&self) -> bool {
+        self.for_the_leader
     }
 
     /// The stable reason.

@@ -23,7 +23,7 @@ use super::call::{Answer, Call};
 use super::error::{Error, Result};
 use super::notes::Notes;
 use super::replies::Held;
-use super::{App, explain, refusal};
+use super::{App, CATCH_UP, explain, refusal};
 
 /// How often a read is run again because an apply came in between.
 const RERUNS: usize = 16;
@@ -266,6 +266,14 @@ impl App {
             Ok(_) => self.read_counted(call, &mut notes, &mut act).await,
             Err(error) => Err(error),
         };
+        // Its use could not be counted here, so nothing was done.
+        let result = result.map_err(|error| {
+            if error.reason() == Reason::NoLeader {
+                error.for_the_leader()
+            } else {
+                error
+            }
+        });
         let held = notes.held.take();
         let reply = self.record(call, entry, &notes, result).await?;
         Ok(Answer {
@@ -290,13 +298,35 @@ impl App {
         notes: &mut Notes,
         act: &mut impl FnMut(&mut Visit<'_>, &mut Tx<'_>) -> Result<R>,
     ) -> Result<R> {
-        let result = self.read_one_state(call, notes, act);
+        let mut result = self.read_one_state(call, notes, act);
+        if let Err(error) = &result
+            && error.reason() == Reason::TokenInvalid
+            && !notes.uncounted
+            && self.node.leader_term().is_none()
+        {
+            // It may be of a session that is not here yet: only a state as new as the request may say otherwise.
+            self.as_new_as_now().await?;
+            result = self.read_one_state(call, notes, act);
+        }
         if !notes.uncounted {
             return result;
         }
         drop(result);
         self.count(call).await?;
         self.read_one_state(call, notes, act)
+    }
+
+    /// Waits until this node has applied all that was acknowledged before.
+    pub(super) async fn as_new_as_now(&self) -> Result<()> {
+        let index = self.node.read_index().await.map_err(|_| no_leader())?;
+        let caught_up = tokio::time::timeout(CATCH_UP, self.store.wait_applied(index));
+        caught_up.await.map_err(|_| {
+            Error::new(
+                Reason::Stale,
+                "this node has not yet applied what others have; try again, or try another node",
+            )
+        })?;
+        Ok(())
     }
 
     fn read_one_state<R>(

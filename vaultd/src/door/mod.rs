@@ -11,6 +11,8 @@
 //! | [`grpc`] | the gRPC services: parse, call, format |
 //! | [`guard`] | around every request: load, time, metrics |
 //! | [`intake`] | a request's body: how much of it, and for how long, from whom |
+//! | [`onward`] | requests that another node serves, and those that others pass on |
+//! | [`kept`], [`relay`] | bodies on that way: kept to be sent again, told of when they break off |
 //! | [`trace`] | what the door shows of a token leaves an audit line |
 //! | [`reply`] | a reply's body: what is taken of it, and what it holds until then |
 //! | [`turns`] | what has been open for long |
@@ -25,8 +27,11 @@ pub mod grpc;
 pub mod guard;
 pub mod health;
 pub mod intake;
+mod kept;
 pub mod listen;
+pub mod onward;
 mod refusals;
+mod relay;
 pub mod reply;
 pub mod trace;
 mod turns;

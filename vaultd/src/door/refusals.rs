@@ -1,4 +1,5 @@
-//! What the door says of its own accord: only that a limit was reached, before anything was asked of the app.
+//! What the door says of its own accord: that a limit was reached, before anything was asked of the app,
+//! or that another node has not answered.
 
 use std::collections::HashMap;
 
@@ -28,6 +29,20 @@ pub(super) fn too_large() -> Status {
 pub(super) fn too_late() -> Status {
     let message = "the request did not arrive in time; without a valid token that time is short";
     refusal(Code::ResourceExhausted, Reason::Overloaded, message)
+}
+
+/// The node that leads did not take the request.
+pub(super) fn no_leader() -> Status {
+    let message =
+        "the node that leads did not take the request; nothing was written, try again in a moment";
+    refusal(Code::Unavailable, Reason::NoLeader, message)
+}
+
+/// The node that leads went away with the request.
+pub(super) fn lost() -> Status {
+    let message =
+        "the node that leads was lost while it had the request; repeat it with the same request id";
+    refusal(Code::DeadlineExceeded, Reason::OutcomeUnknown, message)
 }
 
 fn refusal(code: Code, reason: Reason, message: &str) -> Status {

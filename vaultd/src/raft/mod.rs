@@ -6,6 +6,7 @@
 //! | `log`, `machine`, `peer` | its three traits over the store and the peers |
 //! | `node` | the handle: propose, read index, lead, snapshot, shut down |
 //! | `read`, `spread` | that a state is fresh, and that a write is everywhere |
+//! | `forward` | requests of clients from node to node |
 //! | `member`, `membership` | who belongs to the cluster, and how that changes |
 //! | `recover` | one node goes on where the others are lost |
 //!
@@ -14,6 +15,7 @@
 
 mod config;
 mod error;
+mod forward;
 mod housekeeping;
 mod leader;
 mod log;
@@ -28,15 +30,18 @@ mod read;
 mod recover;
 mod spread;
 #[cfg(test)]
-mod tests;
+pub(crate) use self::peer::testing as peer_testing;
+#[cfg(test)]
+pub(crate) mod tests;
 mod types;
 
 pub use self::config::{NodeOptions, Timing};
 pub use self::error::{MembershipError, ProposeError, RaftError, ReadError, StartError};
+pub use self::forward::{Leader, Unforwarded};
 pub use self::member::Member;
 pub use self::membership::Seat;
 pub use self::metrics::Metrics;
 pub use self::node::{Node, restore};
-pub use self::peer::{NodeKey, NodeKeyError, PeerOptions};
+pub use self::peer::{Forwarded, NodeKey, NodeKeyError, PeerOptions};
 pub use self::propose::{Done, Proposal};
 pub use self::recover::recover;

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use openraft::Raft;
@@ -16,7 +16,7 @@ use super::leader;
 use super::log::LogStore;
 use super::machine::Machine;
 use super::metrics::Metrics;
-use super::peer::{Answering, PeerOptions, Peers, Serving, Ways};
+use super::peer::{Answering, Doorway, PeerOptions, Peers, Serving, Ways};
 use super::propose::{self, Ask, Proposal};
 use super::spread::Ledger;
 use super::types::{StoredMembership, Types, Vote, alone, log_id};
@@ -42,8 +42,11 @@ struct Inner {
     /// Rounds as the leader, and questions to it.
     reads: [read::Waiters; 2],
     leader: watch::Receiver<Option<u64>>,
-    ledger: Arc<Ledger>,
+    answering: Answering,
     ways: Option<Arc<Ways>>,
+    /// For tests that cut a node off.
+    #[cfg(test)]
+    peers: std::sync::Weak<Mutex<Option<Serving>>>,
     stop: mpsc::Sender<oneshot::Sender<()>>,
 }
 
@@ -74,8 +77,12 @@ impl Node {
         let answering = Answering {
             reads: here.clone(),
             ledger: Arc::default(),
+            doorway: Doorway::default(),
         };
-        let ledger = Arc::clone(&answering.ledger);
+        let answers = answering.clone();
+        let peers = Arc::new(Mutex::new(peers));
+        #[cfg(test)]
+        let held = Arc::downgrade(&peers);
         let (stop, stopped) = mpsc::channel(1);
         let (started, running) = sync_channel(1);
         let thread = Thread {
@@ -99,8 +106,10 @@ impl Node {
             proposals,
             reads: [here, elsewhere],
             leader,
-            ledger,
+            answering: answers,
             ways,
+            #[cfg(test)]
+            peers: held,
             stop,
         };
         Ok(Self {
@@ -208,7 +217,19 @@ impl Node {
     }
 
     pub(super) fn ledger(&self) -> &Ledger {
-        &self.inner.ledger
+        &self.inner.answering.ledger
+    }
+
+    pub(super) fn doorway(&self) -> &Doorway {
+        &self.inner.answering.doorway
+    }
+
+    /// Takes it off the net for good, as when its cable is pulled.
+    #[cfg(test)]
+    pub(crate) fn cut_off(&self) {
+        if let Some(peers) = self.inner.peers.upgrade() {
+            drop(peers.lock().unwrap().take());
+        }
     }
 
     /// Raft itself.
@@ -238,7 +259,8 @@ impl Node {
 struct Thread {
     store: Store,
     options: NodeOptions,
-    peers: Option<Serving>,
+    /// While it is here they are served.
+    peers: Arc<Mutex<Option<Serving>>>,
     answering: Answering,
     ways: Option<Arc<Ways>>,
     asks: mpsc::UnboundedReceiver<Ask>,
@@ -318,17 +340,24 @@ impl Thread {
         }
     }
 
+    fn serving(&self) -> MutexGuard<'_, Option<Serving>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn raft(&self) -> Result<Core, StartError> {
         let config = raft_config(&self.options)?;
         let log = LogStore::new(Arc::clone(self.store.log()));
         let machine = Machine::new(self.store.clone());
-        let dialler = self.peers.as_ref();
-        let dialler = dialler.and_then(|peers| peers.dialler(self.store.clone()));
+        let store = self.store.clone();
+        let dialler = self
+            .serving()
+            .as_ref()
+            .and_then(|peers| peers.dialler(store));
         let peers = Peers::new(dialler);
         let raft = Raft::new(self.options.id, config, peers, log, machine)
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
-        if let Some(peers) = &self.peers {
+        if let Some(peers) = &*self.serving() {
             peers.serve(raft.clone(), self.store.clone(), self.answering.clone())?;
         }
         Ok(raft)

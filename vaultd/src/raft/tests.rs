@@ -14,7 +14,7 @@ use super::{Node, NodeOptions, ProposeError, RaftError, ReadError, Timing, resto
 use crate::store::testing::{Leader, key, options, put, writes};
 use crate::store::{Refused, Store};
 
-mod cluster;
+pub(crate) mod cluster;
 mod many;
 mod reads;
 mod strangers;

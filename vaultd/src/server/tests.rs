@@ -2,7 +2,9 @@
 
 mod client;
 mod fake;
+mod forwarding;
 mod hostile;
+mod nodes;
 mod stopping;
 mod strangers;
 mod takers;

@@ -4,16 +4,21 @@
 //! ([`App::settle`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use vault_core::record::Tx;
 use vault_proto::Access;
 
 use super::{App, Visit, no_leader};
+use crate::app::STALENESS_BOUND;
 use crate::app::call::{Answer, Call};
 use crate::app::error::{Kind, Result};
 use crate::app::notes::Notes;
 use crate::app::refusal;
 use crate::app::transact::{Terms, Verdict};
+
+/// Between when a node looks at how old its state is and when its answer has left, and for clocks that do not run alike.
+const MARGIN: Duration = Duration::from_secs(1);
 
 impl App {
     /// Makes a write through the leader's proposer. `act` may run more than once.
@@ -96,6 +101,7 @@ impl App {
         if may.is_ok() && self.is_to_be_counted(call) {
             may = self.count(call).await;
         }
+        let mut narrowed = None;
         let (result, verdict) = match may {
             Ok(()) => {
                 entry.binding();
@@ -113,6 +119,7 @@ impl App {
                 });
                 match ran.await {
                     Ok((result, settled)) => {
+                        narrowed = settled.narrowed;
                         (self.confirm(settled.verdict, result).await, settled.verdict)
                     }
                     Err(error) => (Err(error), Verdict::Discard),
@@ -136,6 +143,10 @@ impl App {
             }),
             Verdict::Discard => recorded,
         }?;
+        if let Some(index) = narrowed {
+            // ORDER: on record first; then nobody is told before every node knows.
+            self.node.spread(index, STALENESS_BOUND + MARGIN).await;
+        }
         Ok(self.answer(reply))
     }
 

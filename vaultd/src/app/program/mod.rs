@@ -30,9 +30,8 @@ use super::call::{Answer, Call};
 use super::calling::afford;
 use super::error::{Error, Result};
 use super::notes::Notes;
-use super::pipeline::no_leader;
 use super::transact::Verdict;
-use super::{App, CATCH_UP, refusal};
+use super::{App, refusal};
 use drawn::{Drawn, Shown, entered};
 
 /// Which service a program says that it is, and what its session shall be able to do.
@@ -112,14 +111,7 @@ impl App {
         notes: &mut Notes,
         log_in: &mut impl FnMut(&mut Notes, &mut Tx<'_>) -> Result<R>,
     ) -> Result<R> {
-        let index = self.node.read_index().await.map_err(|_| no_leader())?;
-        let caught_up = tokio::time::timeout(CATCH_UP, self.store.wait_applied(index));
-        caught_up.await.map_err(|_| {
-            Error::new(
-                Reason::Stale,
-                "this node has not yet applied what others have; try again, or try another node",
-            )
-        })?;
+        self.as_new_as_now().await?;
         self.decide_one_state(notes, log_in)
     }
 }

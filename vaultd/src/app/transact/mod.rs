@@ -9,6 +9,7 @@
 //! answered after its batch is applied; a refusal is answered after everything it was evaluated over is.
 
 mod ids;
+mod narrows;
 mod overlay;
 mod proposer;
 mod signer;
@@ -65,6 +66,8 @@ pub(super) enum Failure {
 pub(super) struct Settled {
     /// Whether anything was written.
     pub(super) verdict: Verdict,
+    /// Where in the log, if it takes rights away or ends sessions.
+    pub(super) narrowed: Option<u64>,
 }
 
 /// One write on its way.
@@ -76,6 +79,8 @@ pub(super) struct Job {
     /// Runs alone in its batch, and this runs once it is applied, before the next job.
     then: Option<Box<dyn FnOnce() + Send>>,
     attempts: u8,
+    /// What it writes takes rights away or ends sessions.
+    narrows: bool,
     _bytes: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
@@ -151,6 +156,7 @@ impl Proposer {
             keys: terms.keys,
             then: terms.then,
             attempts: 0,
+            narrows: false,
             _bytes: Some(permit),
         };
         self.jobs.try_send(job).map_err(|_| overloaded())?;

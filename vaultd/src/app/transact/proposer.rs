@@ -10,6 +10,7 @@ use vault_core::engine::secrets;
 use vault_core::record::{Batch, IdBlock, Outcome, RecordError, Revision, Transaction, Tx};
 
 use super::ids::{ID_BLOCK, IDS_PER_JOB, NextId, ids_key};
+use super::narrows::narrows;
 use super::overlay::{InFlight, Overlay};
 use super::{Failure, Job, Settled, Verdict, signer};
 use crate::app::time::VaultTime;
@@ -205,6 +206,7 @@ impl Loop {
             tx.put(ids_key(), &NextId { next: 1 + ID_BLOCK })?;
         }
         let transaction = tx.into_changes().seal(keys.keyring(), &mut OsEntropy)?;
+        job.narrows = narrows(&transaction);
         Ok(Some(self.stamp(transaction)))
     }
 
@@ -337,8 +339,8 @@ impl Loop {
                 for (job, place) in waiters {
                     match place.and_then(|at| done.outcomes.get(at)) {
                         None if self.stale => self.again(job),
-                        None => answer(job, Verdict::Discard),
-                        Some(Outcome::Applied(_)) => answer(job, Verdict::Commit),
+                        None => answer(job, Verdict::Discard, 0),
+                        Some(Outcome::Applied(_)) => answer(job, Verdict::Commit, done.index),
                         Some(Outcome::Conflict) => self.again(job),
                     }
                 }
@@ -376,12 +378,13 @@ impl Loop {
     }
 }
 
-fn answer(mut job: Job, verdict: Verdict) {
+fn answer(mut job: Job, verdict: Verdict, index: u64) {
     if let Some(then) = job.then.take().filter(|_| verdict == Verdict::Commit) {
         then();
     }
     // A caller that has gone away needs no answer.
-    drop(job.done.send(Ok(Settled { verdict })));
+    let narrowed = (verdict == Verdict::Commit && job.narrows).then_some(index);
+    drop(job.done.send(Ok(Settled { verdict, narrowed })));
 }
 
 fn refuse_all(waiters: Waiters, failure: impl Fn() -> Failure) {

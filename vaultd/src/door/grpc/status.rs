@@ -7,6 +7,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use vault_proto::v1::Reason;
 
 use crate::app::{Error, Kind};
+use crate::door::onward::FOR_THE_LEADER;
 
 /// The `domain` of every `ErrorInfo`.
 const DOMAIN: &str = "vault";
@@ -30,6 +31,9 @@ pub(super) fn status(error: &Error, request_id: &str) -> Status {
         super::metadata::REQUEST_ID,
         request_id,
     );
+    if error.is_for_the_leader() {
+        super::metadata::put(status.metadata_mut(), FOR_THE_LEADER, "1");
+    }
     status
 }
 

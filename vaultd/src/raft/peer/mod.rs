@@ -10,10 +10,12 @@
 //! | `send`, `receive` | a snapshot on its way |
 //! | `ways` | what members ask each other beside raft |
 //! | `service` | the server's side: what a member asks is given to raft, or refused |
+//! | `arrive` | requests of clients that a voter passes on |
 //! | `serve` | the listener, on a thread and runtime of its own |
 //!
 //! A node is its key. No name, address or issuer proves anything, and no message is believed about who sent it.
 
+mod arrive;
 mod channel;
 mod link;
 mod receive;
@@ -25,6 +27,9 @@ mod trust;
 mod ways;
 mod wire;
 
+pub use self::arrive::Forwarded;
+pub(super) use self::arrive::{Doorway, NOT_TAKEN};
+pub(super) use self::channel::CLUSTER;
 pub(super) use self::link::Peers;
 pub use self::serve::PeerOptions;
 pub(super) use self::serve::{Answering, Serving};
@@ -32,7 +37,7 @@ pub use self::tls::{NodeKey, NodeKeyError};
 pub(super) use self::ways::{Way, Ways};
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(crate) mod testing {
     //! For tests that say to a node what no node says.
 
     use std::sync::Arc;
@@ -47,12 +52,12 @@ pub(super) mod testing {
     use super::tls::NodeKey;
 
     /// TLS as whoever has this key, to whoever has that one.
-    pub(in crate::raft) fn client(key: &NodeKey, target: KeyHash) -> ClientConfig {
+    pub(crate) fn client(key: &NodeKey, target: KeyHash) -> ClientConfig {
         key.client(target).unwrap()
     }
 
     /// Connects like that.
-    pub(in crate::raft) fn dial(
+    pub(crate) fn dial(
         address: String,
         config: ClientConfig,
     ) -> impl Service<

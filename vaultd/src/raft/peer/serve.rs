@@ -21,6 +21,7 @@ use tonic::transport::server::Connected;
 use vault_core::access::KeyHash;
 use vault_proto::peer::v1::peer_server::PeerServer;
 
+use super::arrive::{Arrivals, Doorway};
 use super::channel::{Dialler, MAX_MESSAGE};
 use super::service::Service;
 use super::tls::{NodeKey, key_of};
@@ -37,6 +38,8 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 const ALIVE: Duration = Duration::from_secs(2);
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// On one connection: requests that a node has passed on.
+const STREAMS: u32 = 4096;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a node needs to have peers.
@@ -57,6 +60,8 @@ pub struct PeerOptions {
 pub(in crate::raft) struct Answering {
     pub(in crate::raft) reads: read::Waiters,
     pub(in crate::raft) ledger: Arc<Ledger>,
+    /// To those who serve clients.
+    pub(in crate::raft) doorway: Doorway,
 }
 
 /// The peers' runtime. It ends when this is dropped.
@@ -120,6 +125,11 @@ impl Serving {
         let (opened, connections) = mpsc::channel(HANDSHAKES);
         runtime.spawn(follow(raft.clone(), store.clone(), self.trust.clone()));
         runtime.spawn(accept(listener, acceptor, opened));
+        let arrivals = Arrivals {
+            trust: self.trust.clone(),
+            store: store.clone(),
+            doorway: answering.doorway,
+        };
         let service = Service {
             raft,
             store,
@@ -136,6 +146,8 @@ impl Serving {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keepalive_interval(Some(ALIVE))
             .http2_keepalive_timeout(Some(ALIVE))
+            .max_concurrent_streams(STREAMS)
+            .layer(arrivals)
             .add_service(service)
             .serve_with_incoming(ReceiverStream::new(connections));
         runtime.spawn(async move {

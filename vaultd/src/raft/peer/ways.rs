@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use openraft::async_runtime::WatchReceiver;
+use tonic::transport::Channel;
 use tonic::{Request, Status};
 use vault_proto::peer::v1 as pb;
 
-use super::channel::{Client, Dialler};
+use super::channel::{Client, Dialler, cluster};
 use crate::raft::member::Member;
 use crate::raft::node::Core;
 use crate::store::Store;
@@ -24,6 +25,8 @@ pub(in crate::raft) struct Ways {
 #[derive(Clone, Debug)]
 pub(in crate::raft) struct Way {
     questions: Client,
+    /// For requests that are passed on.
+    pub(in crate::raft) requests: Channel,
     store: Store,
 }
 
@@ -43,9 +46,10 @@ impl Ways {
         {
             return Some(way.clone());
         }
-        let [questions] = self.dialler.connections(member)?;
+        let [questions, requests] = self.dialler.connections(member)?;
         let way = Way {
             questions: Client::new(questions),
+            requests,
             store: self.dialler.store().clone(),
         };
         known.insert(id, (member.clone(), way.clone()));
@@ -66,6 +70,11 @@ impl Ways {
 }
 
 impl Way {
+    /// As the cluster is called in headers, once there is one.
+    pub(in crate::raft) fn cluster(&self) -> Option<String> {
+        cluster(&self.store)
+    }
+
     fn about<T>(&self, message: T) -> Request<T> {
         super::channel::about(&self.store, Request::new(message))
     }

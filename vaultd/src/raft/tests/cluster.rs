@@ -30,7 +30,7 @@ pub(super) struct Machine {
 }
 
 /// A key, and a certificate around it that it signed itself.
-pub(super) fn key() -> NodeKey {
+pub(crate) fn key() -> NodeKey {
     let pair = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["node".into()]).unwrap();
     let certificate = params.self_signed(&pair).unwrap();
