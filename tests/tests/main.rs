@@ -20,6 +20,7 @@ mod guarded;
 mod guards;
 mod identities;
 mod layering;
+mod local;
 mod logins;
 mod matrix;
 mod members;

@@ -73,7 +73,8 @@ fn the_guard_of_no_method_changes_unseen() {
             Access::Granted => method.action.to_owned(),
             other => format!("{other:?}"),
         };
-        let _ = writeln!(table, "{:<40} {guard}", method.path);
+        let place = if method.local { "any node" } else { "leader" };
+        let _ = writeln!(table, "{:<40} {place:<8} {guard}", method.path);
     }
     golden::check("methods.txt", &table);
 }

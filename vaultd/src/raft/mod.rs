@@ -37,11 +37,10 @@ mod types;
 
 pub use self::config::{NodeOptions, Timing};
 pub use self::error::{MembershipError, ProposeError, RaftError, ReadError, StartError};
-pub use self::forward::{Leader, Unforwarded};
 pub use self::member::Member;
 pub use self::membership::Seat;
 pub use self::metrics::Metrics;
 pub use self::node::{Node, restore};
-pub use self::peer::{Forwarded, NodeKey, NodeKeyError, PeerOptions};
+pub use self::peer::{Forwarded, Leader, NodeKey, NodeKeyError, PeerOptions, Unforwarded};
 pub use self::propose::{Done, Proposal};
 pub use self::recover::recover;

@@ -9,7 +9,6 @@ use openraft::errors::{LinearizableReadError, RaftError};
 use openraft::raft::ReadPolicy;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use tonic::Code;
 
 use super::error::ReadError;
 use super::node::Core;
@@ -62,19 +61,11 @@ pub(super) async fn here(raft: &Core) -> Answer {
 
 /// From the leader.
 pub(super) async fn elsewhere(raft: &Core, ways: &Ways) -> Answer {
-    let Some((leader, way)) = ways.to_leader(raft) else {
+    let Some(way) = ways.to_leader(raft) else {
         return Err(ReadError::NotLeader { leader: None });
     };
     let answer = timeout(ASK, way.read_index()).await;
-    answer.map_err(|_| ReadError::NoQuorum)?.map_err(|status| {
-        let refused = [Code::FailedPrecondition, Code::PermissionDenied].contains(&status.code());
-        let leader = Some(leader);
-        if refused {
-            ReadError::NotLeader { leader }
-        } else {
-            ReadError::NoQuorum
-        }
-    })
+    answer.unwrap_or(Err(ReadError::NoQuorum))
 }
 
 fn reason(error: RaftError<Types, LinearizableReadError<Types>>) -> ReadError {

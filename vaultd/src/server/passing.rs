@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use tonic::service::Routes;
 use tower::Layer as _;
 
-use super::Application;
+use super::{Application, Routes};
 use crate::door::guard::Guard;
 use crate::door::health::Readiness;
 use crate::door::onward::{Onward, passed_on};

@@ -4,6 +4,7 @@ mod client;
 mod fake;
 mod forwarding;
 mod hostile;
+mod narrowing;
 mod nodes;
 mod stopping;
 mod strangers;

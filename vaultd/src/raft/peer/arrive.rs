@@ -27,7 +27,7 @@ use crate::store::Store;
 pub type Forwarded = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 /// On a reply: nothing was done of the request, and nobody was asked.
-pub(in crate::raft) const NOT_TAKEN: &str = "vault-not-taken";
+pub(super) const NOT_TAKEN: &str = "vault-not-taken";
 
 /// Where those who serve are named, while there are any.
 #[derive(Clone, Default)]

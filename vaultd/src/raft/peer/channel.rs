@@ -23,7 +23,7 @@ use crate::store::Store;
 pub(super) type Client = PeerClient<Channel>;
 
 /// In which a call names the cluster that it is about.
-pub(in crate::raft) const CLUSTER: &str = "vault-cluster";
+pub(super) const CLUSTER: &str = "vault-cluster";
 /// More than the largest batch, and than the entries of one request.
 pub(super) const MAX_MESSAGE: usize = 32 << 20;
 

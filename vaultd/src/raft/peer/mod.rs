@@ -10,7 +10,7 @@
 //! | `send`, `receive` | a snapshot on its way |
 //! | `ways` | what members ask each other beside raft |
 //! | `service` | the server's side: what a member asks is given to raft, or refused |
-//! | `arrive` | requests of clients that a voter passes on |
+//! | `pass`, `arrive` | requests of clients that a voter passes on |
 //! | `serve` | the listener, on a thread and runtime of its own |
 //!
 //! A node is its key. No name, address or issuer proves anything, and no message is believed about who sent it.
@@ -18,6 +18,7 @@
 mod arrive;
 mod channel;
 mod link;
+mod pass;
 mod receive;
 mod send;
 mod serve;
@@ -27,10 +28,10 @@ mod trust;
 mod ways;
 mod wire;
 
+pub(super) use self::arrive::Doorway;
 pub use self::arrive::Forwarded;
-pub(super) use self::arrive::{Doorway, NOT_TAKEN};
-pub(super) use self::channel::CLUSTER;
 pub(super) use self::link::Peers;
+pub use self::pass::{Leader, Unforwarded};
 pub use self::serve::PeerOptions;
 pub(super) use self::serve::{Answering, Serving};
 pub use self::tls::{NodeKey, NodeKeyError};

@@ -6,10 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use openraft::async_runtime::WatchReceiver;
 use tonic::transport::Channel;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use vault_proto::peer::v1 as pb;
 
 use super::channel::{Client, Dialler, cluster};
+use crate::raft::error::ReadError;
 use crate::raft::member::Member;
 use crate::raft::node::Core;
 use crate::store::Store;
@@ -57,7 +58,7 @@ impl Ways {
     }
 
     /// To whoever leads, if that is another.
-    pub(in crate::raft) fn to_leader(&self, raft: &Core) -> Option<(u64, Way)> {
+    pub(in crate::raft) fn to_leader(&self, raft: &Core) -> Option<Way> {
         let (leader, member) = {
             let metrics = raft.metrics();
             let now = metrics.borrow_watched();
@@ -65,7 +66,7 @@ impl Ways {
             let member = now.membership_config.membership().get_node(&leader);
             (leader, member.cloned()?)
         };
-        Some((leader, self.to(leader, &member)?))
+        self.to(leader, &member)
     }
 }
 
@@ -79,10 +80,20 @@ impl Way {
         super::channel::about(&self.store, Request::new(message))
     }
 
-    pub(in crate::raft) async fn read_index(&self) -> Result<u64, Status> {
+    /// From whoever is there, if that one leads.
+    pub(in crate::raft) async fn read_index(&self) -> Result<u64, ReadError> {
         let request = self.about(pb::ReadIndexRequest {});
-        let answer = self.questions.clone().read_index(request).await?;
-        Ok(answer.into_inner().index)
+        let answer = self.questions.clone().read_index(request).await;
+        answer
+            .map(|answer| answer.into_inner().index)
+            .map_err(|status| {
+                let refused = [Code::FailedPrecondition, Code::PermissionDenied];
+                if refused.contains(&status.code()) {
+                    ReadError::NotLeader { leader: None }
+                } else {
+                    ReadError::NoQuorum
+                }
+            })
     }
 
     /// Returns once the member has applied an index, or an error when it has not for some time.

@@ -120,41 +120,48 @@ fn settings(id: u64, dir: &Path) -> Settings {
     }
 }
 
+fn config(dir: &Path) -> Config {
+    let mut layers = Layers::default();
+    for (key, value) in [
+        ("node.data_dir", dir.to_str().expect("path")),
+        ("listen.address", "127.0.0.1:0"),
+        ("health.address", "127.0.0.1:0"),
+    ] {
+        layers.flag(key, value).expect("known key");
+    }
+    Config::build(&layers).expect("config")
+}
+
+/// A node with a key of its own and a port for its peers.
+fn join(store: &Store, id: u64, introduced: BTreeMap<u64, Member>) -> (Node, NodeKey, SocketAddr) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("port");
+    let (key, peers) = (key(), listener.local_addr().expect("address"));
+    let identity = NodeOptions {
+        id,
+        address: peers.to_string(),
+        key: Some(key.pin()),
+        timing: Timing::Region,
+    };
+    let with = PeerOptions {
+        listener,
+        key: key.clone(),
+        introduced,
+        may_lead: watch::Sender::new(true).subscribe(),
+    };
+    let node = Node::start(store.clone(), identity, Some(with)).expect("node");
+    (node, key, peers)
+}
+
 impl Machine {
     async fn start(dir: PathBuf, id: u64, introduced: BTreeMap<u64, Member>) -> Self {
         std::fs::create_dir(&dir).expect("directory");
-        let mut layers = Layers::default();
-        for (key, value) in [
-            ("node.data_dir", dir.to_str().expect("path")),
-            ("listen.address", "127.0.0.1:0"),
-            ("health.address", "127.0.0.1:0"),
-        ] {
-            layers.flag(key, value).expect("known key");
-        }
-        let config = Config::build(&layers).expect("config");
+        let config = config(&dir);
         let tls = Arc::new(Identity::load(&config, Clock::default()).expect("identity"));
         let mut options = Options::new([7; 16], Fatal::new(|_| std::process::abort()));
         options.segment_bytes = 1 << 20;
         options.reserve_bytes = 0;
         let store = Store::open(&dir.join("store"), &options).expect("store");
-        let (key, listener) = (
-            key(),
-            std::net::TcpListener::bind("127.0.0.1:0").expect("port"),
-        );
-        let peers = listener.local_addr().expect("address");
-        let identity = NodeOptions {
-            id,
-            address: peers.to_string(),
-            key: Some(key.pin()),
-            timing: Timing::Region,
-        };
-        let with = PeerOptions {
-            listener,
-            key: key.clone(),
-            introduced,
-            may_lead: watch::Sender::new(true).subscribe(),
-        };
-        let node = Node::start(store.clone(), identity, Some(with)).expect("node");
+        let (node, key, peers) = join(&store, id, introduced);
         let audit = AuditConfig::in_directory(dir.join("audit"));
         let audit = Audit::open(&audit, id, Arc::new(Clock::default()), &options.fatal);
         let settings = settings(id, &dir);
