@@ -24,7 +24,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 use crate::config::{Config, Limits};
 use crate::door::admit::Admissions;
 use crate::door::conn::Patience;
-use crate::door::guard::{Bounds, Guard};
+use crate::door::guard::Guard;
 use crate::door::health::{self, Pages, Readiness};
 use crate::door::intake::Sessions;
 use crate::door::listen::{self, Incoming, Rules, SocketFile, bind_unix};
@@ -187,7 +187,7 @@ pub async fn serve<A: Application>(
         Ok(routes) => serve_clients(&parts, &state, routes, (tcp, unix), phase).await,
         Err(error) => Err(error),
     };
-    passing::close(&*app);
+    layers::close(&*app);
     // ORDER: nobody is served any more, so what the last request did can be flushed, and keys forgotten.
     app.shut_down().await;
     watched.abort();
@@ -221,9 +221,9 @@ async fn serve_clients<A: Application>(
     };
     let tcp = tcp.map(|tcp| listen::tls(tcp, parts.tls.server(), rules.clone()));
     let unix = unix.map(|unix| listen::unix(unix, rules));
-    let guard = guard(parts, state);
+    let guard = layers::guard(parts, &state.app);
     let routes = routes.prepare();
-    let onward = passing::open(&state.app, &guard, &routes);
+    let onward = layers::open(&state.app, &guard, &routes);
     let run = |incoming| {
         run(
             http2(limits),
@@ -240,7 +240,7 @@ async fn serve_clients<A: Application>(
     }
     state.stopping.store(true, Ordering::Release);
     state.app.drain();
-    passing::close(&*state.app);
+    layers::close(&*state.app);
     tracing::info!(
         in_flight = state.admissions.open(),
         "stopping: no new connections"
@@ -258,17 +258,6 @@ async fn serve_clients<A: Application>(
     timeout(LAST_WORDS, served)
         .await
         .map_or(Ok(()), |result| result.map(|_| ()))
-}
-
-fn guard<A: Application>(parts: &Parts<A>, state: &State<A>) -> Guard {
-    let limits = parts.config.limits;
-    let bounds = Bounds {
-        per_connection: limits.concurrency_per_connection,
-        total: limits.concurrency,
-        time: limits.request_timeout,
-        patience: limits.handshake,
-    };
-    Guard::new(bounds, Arc::<A>::clone(&state.app), &parts.metrics)
 }
 
 /// Serves one listener until it is time to drain, and returns when its last connection is closed.
@@ -398,6 +387,6 @@ const STREAMS: u32 = 1024;
 /// Between the guard's bound for a connection and the server's own.
 const SLACK: usize = 24;
 
-mod passing;
+mod layers;
 #[cfg(test)]
 mod tests;

@@ -243,7 +243,8 @@ impl App {
             Ok(session) => (Verdict::Commit, Ok(session)),
             Err(error) => (Verdict::Discard, Err(refusal::record(error))),
         };
-        let (session, _) = self.proposer.run(Terms::default(), make).await?;
+        let (session, settled) = self.proposer.run(Terms::default(), make).await?;
+        self.everywhere(settled.narrowed).await;
         tracing::warn!("a quorum of shares made a one-time root");
         Ok(OneTimeRoot {
             token: token::to_text(&secret),

@@ -26,6 +26,7 @@ use super::intake::Intake;
 use super::kept::{Keeping, Kept};
 use super::refusals::{lost, no_leader};
 use super::relay::relayed;
+use super::trace::Trace;
 use crate::raft::{Forwarded, Leader, Node, Unforwarded};
 
 /// On a refusal of this node's application: only the node that leads can do it, and nothing was done. Never leaves the
@@ -112,9 +113,10 @@ where
             return Box::pin(async move { answer.await.map(unmarked) });
         };
         let head = onward_head(&request);
+        let trace = request.extensions().get::<Trace>().cloned();
         if goes_on(request.uri().path()) {
-            let (_, body) = request.into_parts();
-            return Box::pin(async move { Ok(send(leader, head, Body::new(body)).await) });
+            let body = Body::new(request.into_body());
+            return Box::pin(async move { Ok(send(leader, (head, trace), body).await) });
         }
         // Served here, unless it turns out that it takes the node that leads.
         let kept = Kept::default();
@@ -126,7 +128,7 @@ where
             if response.headers().contains_key(FOR_THE_LEADER)
                 && let Some(body) = kept.whole()
             {
-                return Ok(send(leader, head, body).await);
+                return Ok(send(leader, (head, trace), body).await);
             }
             Ok(unmarked(response))
         })
@@ -171,9 +173,19 @@ fn onward_head<B>(request: &Request<B>) -> Request<()> {
     head
 }
 
-async fn send(leader: Leader, head: Request<()>, body: Body) -> Response<Body> {
+async fn send(
+    leader: Leader,
+    (head, trace): (Request<()>, Option<Trace>),
+    body: Body,
+) -> Response<Body> {
     match leader.send(head.map(|()| body)).await {
-        Ok(response) => unmarked(response.map(relayed)),
+        Ok(response) => {
+            if let Some(trace) = trace {
+                // Its audit line is the other node's.
+                trace.goes_on();
+            }
+            unmarked(response.map(relayed))
+        }
         Err(Unforwarded::NotTaken) => no_leader().into_http(),
         Err(Unforwarded::Lost) => lost().into_http(),
     }

@@ -6,9 +6,11 @@ mod forwarding;
 mod hostile;
 mod narrowing;
 mod nodes;
+mod passing;
 mod stopping;
 mod strangers;
 mod takers;
+mod vault;
 
 use std::path::Path;
 

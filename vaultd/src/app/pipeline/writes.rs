@@ -143,11 +143,16 @@ impl App {
             }),
             Verdict::Discard => recorded,
         }?;
+        // ORDER: on record first; then nobody is told before every node knows.
+        self.everywhere(narrowed).await;
+        Ok(self.answer(reply))
+    }
+
+    /// Returns once no node answers any more by a state without what took rights away or ended sessions.
+    pub(in crate::app) async fn everywhere(&self, narrowed: Option<u64>) {
         if let Some(index) = narrowed {
-            // ORDER: on record first; then nobody is told before every node knows.
             self.node.spread(index, STALENESS_BOUND + MARGIN).await;
         }
-        Ok(self.answer(reply))
     }
 
     /// A refusal counts only from a node that still leads (`store-and-raft` rule 6).

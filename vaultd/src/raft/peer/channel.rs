@@ -74,7 +74,7 @@ impl Dialler {
 
     /// What raft says, to a member with a key; nothing is connected yet.
     pub(super) fn channels(&self, member: &Member) -> Option<Channels> {
-        let [votes, log, snapshots] = self.connections(member)?.map(|channel| {
+        let [votes, log, snapshots] = self.connections(member, STREAM_WINDOW)?.map(|channel| {
             PeerClient::new(channel)
                 .max_decoding_message_size(MAX_MESSAGE)
                 .max_encoding_message_size(MAX_MESSAGE)
@@ -91,8 +91,12 @@ impl Dialler {
         &self.store
     }
 
-    /// Connections to a member with a key, none of which is made yet.
-    pub(super) fn connections<const N: usize>(&self, member: &Member) -> Option<[Channel; N]> {
+    /// Connections to a member with a key, none of which is made yet. So many bytes of each stream may come untaken.
+    pub(super) fn connections<const N: usize>(
+        &self,
+        member: &Member,
+        window: u32,
+    ) -> Option<[Channel; N]> {
         let tls = self.key.client(member.key?);
         let tls = tls.inspect_err(|error| tracing::error!(%error, "no TLS to peers"));
         let connector = TlsConnector::from(Arc::new(tls.ok()?));
@@ -101,7 +105,7 @@ impl Dialler {
             let dial = service_fn(move |_: Uri| connect(address.clone(), connector.clone()));
             let endpoint = Endpoint::from_static("http://peer")
                 .executor(On(self.runtime.clone()))
-                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_stream_window_size(window)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .http2_keep_alive_interval(ALIVE)
                 .keep_alive_timeout(ALIVE)

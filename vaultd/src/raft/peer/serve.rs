@@ -40,6 +40,8 @@ const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 /// On one connection: requests that a node has passed on.
 const STREAMS: u32 = 4096;
+/// More than a client's, by what is said of where it is.
+const HEADERS: u32 = 32 << 10;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a node needs to have peers.
@@ -147,6 +149,7 @@ impl Serving {
             .http2_keepalive_interval(Some(ALIVE))
             .http2_keepalive_timeout(Some(ALIVE))
             .max_concurrent_streams(STREAMS)
+            .http2_max_header_list_size(HEADERS)
             .layer(arrivals)
             .add_service(service)
             .serve_with_incoming(ReceiverStream::new(connections));

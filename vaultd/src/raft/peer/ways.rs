@@ -15,6 +15,9 @@ use crate::raft::member::Member;
 use crate::raft::node::Core;
 use crate::store::Store;
 
+/// A client that takes nothing of its reply keeps no more than this from the others on the connection.
+const WINDOW: u32 = 256 << 10;
+
 /// How this node reaches members; each way is made once.
 #[derive(Debug)]
 pub(in crate::raft) struct Ways {
@@ -47,7 +50,7 @@ impl Ways {
         {
             return Some(way.clone());
         }
-        let [questions, requests] = self.dialler.connections(member)?;
+        let [questions, requests] = self.dialler.connections(member, WINDOW)?;
         let way = Way {
             questions: Client::new(questions),
             requests,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::cluster::{Cluster, PATIENCE};
 use crate::clock::Clock;
@@ -61,7 +61,7 @@ async fn a_removed_node_is_told_nothing() {
     let refused = timeout(PATIENCE, async {
         // Over the connection that it has, and over new ones.
         while gone.read_index().await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            sleep(Duration::from_millis(10)).await;
         }
         gone.read_index().await
     });

@@ -3,46 +3,20 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use tonic::Code;
-use tonic::body::Body;
-use tonic::transport::{Channel, Endpoint};
-use tower::{Service as _, ServiceExt as _};
+use tokio::time::sleep;
+use tonic::transport::Channel;
 use vault_proto::v1;
 use vault_proto::v1::auth_client::AuthClient;
 use vault_proto::v1::identity_client::IdentityClient;
 use vault_proto::v1::secrets_client::SecretsClient;
 use vault_proto::v1::system_client::SystemClient;
 
-use super::nodes::{Machine, PATIENCE, Vault, reason, with};
-use crate::raft::peer_testing::{client, dial};
+use super::nodes::PATIENCE;
+use super::vault::{Vault, get, put, read, reason, with};
 
 const PUT: &str = "/vault.v1.Secrets/PutSecret";
 const GET: &str = "/vault.v1.Secrets/GetSecret";
 const LOGIN: &str = "/vault.v1.Auth/LoginPassword";
-
-fn put(path: &str, value: &'static [u8]) -> v1::PutSecretRequest {
-    v1::PutSecretRequest {
-        path: path.into(),
-        fields: [("value".to_owned(), Bytes::from_static(value))].into(),
-        ..Default::default()
-    }
-}
-
-fn get(path: &str) -> v1::GetSecretRequest {
-    v1::GetSecretRequest {
-        path: path.into(),
-        ..Default::default()
-    }
-}
-
-async fn read(channel: Channel, token: &str, path: &str) -> Result<Bytes, tonic::Status> {
-    let answer = SecretsClient::new(channel)
-        .get_secret(with(token, get(path)))
-        .await?;
-    Ok(answer.into_inner().fields["value"].clone())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_write_sent_to_a_follower_is_made_by_the_leader_and_a_read_is_served_where_it_was_asked()
@@ -246,105 +220,6 @@ async fn what_only_a_node_may_say_is_not_believed_of_a_client() {
     vault.stop().await;
 }
 
-/// Says over the peers' connection what a node passes on.
-async fn pass_on(
-    as_whom: &Machine,
-    to: &Machine,
-    headers: &[(&'static str, String)],
-) -> tonic::Status {
-    let config = client(&as_whom.key, to.key.pin());
-    let endpoint = Endpoint::from_static("http://peer");
-    let mut channel = endpoint
-        .connect_with_connector(dial(to.peers.to_string(), config))
-        .await
-        .expect("a connection");
-    let path = "/vault.v1.System/GetStatus";
-    let mut request = http::Request::post(path)
-        .header("content-type", "application/grpc")
-        .header("te", "trailers");
-    for (name, value) in headers {
-        request = request.header(*name, value);
-    }
-    let body = Full::new(Bytes::from_static(&[0; 5]));
-    let request = request.body(Body::new(body)).unwrap();
-    let (head, body) = channel
-        .ready()
-        .await
-        .unwrap()
-        .call(request)
-        .await
-        .unwrap()
-        .into_parts();
-    let trailers = body.collect().await.unwrap();
-    let of = |headers: &http::HeaderMap| tonic::Status::from_header_map(headers);
-    of(&head.headers)
-        .or_else(|| of(trailers.trailers()?))
-        .unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn only_a_voter_passes_on_and_only_what_says_from_where() {
-    let mut vault = Vault::of(3).await;
-    vault.take_in(4).await;
-    let (leader, follower) = (vault.leader().await, vault.follower().await);
-    let learner = vault.machine(4);
-    let stamp = leader.store.stamp();
-    let cluster = format!(
-        "{}.{}",
-        hex::encode(stamp.cluster.unwrap()),
-        stamp.incarnation
-    );
-    let source = ("vault-forwarded-source", "tcp 192.0.2.1:1".to_owned());
-    let about = ("vault-cluster", cluster);
-    let good = [source.clone(), about.clone()];
-    assert_eq!(pass_on(follower, leader, &good).await.code(), Code::Ok);
-    assert_eq!(
-        pass_on(learner, leader, &good).await.code(),
-        Code::PermissionDenied
-    );
-    let foreign = ("vault-cluster", format!("{}.1", "ab".repeat(16)));
-    for (headers, code) in [
-        (vec![source.clone()], Code::FailedPrecondition),
-        (vec![source, foreign], Code::FailedPrecondition),
-        (vec![about.clone()], Code::InvalidArgument),
-        (
-            vec![
-                ("vault-forwarded-source", "inside".to_owned()),
-                about.clone(),
-            ],
-            Code::InvalidArgument,
-        ),
-        (
-            vec![
-                good[0].clone(),
-                ("vault-forwarded-certificate", "none".to_owned()),
-                about,
-            ],
-            Code::InvalidArgument,
-        ),
-    ] {
-        assert_eq!(
-            pass_on(follower, leader, &headers).await.code(),
-            code,
-            "{headers:?}"
-        );
-    }
-    // A learner that is asked for a write says that it has none to ask.
-    learner.unseal(&vault.shares).await;
-    let channel = learner.connect().await;
-    let refused = SecretsClient::new(channel.clone())
-        .put_secret(with(&vault.token, put("a/b", b"x")))
-        .await;
-    assert_eq!(reason(&refused.unwrap_err()), "NO_LEADER");
-    let missing = read(channel, &vault.token, "a/b").await.unwrap_err();
-    assert_eq!(
-        reason(&missing),
-        "SECRET_NOT_FOUND",
-        "it reads all the same"
-    );
-    vault.stop().await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_sealed_follower_passes_nothing_on() {
     let vault = Vault::of(3).await;
@@ -424,7 +299,7 @@ async fn a_follower_without_a_leader_writes_nothing_and_goes_on_with_the_next() 
                 Ok(answer) => return answer.into_inner().version,
                 Err(status) => seen.push(reason(&status)),
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20)).await;
         }
     });
     assert_eq!(written.await.expect("the next leader takes it"), 2);

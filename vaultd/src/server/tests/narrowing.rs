@@ -7,7 +7,8 @@ use vault_proto::v1;
 use vault_proto::v1::auth_client::AuthClient;
 use vault_proto::v1::sessions_client::SessionsClient;
 
-use super::nodes::{Machine, PATIENCE, Vault, reason, with};
+use super::nodes::{Machine, PATIENCE};
+use super::vault::{Vault, reason, with};
 
 /// Logs in over a connection to a node; the session's token and accessor.
 async fn session(vault: &Vault, at: &Machine) -> (String, String) {
