@@ -10,8 +10,11 @@ use crate::source::{Source, files};
 /// What is about the node that is asked, and writes: where there is no vault yet there is no other node.
 const BIRTH: [&str; 2] = ["/vault.v1.System/Init", "/vault.v1.System/ConfirmInit"];
 
-/// What the node that leads has in hand, between steps of key holders of which the last one writes.
-const IN_HAND: [&str; 3] = [
+/// What the node that leads has in hand, between steps of key holders of which the last one writes; what it alone knows of
+/// the others; and the lead itself.
+const IN_HAND: [&str; 5] = [
+    "/vault.v1.Cluster/ListNodes",
+    "/vault.v1.Cluster/TransferLeader",
     "/vault.v1.System/StartRekey",
     "/vault.v1.System/CancelRekey",
     "/vault.v1.Root/CancelGenerateRoot",

@@ -43,6 +43,7 @@ mod sharing;
 mod signed;
 mod source;
 mod strangers;
+mod three_nodes;
 mod tidy;
 mod transcript;
 mod trust;

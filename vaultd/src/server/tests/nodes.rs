@@ -109,6 +109,7 @@ fn settings(id: u64, dir: &Path) -> Settings {
         hash_cost: HashCost::new(19 << 10, 2, 1).expect("cost"),
         outbound: Outbound::none(),
         keys_max_age: Duration::from_hours(24),
+        presence: None,
     }
 }
 
