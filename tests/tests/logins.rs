@@ -1,6 +1,7 @@
 //! People log in: with a password that an administrator never knew, as often as the vault lets them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use prost_reflect::Value;
@@ -309,10 +310,20 @@ async fn a_flood_of_logins_is_shed_at_once_and_reads_go_on() {
     let places = 7 * std::thread::available_parallelism()
         .map_or(1, usize::from)
         .div_ceil(2);
+    // Each tries again until all is seen, so that places are wanted however quickly they come free.
+    let seen = Arc::new(AtomicBool::new(false));
     let filling: Vec<_> = (0..2 * places)
         .map(|n| {
-            let (flood, body) = (Arc::clone(&flood), body(n));
-            tokio::spawn(async move { flood.call(LOGIN, body).await })
+            let (flood, body, seen) = (Arc::clone(&flood), body(n), Arc::clone(&seen));
+            tokio::spawn(async move {
+                loop {
+                    let answer = flood.call(LOGIN, body.clone()).await;
+                    let shed = matches!(&answer, Err(refused) if refused.reason == "OVERLOADED");
+                    if !shed || seen.load(Ordering::Relaxed) {
+                        return answer;
+                    }
+                }
+            })
         })
         .collect();
     let get = message("GetSecretRequest", &[("path", text("a/b"))]);
@@ -329,6 +340,7 @@ async fn a_flood_of_logins_is_shed_at_once_and_reads_go_on() {
             .expect("a read goes on");
         reads.push(begun.elapsed());
     }
+    seen.store(true, Ordering::Relaxed);
     let mut compared = 0;
     for login in filling {
         let refused = login.await.expect("an answer").expect_err("no session");
