@@ -51,6 +51,7 @@ async fn round(app: &Weak<App>, ran: &mut Duration) -> bool {
     app.tell_fall().await;
     app.refresh_issuer_keys();
     if app.keys.load().is_some() && app.node.leader_term().is_some() {
+        app.name_home().await;
         // What is left of a nearly full disk is for deletion and revocation.
         if app.store.can_grow() {
             app.resume_rewrap();

@@ -11,6 +11,7 @@
 //! | [`audit`] | the audit log |
 //! | [`bootstrap`] | whom a new vault has, and what they may do |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
+//! | [`regions`] | which regions there are, and which is this node's |
 //! | [`ceremony`] | what key holders do in several steps |
 //! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`sessions`], [`backup`], [`policies`], [`mfa`], [`trail`] | one file or folder per service |
 //! | [`error`], [`refusal`] | the one error that doors see, and what refusals are called |
@@ -46,6 +47,7 @@ mod pipeline;
 mod policies;
 mod program;
 mod refusal;
+mod regions;
 mod rekey;
 mod replies;
 mod rewrap;

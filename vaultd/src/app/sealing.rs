@@ -76,6 +76,9 @@ impl App {
         let state = self
             .finish_act(entry, result, done, "look: vaultctl status")
             .await?;
+        if state.unsealed {
+            self.name_home().await;
+        }
         Ok(self.answer(state))
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use subtle::ConstantTimeEq as _;
 use vault_core::access::signed::{Signing, publish_signers};
-use vault_core::access::{self, TokenHash};
+use vault_core::access::{self, TokenHash, region};
 use vault_core::crypto::entropy::Entropy as _;
 use vault_core::crypto::keyring::{HOME_REGION, Keyring};
 use vault_core::crypto::passphrase::make_passphrase;
@@ -279,7 +279,7 @@ impl App {
         let signer = Bytes::copy_from_slice(&sign::public(keyring.log_signing().active().key()));
         let signing = Signing::of(keyring);
         let (dev, token) = (self.settings.dev, birth.token);
-        let bootstrap = birth.bootstrap.clone();
+        let (bootstrap, home) = (birth.bootstrap.clone(), self.own_region()?);
         let origin = self.origin((Source::Inside, None), None);
         let terms = Terms {
             keys: Some(Arc::clone(&birth.keys)),
@@ -296,6 +296,7 @@ impl App {
                 tx.put_stored(keyring_key(), sealed.clone());
                 tx.put_stored(super::transact::signer_key(), signer.clone());
                 publish_signers(tx, &signing).map_err(refusal::record)?;
+                region::name_home(tx, &home).map_err(refusal::record)?;
                 if dev {
                     tx.put_stored(dev_key(), Bytes::from_static(&[1]));
                 }

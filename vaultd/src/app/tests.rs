@@ -27,6 +27,7 @@ mod narrowing;
 mod operations;
 mod pins;
 mod readings;
+mod regions;
 mod repeats;
 mod replies;
 mod restored;
