@@ -215,6 +215,9 @@ fn the_documented_members_are_those_that_are_printed() {
         ("whoami", &["whoami"], ""),
         ("status", &["status"], ""),
         ("keyring", &["keyring", "status"], ""),
+        ("region add", &["region", "add", "eu"], ""),
+        ("region ls", &["region", "ls"], ""),
+        ("region rename", &["region", "rename", "eu", "eu-west"], ""),
         ("backup create", &["backup", "create", &file], ""),
         ("backup verify", &["backup", "verify", &file], ""),
     ] {

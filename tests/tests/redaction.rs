@@ -63,6 +63,8 @@ printed!(
     ConfirmEnrolmentRequest,
     ConfirmEnrolmentResponse,
     ConfirmInitRequest,
+    CreateRegionRequest,
+    CreateRegionResponse,
     ElevateSessionRequest,
     GenerateRandomResponse,
     GetSecretResponse,

@@ -48,6 +48,7 @@ impl Command {
                  is named when you begin another: vaultctl rekey"
             }
             Self::Root(_) => "look before you repeat it: vaultctl root status",
+            Self::Region(_) => "look before you repeat it: vaultctl region ls",
             Self::Keyring(_) => {
                 "look at the generation before you repeat it: vaultctl keyring status"
             }
@@ -114,6 +115,7 @@ mod tests {
             ("init", "vaultctl status"),
             ("rekey", "vaultctl rekey"),
             ("root disable", "vaultctl root status"),
+            ("region rename eu eu-west", "vaultctl region ls"),
             ("keyring rotate", "vaultctl keyring status"),
             ("backup restore f", "vaultctl status"),
             ("backup create f", "try again"),

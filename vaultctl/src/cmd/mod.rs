@@ -40,6 +40,7 @@ mod passwd;
 mod password;
 mod paths;
 mod policy;
+mod region;
 mod rekey;
 mod restore;
 mod rm;
@@ -118,6 +119,9 @@ pub(crate) enum Command {
     /// The root identity: its end, and a new one by a quorum of shares
     #[command(subcommand)]
     Root(root::Command),
+    /// Regions: which there are, and new ones
+    #[command(subcommand)]
+    Region(region::Command),
     /// The keys inside the keyring
     #[command(subcommand)]
     Keyring(keyring::Command),
@@ -196,6 +200,7 @@ impl Command {
             Self::Seal => seal::run(ctl).await,
             Self::Rekey(args) => args.run(ctl).await,
             Self::Root(command) => command.run(ctl).await,
+            Self::Region(command) => command.run(ctl).await,
             Self::Keyring(command) => command.run(ctl).await,
             Self::User(command) => command.run(Sort::User, ctl).await,
             Self::Group(command) => command.run(Sort::Group, ctl).await,

@@ -168,6 +168,7 @@ fn asks_only(command: &Command) -> bool {
         | Command::Unseal(_)
         | Command::Rekey(_)
         | Command::Root(_)
+        | Command::Region(_)
         | Command::Needs(_)
         | Command::Backup(_)
         | Command::Audit(_)

@@ -157,7 +157,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::WrappedNotFound
         | Reason::SessionNotFound
         | Reason::AuthenticatorNotFound
-        | Reason::SecretIdNotFound => Kind::NotFound,
+        | Reason::SecretIdNotFound
+        | Reason::RegionNotFound => Kind::NotFound,
         Reason::VersionMismatch
         | Reason::LabelMismatch
         | Reason::Contention
@@ -166,6 +167,7 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::AlreadyInitialised
         | Reason::IdentityExists
         | Reason::KeyTaken
+        | Reason::RegionExists
         | Reason::AuthenticatorExists => Kind::Exists,
         Reason::NotInitialised
         | Reason::AlreadyUnsealed
@@ -190,7 +192,10 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::DestinationNotAllowed
         | Reason::PolicyLocksOut
         | Reason::PolicyNamesPaths
-        | Reason::SessionSigned => Kind::Precondition,
+        | Reason::SessionSigned
+        | Reason::HomeRegionOnly
+        | Reason::SecretNotInRegion
+        | Reason::RegionRevoked => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull | Reason::LoginLocked => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader

@@ -123,7 +123,10 @@ impl Keys {
     /// known, or another node did it. A node that cannot open it seals itself, because it would go on under
     /// keys that are no longer those of the cluster.
     pub(super) fn follow(&self, state: &dyn View) {
-        if let Ok(Some(record)) = state.get(&keyring_key()) {
+        let Some(region) = self.load().map(|now| now.keyring().region()) else {
+            return;
+        };
+        if let Ok(Some(record)) = state.get(&keyring_key(region)) {
             self.follow_record(&record.sealed);
         }
     }

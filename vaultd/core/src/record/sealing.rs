@@ -15,7 +15,7 @@ use crate::crypto::envelope::{self, Class, Place};
 use crate::crypto::keyring::{Keyring, Role};
 use crate::crypto::ring::Ring;
 use crate::crypto::secret::{Dek, Plaintext, RecordKey};
-use crate::crypto::wrap::{self, WrapPlace};
+use crate::crypto::wrap::{self, WrapError, WrapPlace};
 
 /// A transaction that was evaluated and not yet sealed.
 pub struct Changes {
@@ -83,7 +83,7 @@ pub(super) fn open(
     class: Class,
     record: &Record,
 ) -> Result<Plaintext, RecordError> {
-    let ring = ring(keys, class).ok_or_else(|| RecordError::Open(key.clone()))?;
+    let ring = ring(keys, class).ok_or_else(|| without(class, key, RecordError::Open))?;
     ring.open(&place(keys, key, class), &record.sealed)
         .map_err(|_| RecordError::Open(key.clone()))
 }
@@ -96,8 +96,14 @@ pub(super) fn open_value(
     wrap_key: &Key,
     wrap: &Record,
 ) -> Result<Plaintext, RecordError> {
-    let dek = wrap::unwrap(keys, &wrap_place(wrap_key), &wrap.sealed)
-        .map_err(|_| RecordError::Open(wrap_key.clone()))?;
+    let dek = wrap::unwrap(keys, &wrap_place(wrap_key), &wrap.sealed);
+    let dek = dek.map_err(|error| match error {
+        // Home keeps every value: one that it cannot unwrap is damaged.
+        WrapError::NoRegion(_) if !keys.is_home() => RecordError::NotKeptHere(key.clone()),
+        WrapError::NoRegion(_) | WrapError::Damaged | WrapError::Open => {
+            RecordError::Open(wrap_key.clone())
+        }
+    })?;
     envelope::open(&dek, &place(keys, key, Class::Value), &value.sealed).map_err(|_| {
         keys.count_failed_value();
         RecordError::Open(key.clone())
@@ -114,7 +120,7 @@ fn seal(
     if class == Class::Clear {
         return Ok(Bytes::copy_from_slice(plain));
     }
-    let ring = ring(keys, class).ok_or_else(|| RecordError::Damaged(key.clone()))?;
+    let ring = ring(keys, class).ok_or_else(|| without(class, key, RecordError::Damaged))?;
     Ok(ring.seal(&place(keys, key, class), entropy, plain).into())
 }
 
@@ -170,9 +176,22 @@ pub(crate) fn wrap_place(key: &Key) -> WrapPlace<'_> {
 
 fn ring(keys: &Keyring, class: Class) -> Option<&Ring<RecordKey>> {
     match class {
-        Class::Voter => Some(keys.voter()),
+        Class::Voter => keys.voter(),
         Class::Shared => Some(keys.shared()),
         Class::Clear | Class::Value | Class::Wrap | Class::Keyring | Class::Root => None,
+    }
+}
+
+/// Why there is no key of a class: for one that only home has, that.
+fn without(class: Class, key: &Key, otherwise: fn(Key) -> RecordError) -> RecordError {
+    match class {
+        Class::Voter => RecordError::AtHomeOnly(key.clone()),
+        Class::Shared
+        | Class::Clear
+        | Class::Value
+        | Class::Wrap
+        | Class::Keyring
+        | Class::Root => otherwise(key.clone()),
     }
 }
 

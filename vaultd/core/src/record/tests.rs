@@ -30,7 +30,7 @@ impl World {
     fn new() -> Self {
         let mut entropy = Seeded::new(7);
         let root = RootKey::make(&mut entropy);
-        let keys = Keyring::make(&root, [9; 16], 1, &mut entropy, 1_000);
+        let keys = Keyring::make(&root, [9; 16], &mut entropy, 1_000);
         Self {
             state: Mem::default(),
             keys,

@@ -38,6 +38,12 @@ pub enum RecordError {
         "record {0:?} does not open: it was altered, moved, or sealed under a key that this node does not hold"
     )]
     Open(Key),
+    /// It is under a key that no node outside the home region has.
+    #[error("record {0:?} is under a key that only nodes of the home region have")]
+    AtHomeOnly(Key),
+    /// A value whose data key is not wrapped for the region of this node.
+    #[error("the value of record {0:?} is not kept in the region of this node")]
+    NotKeptHere(Key),
     /// The envelope opened, but what is in it is not this document.
     #[error("record {0:?} opened to something that is not its document")]
     Damaged(Key),

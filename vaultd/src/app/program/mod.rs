@@ -112,6 +112,7 @@ impl App {
         notes: &mut Notes,
         log_in: &mut impl FnMut(&mut Notes, &mut Tx<'_>) -> Result<R>,
     ) -> Result<R> {
+        self.at_home()?;
         let index = self.node.read_index().await.map_err(|_| no_leader())?;
         let caught_up = tokio::time::timeout(CATCH_UP, self.store.wait_applied(index));
         caught_up.await.map_err(|_| {

@@ -92,7 +92,7 @@ pub enum RegionRefusal {
     /// It was revoked before.
     #[error("the region `{0}` is revoked")]
     Revoked(RegionName),
-    /// Home holds every key.
+    /// Home holds every key, and keeps every value.
     #[error("`{0}` is the home region, which cannot be revoked")]
     Home(RegionName),
     /// See [`MAX_REGIONS`].
@@ -174,6 +174,15 @@ impl Regions {
         }
     }
 
+    fn next(&self, name: &RegionName) -> Result<u16, RegionRefusal> {
+        self.free(name)?;
+        if self.known.len() >= MAX_REGIONS {
+            return Err(RegionRefusal::TooMany);
+        }
+        let last = self.known.last().map_or(HOME_REGION, Region::number);
+        last.checked_add(1).ok_or(RegionRefusal::TooMany)
+    }
+
     fn put(&self, tx: &mut Tx<'_>) -> Result<(), RecordError> {
         let copy = minicbor::to_vec(self).map_err(|_| RecordError::Damaged(copy_key()))?;
         tx.put_stored(copy_key(), copy.into());
@@ -201,19 +210,22 @@ pub fn name_home(tx: &mut Tx<'_>, name: &RegionName) -> Result<bool, RecordError
     Ok(true)
 }
 
+/// The number that a region of this name would be added under now.
+///
+/// # Errors
+/// As of [`add`].
+pub fn next_number(tx: &mut Tx<'_>, name: &RegionName) -> Result<u16, RegionRefusal> {
+    load(tx)?.next(name)
+}
+
 /// Adds a region, under a number that no region had.
 ///
 /// # Errors
 /// [`RegionRefusal::Exists`], [`RegionRefusal::TooMany`].
 pub fn add(tx: &mut Tx<'_>, name: &RegionName) -> Result<Region, RegionRefusal> {
     let mut regions = load(tx)?;
-    regions.free(name)?;
-    if regions.known.len() >= MAX_REGIONS {
-        return Err(RegionRefusal::TooMany);
-    }
-    let last = regions.known.last().map_or(HOME_REGION, Region::number);
     let region = Region {
-        number: last.checked_add(1).ok_or(RegionRefusal::TooMany)?,
+        number: regions.next(name)?,
         name: name.clone(),
         created_at: tx.now(),
         revoked_at: None,

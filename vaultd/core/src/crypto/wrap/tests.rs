@@ -13,7 +13,7 @@ const PLACE: WrapPlace<'static> = WrapPlace {
 
 fn keyring() -> Keyring {
     let root = RootKey::from_slice(&[0x21; 32]).unwrap();
-    Keyring::make(&root, [0xc1; 16], HOME_REGION, &mut Seeded::new(1), 0)
+    Keyring::make(&root, [0xc1; 16], &mut Seeded::new(1), 0)
 }
 
 fn dek() -> Dek {
@@ -90,12 +90,13 @@ fn another_place_is_refused_and_counted() {
 fn another_clusters_or_regions_keyring_does_not_unwrap() {
     let root = RootKey::from_slice(&[0x21; 32]).unwrap();
     let record = record(&keyring());
-    let other = Keyring::make(&root, [0xc2; 16], HOME_REGION, &mut Seeded::new(1), 0);
+    let other = Keyring::make(&root, [0xc2; 16], &mut Seeded::new(1), 0);
     assert_eq!(
         unwrap(&other, &PLACE, &record).unwrap_err(),
         WrapError::Open
     );
-    let region = Keyring::make(&root, [0xc1; 16], 2, &mut Seeded::new(1), 0);
+    let more = keyring().add_region(2, &root, &mut Seeded::new(5), 0);
+    let region = more.unwrap().of_region(2).unwrap();
     assert_eq!(
         unwrap(&region, &PLACE, &record).unwrap_err(),
         WrapError::NoRegion(2)
