@@ -30,6 +30,7 @@ mod policies;
 mod programs;
 mod readme;
 mod redaction;
+mod regions;
 mod replies;
 mod retries;
 mod roles;

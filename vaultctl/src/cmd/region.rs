@@ -13,7 +13,7 @@ use super::init::{KEY_DERIVATION, SealArgs, show_lines};
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files::{may_write, write_output};
+use crate::files::{may_write_new, write_new};
 use crate::table::Lister;
 use crate::time;
 
@@ -37,7 +37,7 @@ pub(crate) struct Add {
     #[command(flatten)]
     seal: SealArgs,
 
-    /// With --seal key-file or systemd-credential: where to write the key of the region's nodes
+    /// With --seal key-file or systemd-credential: the file to make, for the region's nodes
     #[arg(long, value_name = "FILE")]
     key_out: Option<PathBuf>,
 }
@@ -78,7 +78,7 @@ impl Add {
                     "--key-out goes with --seal key-file or systemd-credential",
                 ));
             }
-            (Some(path), true) => may_write(path)?,
+            (Some(path), true) => may_write_new(path)?,
             (None, false) => {}
         }
         let config = self.seal.to_config(ctl)?;
@@ -114,7 +114,7 @@ fn write_key(path: &Path, key: &Text) -> Result<(), Failure> {
     if bytes.len() != 32 {
         return Err(Failure::invalid("the vault's key is not one of 32 bytes"));
     }
-    write_output(path, &bytes)
+    write_new(path, &bytes)
 }
 
 fn unkept(failure: &Failure, name: &str) -> Failure {
