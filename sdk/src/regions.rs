@@ -79,6 +79,20 @@ impl Regions<'_> {
         Ok(reply.region.unwrap_or_default())
     }
 
+    /// Writes a region's keyring no more, and begins new terms of keys. What its nodes had, they have: the reply says how
+    /// many secrets are to be changed.
+    ///
+    /// # Errors
+    /// When not granted, there is none of that name, it was revoked before, or it is home.
+    pub async fn revoke(self, name: &str) -> Result<v1::RevokeRegionResponse, Error> {
+        let send =
+            |channel, request| async { RegionsClient::new(channel).revoke_region(request).await };
+        let message = v1::RevokeRegionRequest {
+            name: name.to_owned(),
+        };
+        self.0.call(Safety::Once, message, send).await
+    }
+
     /// Calls a region something else. The configuration of its nodes has to follow.
     ///
     /// # Errors

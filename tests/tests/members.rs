@@ -218,6 +218,11 @@ fn the_documented_members_are_those_that_are_printed() {
         ("region add", &["region", "add", "eu"], ""),
         ("region ls", &["region", "ls"], ""),
         ("region rename", &["region", "rename", "eu", "eu-west"], ""),
+        (
+            "region revoke",
+            &["region", "revoke", "eu-west", "--yes"],
+            "",
+        ),
         ("backup create", &["backup", "create", &file], ""),
         ("backup verify", &["backup", "verify", &file], ""),
     ] {

@@ -172,3 +172,30 @@ fn a_regions_node_opens_by_itself_with_the_key_that_was_written_for_it() {
     assert_eq!(status["state"], "unsealed");
     assert_eq!(status["region"], "eu");
 }
+
+#[test]
+fn a_revoked_region_is_opened_no_more_and_what_it_had_is_told() {
+    let mut daemon = Daemon::start(BINARIES);
+    daemon.open();
+    let eu = added(&daemon);
+    daemon
+        .ctl(&["-o", "json", "region", "revoke", "eu"])
+        .fails(9, "not confirmed");
+    daemon
+        .ctl(&["-o", "json", "region", "revoke", "home", "--yes"])
+        .refused(2, "REQUEST_INVALID");
+    let revoked = daemon.ctl(&["-o", "json", "region", "revoke", "eu", "--yes"]);
+    let revoked = revoked.ok().json();
+    assert_eq!(
+        (&revoked["secrets"], &revoked["versions"]),
+        (&0.into(), &0.into())
+    );
+    assert!(revoked["region"]["revoked_at"].is_string());
+    daemon
+        .ctl(&["-o", "json", "region", "revoke", "eu", "--yes"])
+        .refused(7, "REGION_REVOKED");
+    daemon.restart_with("node.region = \"eu\"");
+    daemon
+        .ctl_with(&["-o", "json", "unseal", "-"], &eu)
+        .refused(7, "REGION_REVOKED");
+}

@@ -36,10 +36,10 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
 /// Whether such a file can be written, as far as can be told before.
 pub(crate) fn may_write_new(path: &Path) -> Result<(), Failure> {
     if path.symlink_metadata().is_ok() {
-        return Err(writing(
-            path,
-            &io::Error::from(io::ErrorKind::AlreadyExists),
-        ));
+        let shown = path.display();
+        return Err(Failure::invalid(format!(
+            "{shown} exists, and is not replaced"
+        )));
     }
     may_write(path)
 }

@@ -1,4 +1,4 @@
-//! `vaultctl region add|ls|rename`
+//! `vaultctl region add|ls|rename|revoke`
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::Outcome;
 use super::init::{KEY_DERIVATION, SealArgs, show_lines};
+use crate::confirm::type_word;
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -23,6 +24,7 @@ pub(crate) enum Command {
     /// List the regions that there are or were
     Ls,
     Rename(Rename),
+    Revoke(Revoke),
 }
 
 /// Add a region, with a seal of its own
@@ -55,12 +57,23 @@ pub(crate) struct Rename {
     new: String,
 }
 
+/// Seal nothing for a region any more, for ever
+///
+/// New terms of the keys begin, and records are moved to them: what is written from then on does not open there. What
+/// its nodes had, they have: every value that was kept there is disclosed, and is to be changed at its source.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Revoke {
+    /// Which
+    name: String,
+}
+
 impl Command {
     pub(crate) async fn run(self, ctl: &Ctl) -> Outcome {
         match self {
             Self::Add(args) => args.run(ctl).await,
             Self::Ls => ls(ctl).await,
             Self::Rename(args) => args.run(ctl).await,
+            Self::Revoke(args) => args.run(ctl).await,
         }
     }
 }
@@ -230,6 +243,34 @@ impl Rename {
             renamed.name
         );
         ctl.output.done(&words, || to_json(&renamed))?;
+        Ok(Exit::Ok)
+    }
+}
+
+impl Revoke {
+    async fn run(self, ctl: &Ctl) -> Outcome {
+        let what = format!(
+            "the region `{}` is revoked for ever: its nodes seal themselves, and are not opened again",
+            self.name
+        );
+        type_word(ctl, &what, "", &self.name)?;
+        let vault = ctl.vault()?.with_timeout(KEY_DERIVATION);
+        let ended = vault.regions().revoke(&self.name).await?;
+        let (secrets, versions) = (ended.secrets, ended.versions);
+        let region = ended.region.unwrap_or_default();
+        let words = format!(
+            "`{}` is revoked; records are being moved to new keys: vaultctl keyring status",
+            region.name
+        );
+        ctl.output.done(
+            &words,
+            || json!({ "region": to_json(&region), "secrets": secrets, "versions": versions }),
+        )?;
+        if secrets > 0 {
+            ctl.output.warn(&format!(
+                "its nodes can open {versions} versions of {secrets} secrets, and keep that: change what those are good for"
+            ));
+        }
         Ok(Exit::Ok)
     }
 }

@@ -95,7 +95,7 @@ pub use password::{
 };
 pub use policies::{Attachment, Changed, Pair, Validated};
 pub use program::ProgramLogin;
-pub use regions::{Founded, RegionKey};
+pub use regions::{Founded, RegionKey, Revoked};
 pub use rekey::{RekeyPhase, RekeyState};
 pub use replies::Held;
 pub use root::{OneTimeRoot, RootGeneration};

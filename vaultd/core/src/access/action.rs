@@ -194,6 +194,8 @@ actions! {
     REGION_CREATE = "region:Create";
     /// Call a region something else.
     REGION_UPDATE = "region:Update";
+    /// Write a region's keyring no more.
+    REGION_REVOKE = "region:Revoke";
     /// Start new terms of keys.
     KEYRING_ROTATE = "keyring:Rotate";
     /// See the terms of keys.

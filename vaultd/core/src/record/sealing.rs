@@ -246,6 +246,12 @@ pub fn opens(keys: &Keyring, key: &Key, sealed: &[u8]) -> Option<bool> {
     Some(opened.is_some())
 }
 
+/// Whether a wrapped data key is one that a region unwraps, by what the record says in clear.
+pub fn kept_in(sealed: &[u8], region: u16) -> bool {
+    let terms = wrap::terms(sealed).unwrap_or_default();
+    terms.iter().any(|(of, _)| *of == region)
+}
+
 /// Which terms of which keys a record needs to be opened, by what it says in clear.
 ///
 /// # Errors

@@ -169,7 +169,7 @@ impl App {
         self.region_of(number)
     }
 
-    fn region_of(&self, number: u16) -> Result<Region> {
+    pub(super) fn region_of(&self, number: u16) -> Result<Region> {
         let keys = self.unsealed()?;
         let mut none = IdBlock::default();
         let mut tx = Tx::new(&self.store, keys.keyring(), self.now(), &mut none);

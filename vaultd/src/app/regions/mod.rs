@@ -7,6 +7,7 @@
 
 mod found;
 mod manage;
+mod revoke;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use vault_proto::v1::Reason;
 
 pub(super) use found::Founding;
 pub use found::{Founded, RegionKey};
+pub use revoke::Revoked;
 
 use super::error::{Error, Result};
 use super::transact::{Terms, Verdict};

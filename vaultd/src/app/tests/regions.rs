@@ -2,7 +2,7 @@
 
 use vault_core::access::region::{self, Region, Regions};
 use vault_core::crypto::entropy::Entropy as _;
-use vault_core::crypto::keyring::HOME_REGION;
+use vault_core::crypto::keyring::{HOME_REGION, Keyring};
 use vault_core::crypto::secret::Passphrase;
 use vault_core::crypto::slots::SealKind;
 use vault_core::name::RegionName;
@@ -15,6 +15,7 @@ use super::*;
 use crate::clock::OsEntropy;
 
 mod nodes;
+mod revoked;
 
 const EU: u16 = 2;
 

@@ -88,6 +88,28 @@ impl Regions for Door {
             region: Some(info(&region)),
         })
     }
+
+    async fn revoke_region(
+        &self,
+        request: Request<wire::RevokeRegionRequest>,
+    ) -> Reply<wire::RevokeRegionResponse> {
+        let call = call("/vault.v1.Regions/RevokeRegion", &request)?;
+        let name = match parse::region_name(&request.into_inner().name) {
+            Ok(name) => name,
+            Err(error) => return Err(refuse(self, &call, error).await),
+        };
+        let app = Arc::clone(&self.app);
+        let (call, answer) = to_the_end(async move {
+            let answer = app.revoke_region(&call, name).await;
+            (call, answer)
+        })
+        .await?;
+        respond(&call, answer, |revoked| wire::RevokeRegionResponse {
+            region: Some(info(&revoked.region)),
+            secrets: revoked.secrets,
+            versions: revoked.versions,
+        })
+    }
 }
 
 fn info(region: &Region) -> wire::RegionInfo {

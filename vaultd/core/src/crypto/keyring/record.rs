@@ -45,6 +45,9 @@ pub enum KeyringError {
     /// The record is under another wrapping key than this node holds: it must be unsealed again.
     #[error("the root key was replaced: this node must be unsealed again")]
     Rekeyed,
+    /// Home writes the keyring of this region no more.
+    #[error("the region of this node was revoked")]
+    Revoked,
 }
 
 /// A record cut into its parts, nothing verified.

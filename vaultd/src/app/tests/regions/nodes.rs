@@ -2,7 +2,6 @@
 
 use vault_core::access::Login;
 use vault_core::access::password::Password;
-use vault_core::crypto::keyring::Keyring;
 use vault_core::crypto::passphrase::make_passphrase;
 use vault_core::crypto::slots::SealHeader;
 use vault_core::crypto::unseal::{Step, Unsealing};
@@ -12,7 +11,12 @@ use vault_core::name::UserName;
 use super::*;
 
 /// A node of a region over the copy of a state, opened with the region's shares.
-async fn node_of(region: &str, dir: &Path, founded: &Founded, token: TokenText) -> World {
+pub(super) async fn node_of(
+    region: &str,
+    dir: &Path,
+    founded: &Founded,
+    token: TokenText,
+) -> World {
     let world = World {
         app: open_in(dir, region).await,
         shares: copies(&founded.shares),
@@ -180,7 +184,7 @@ fn write_key(path: &Path, key: &[u8]) {
 }
 
 /// Wraps the data key of the first value that there is for regions, as replication does.
-async fn keep_in(world: &World, regions: &[u16]) {
+pub(super) async fn keep_in(world: &World, regions: &[u16]) {
     let rewrap = |keys: &Keyring, key: &Key, sealed: &[u8]| {
         let place = WrapPlace {
             tenant: 0,
