@@ -71,7 +71,7 @@ fn a_region_whose_shares_are_lost_on_the_way_is_not_made() {
 
 #[test]
 fn what_is_wrong_with_a_region_is_said() {
-    let daemon = Daemon::start(BINARIES);
+    let daemon = Daemon::start_with(BINARIES, "audit.paths = \"plain\"");
     daemon.open();
     added(&daemon);
     daemon.ctl(&ADD).refused(8, "REGION_EXISTS");
@@ -97,6 +97,24 @@ fn what_is_wrong_with_a_region_is_said() {
         .ctl(&["region", "add", "us", "--shares", "2", "--threshold", "3"])
         .fails(2, "--threshold");
     assert_eq!(names(&daemon).len(), 2);
+    // and all of it is on record, with the region that it is about
+    let audit = daemon.audit();
+    let about = |method: &str| {
+        let path = format!("/vault.v1.Regions/{method}");
+        let of = audit.iter().filter(|line| line["method"] == *path);
+        let granted = of.filter(|line| line["decision"] == "allowed");
+        granted
+            .map(|line| line["resources"].to_string())
+            .collect::<Vec<_>>()
+    };
+    for method in ["CreateRegion", "ConfirmRegion", "RenameRegion"] {
+        let named = about(method);
+        assert!(!named.is_empty(), "{method}: {audit:#?}");
+        assert!(
+            named.iter().all(|line| line.contains("region:")),
+            "{method}: {named:?}"
+        );
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::super::error::{Error, Result};
 use super::super::operate::Unrecorded;
 use super::super::seals::{Made, Opener, SealChoice, seal_key};
 use super::super::{App, refusal};
-use super::refused;
+use super::{about, refused};
 use crate::clock::OsEntropy;
 
 /// What only whoever adds a region ever sees.
@@ -71,8 +71,9 @@ impl App {
         name: RegionName,
         choice: SealChoice,
     ) -> Result<Answer<Founded>> {
+        let what = (Action::REGION_CREATE, Some(about(&name)));
         let prepare = self.prepare_region(name, choice);
-        self.operate(call, Action::REGION_CREATE, Unrecorded::Refuse, prepare)
+        self.operate_on(call, what, Unrecorded::Refuse, prepare)
             .await
     }
 
@@ -81,9 +82,18 @@ impl App {
     /// # Errors
     /// `CEREMONY_STALE` for another id than the last that was given; as of preparing one, or of any write.
     pub async fn confirm_region(&self, call: &Call, ceremony: &str) -> Result<Answer<Region>> {
+        let prepared = self.prepared_name();
+        let what = (Action::REGION_CREATE, prepared.as_ref().map(about));
         let confirm = self.confirm_founding(ceremony);
-        self.operate(call, Action::REGION_CREATE, Unrecorded::Refuse, confirm)
+        self.operate_on(call, what, Unrecorded::Refuse, confirm)
             .await
+    }
+
+    /// Of the region that waits to be confirmed, for the audit. Who has not shown yet that he may is kept waiting by no
+    /// ceremony.
+    fn prepared_name(&self) -> Option<RegionName> {
+        let all = self.ceremony.try_lock().ok()?;
+        all.founding.as_ref().map(|held| held.work.name.clone())
     }
 
     async fn prepare_region(&self, name: RegionName, choice: SealChoice) -> Result<Founded> {

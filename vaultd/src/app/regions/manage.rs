@@ -8,7 +8,7 @@ use super::super::call::{Answer, Call};
 use super::super::error::Result;
 use super::super::transact::{Terms, Verdict};
 use super::super::{App, refusal};
-use super::refused;
+use super::{about, refused};
 
 impl App {
     /// Every region there is or was.
@@ -36,6 +36,8 @@ impl App {
     ) -> Result<Answer<Region>> {
         self.write(call, Terms::default(), move |visit, tx| {
             visit.grant(tx, Action::REGION_UPDATE, Resource::System)?;
+            visit.about(about(&name));
+            visit.about(about(&new));
             let region = region::rename(tx, &name, &new).map_err(refused)?;
             Ok((Verdict::Commit, region))
         })

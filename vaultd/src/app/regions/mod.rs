@@ -37,15 +37,16 @@ impl App {
     }
 
     /// The number of that region, as far as is known before anything is open. In a state that was made before regions
-    /// had names, every node is at home.
+    /// had names, every node is at home; and where their names cannot be read, so that what is damaged there keeps no
+    /// vault shut. (Shares of another region are refused by their number then.)
     ///
     /// # Errors
     /// `REGION_NOT_FOUND`, `REGION_REVOKED`.
     pub(super) fn own_number(&self) -> Result<u16> {
-        let regions = Regions::in_clear(&self.store).map_err(refusal::record)?;
-        if regions.iter().next().is_none() {
+        let known = Regions::in_clear(&self.store).ok();
+        let Some(regions) = known.filter(|known| known.iter().next().is_some()) else {
             return Ok(HOME_REGION);
-        }
+        };
         let own = self.own_region()?;
         let found = regions.live(&own).map(Region::number);
         if let Err(RegionRefusal::Unknown(name)) = &found {
@@ -89,27 +90,39 @@ impl App {
         )
     }
 
-    /// Compares what a sealed node believed of its region with the record that nobody alters unseen.
+    /// Compares what a sealed node believed of its region with the record that nobody alters unseen. At home nothing hangs
+    /// on it, and it is mended.
     ///
     /// # Errors
-    /// `RECORD_DAMAGED` where they differ.
+    /// `RECORD_DAMAGED` where they differ, in another region.
     pub(super) fn compare_regions(&self, keyring: &Keyring) -> Result<()> {
-        let mut none = IdBlock::default();
-        let mut tx = Tx::new(&self.store, keyring, self.now(), &mut none);
-        let regions = Regions::of(&mut tx).map_err(refusal::record)?;
-        let copy = Regions::in_clear(&self.store).map_err(refusal::record)?;
-        if regions == copy {
+        if self.regions_agree(keyring) {
             return Ok(());
         }
-        Err(Error::new(
-            Reason::RecordDamaged,
-            "what this node's disk says in clear of the regions is not what the vault's sealed record says: it was \
-             altered; nothing was opened",
-        ))
+        let message = "what this node's disk says in clear of the regions is not what the vault's sealed record says: it was \
+                       damaged or altered";
+        tracing::error!("{message}");
+        if keyring.is_home() {
+            Ok(())
+        } else {
+            Err(Error::new(
+                Reason::RecordDamaged,
+                format!("{message}; nothing was opened"),
+            ))
+        }
     }
 
-    /// Writes what the home region is called into a state that was made before regions had names. What keeps it from
-    /// that now does not when the leader's next round comes.
+    fn regions_agree(&self, keyring: &Keyring) -> bool {
+        let mut none = IdBlock::default();
+        let mut tx = Tx::new(&self.store, keyring, self.now(), &mut none);
+        match (Regions::of(&mut tx), Regions::in_clear(&self.store)) {
+            (Ok(regions), Ok(copy)) => regions == copy,
+            (Err(_), _) | (_, Err(_)) => false,
+        }
+    }
+
+    /// Writes what the home region is called into a state that was made before regions had names, and what is in clear
+    /// of regions where that is damaged. What keeps it from that now does not when the leader's next round comes.
     pub(super) async fn name_home(&self) {
         if let Err(error) = self.try_to_name_home().await {
             let reason = error.reason().as_str_name();
@@ -118,11 +131,15 @@ impl App {
     }
 
     async fn try_to_name_home(&self) -> Result<()> {
-        let named = Regions::in_clear(&self.store).map_err(refusal::record)?;
         let at_home = |keys: &Arc<Unsealed>| keys.keyring().is_home();
-        if named.iter().next().is_some() || !self.keys.load().as_ref().is_some_and(at_home) {
+        let Some(keys) = self.keys.load().filter(at_home) else {
+            return Ok(());
+        };
+        let named = Regions::in_clear(&self.store).is_ok_and(|known| known.iter().next().is_some());
+        if named && self.regions_agree(keys.keyring()) {
             return Ok(());
         }
+        drop(keys);
         let name = self.own_region()?;
         let write = move |tx: &mut Tx<'_>| match region::name_home(tx, &name) {
             Ok(_) => (Verdict::Commit, Ok(())),
@@ -130,6 +147,11 @@ impl App {
         };
         self.proposer.run(Terms::default(), write).await.map(drop)
     }
+}
+
+/// As the audit names a region.
+fn about(name: &RegionName) -> String {
+    format!("region:{name}")
 }
 
 /// What is wrong with a change of regions.

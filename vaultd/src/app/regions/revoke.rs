@@ -18,7 +18,7 @@ use super::super::operate::Unrecorded;
 use super::super::rewrap::Job;
 use super::super::seals::{keyring_key, seal_key};
 use super::super::{App, refusal};
-use super::refused;
+use super::{about, refused};
 use crate::clock::OsEntropy;
 
 /// Records that are looked at between two moments at which others run.
@@ -47,8 +47,9 @@ impl App {
         call: &Call,
         name: RegionName,
     ) -> Result<Answer<Revoked>> {
+        let what = (Action::REGION_REVOKE, Some(about(&name)));
         let revoke = self.end_region(name);
-        self.operate(call, Action::REGION_REVOKE, Unrecorded::Refuse, revoke)
+        self.operate_on(call, what, Unrecorded::Refuse, revoke)
             .await
     }
 

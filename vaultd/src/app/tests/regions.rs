@@ -69,10 +69,14 @@ async fn with_eu(dir: &Path) -> (World, Founded) {
 /// What this node's disk holds, as another machine gets it.
 async fn copied(world: World, dir: &Path) -> (tempfile::TempDir, TokenText) {
     let World { app, token, .. } = world;
+    (copied_of(app, dir).await, token)
+}
+
+async fn copied_of(app: Arc<App>, dir: &Path) -> tempfile::TempDir {
     closed(app).await;
     let copy = tempfile::tempdir().unwrap();
     copy_all(&dir.join("store"), &copy.path().join("store"));
-    (copy, token)
+    copy
 }
 
 async fn closed(app: Arc<App>) {
@@ -133,6 +137,33 @@ async fn a_vault_that_is_older_than_regions_learns_its_homes_name_when_it_is_ope
         .unwrap();
     unseal(&world).await;
     assert_eq!(names(&world.app), [(1, "home".to_owned())]);
+    world.app.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_to_what_is_in_clear_of_regions_keeps_no_vault_shut_and_is_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, eu) = with_eu(dir.path()).await;
+    let key = Key::new(Kind::Header, &[b"regions"]);
+    store(&world.app, vec![(key, bytes::Bytes::from_static(b"junk"))]).await;
+    let World { app, shares, token } = world;
+    let copy = copied_of(app, dir.path()).await;
+    let node = open_in(copy.path(), "eu").await;
+    let foreign = enter(&node, &eu.shares[0]).await.unwrap_err();
+    assert_eq!(foreign.reason(), Reason::ShareForeign);
+    node.shut_down().await;
+    let world = World {
+        app: open(dir.path()).await,
+        shares,
+        token,
+    };
+    assert!(Regions::in_clear(&world.app.store).is_err());
+    unseal(&world).await;
+    assert_eq!(value(&world, "app/key").await.unwrap(), b"kept");
+    // As the leader's next round does, if it did not lead yet when it was opened.
+    world.app.name_home().await;
+    let expected = [(1, "home".to_owned()), (EU, "eu".to_owned())];
+    assert_eq!(names(&world.app), expected);
     world.app.shut_down().await;
 }
 

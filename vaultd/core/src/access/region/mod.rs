@@ -12,6 +12,7 @@
 //! that values for one region are for another. The copy is for a node that is sealed, which has to know whose shares
 //! it waits for, and is compared with the record as soon as the node is open.
 
+use bytes::Bytes;
 use minicbor::{Decode, Encode};
 
 use crate::{
@@ -184,21 +185,36 @@ impl Regions {
     }
 
     fn put(&self, tx: &mut Tx<'_>) -> Result<(), RecordError> {
-        let copy = minicbor::to_vec(self).map_err(|_| RecordError::Damaged(copy_key()))?;
-        tx.put_stored(copy_key(), copy.into());
+        tx.put_stored(copy_key(), self.copy()?);
         tx.put(record_key(), self)
+    }
+
+    fn copy(&self) -> Result<Bytes, RecordError> {
+        let copy = minicbor::to_vec(self).map_err(|_| RecordError::Damaged(copy_key()))?;
+        Ok(copy.into())
+    }
+
+    /// Writes the copy where it is not what it should be, or cannot be read; whether it was.
+    fn mend(&self, tx: &mut Tx<'_>) -> Result<bool, RecordError> {
+        let copy = self.copy()?;
+        let there = tx.get_stored(&copy_key());
+        let good = matches!(&there, Ok(Some(there)) if there.sealed == copy);
+        if !good {
+            tx.put_stored(copy_key(), copy);
+        }
+        Ok(!good)
     }
 }
 
-/// Gives the home region its name, once: at the birth of a vault, or when one that is older is opened. `false` when
-/// it has one.
+/// Gives the home region its name, once: at the birth of a vault, or when one that is older is opened. Mends the copy
+/// that is in clear. `false` when there is nothing to do.
 ///
 /// # Errors
 /// When the record does not open.
 pub fn name_home(tx: &mut Tx<'_>, name: &RegionName) -> Result<bool, RecordError> {
     let mut regions = load(tx)?;
     if regions.by_number(HOME_REGION).is_some() {
-        return Ok(false);
+        return regions.mend(tx);
     }
     regions.known.push(Region {
         number: HOME_REGION,

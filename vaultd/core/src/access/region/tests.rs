@@ -125,6 +125,10 @@ fn a_copy_that_was_altered_changes_nothing_that_is_decided_by_regions() {
     assert_eq!(Regions::in_clear(&world.state).unwrap(), regions);
     let (decided, _) = world.evaluate(|tx| Regions::of(tx).unwrap());
     assert_eq!(decided, sound);
+    // and the next look at it mends it, once
+    assert!(world.write(|tx| name_home(tx, &name("other"))).unwrap());
+    assert_eq!(Regions::in_clear(&world.state).unwrap(), sound);
+    assert!(!world.write(|tx| name_home(tx, &name("other"))).unwrap());
 }
 
 #[test]
