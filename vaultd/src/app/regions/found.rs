@@ -100,6 +100,7 @@ impl App {
         let mut all = self.ceremony.lock().await;
         self.at_home()?;
         all.founding = None;
+        self.name_home().await;
         let (cluster, number) = {
             let keys = self.unsealed()?;
             let mut none = IdBlock::default();

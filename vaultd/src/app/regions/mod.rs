@@ -165,6 +165,7 @@ fn refused(refused: RegionRefusal) -> Error {
         ),
         RegionRefusal::Revoked(_) => Error::new(Reason::RegionRevoked, message),
         RegionRefusal::Home(_) => Error::new(Reason::RequestInvalid, message),
+        RegionRefusal::Unnamed => Error::new(Reason::Contention, message),
         RegionRefusal::TooMany => Error::new(Reason::LimitReached, message),
         RegionRefusal::Record(error) => refusal::record(error),
     }

@@ -137,6 +137,12 @@ async fn a_vault_that_is_older_than_regions_learns_its_homes_name_when_it_is_ope
         .unwrap();
     unseal(&world).await;
     assert_eq!(names(&world.app), [(1, "home".to_owned())]);
+    // and at the latest when a region is added
+    let forgotten = world.app.proposer.run(Terms::default(), forget).await;
+    forgotten.unwrap();
+    assert_eq!(found(&world, "eu").await.number, EU);
+    let both = [(1, "home".to_owned()), (EU, "eu".to_owned())];
+    assert_eq!(names(&world.app), both);
     world.app.shut_down().await;
 }
 

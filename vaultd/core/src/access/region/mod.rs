@@ -96,6 +96,11 @@ pub enum RegionRefusal {
     /// Home holds every key, and keeps every value.
     #[error("`{0}` is the home region, which cannot be revoked")]
     Home(RegionName),
+    /// Of a vault that is older than regions, before its leader has named home.
+    #[error(
+        "the home region has no name yet, which the vault's leader gives it; try again in a moment"
+    )]
+    Unnamed,
     /// See [`MAX_REGIONS`].
     #[error("a vault has {MAX_REGIONS} regions at most, those that are revoked with them")]
     TooMany,
@@ -180,7 +185,8 @@ impl Regions {
         if self.known.len() >= MAX_REGIONS {
             return Err(RegionRefusal::TooMany);
         }
-        let last = self.known.last().map_or(HOME_REGION, Region::number);
+        // INVARIANT: home is the first
+        let last = self.known.last().ok_or(RegionRefusal::Unnamed)?.number;
         last.checked_add(1).ok_or(RegionRefusal::TooMany)
     }
 
@@ -237,7 +243,7 @@ pub fn next_number(tx: &mut Tx<'_>, name: &RegionName) -> Result<u16, RegionRefu
 /// Adds a region, under a number that no region had.
 ///
 /// # Errors
-/// [`RegionRefusal::Exists`], [`RegionRefusal::TooMany`].
+/// [`RegionRefusal::Exists`], [`RegionRefusal::TooMany`], [`RegionRefusal::Unnamed`].
 pub fn add(tx: &mut Tx<'_>, name: &RegionName) -> Result<Region, RegionRefusal> {
     let mut regions = load(tx)?;
     let region = Region {

@@ -44,6 +44,8 @@ fn home_is_the_first_and_is_named_once() {
     let (none, _) = world.evaluate(|tx| Regions::of(tx).unwrap());
     assert_eq!(none.iter().count(), 0);
     assert_eq!(Regions::in_clear(&world.state).unwrap(), none);
+    let early = world.write(|tx| add(tx, &name("eu")));
+    assert!(matches!(early, Err(RegionRefusal::Unnamed)));
     assert!(world.write(|tx| name_home(tx, &name("home"))).unwrap());
     assert!(!world.write(|tx| name_home(tx, &name("other"))).unwrap());
     assert_eq!(all(&mut world), [(1, "home".to_owned(), false)]);
