@@ -47,7 +47,9 @@ impl Changes {
             match pending {
                 Pending::Delete => writes.push(Write::Delete(key)),
                 Pending::Raw(bytes) => writes.push(Write::Put(key, bytes)),
-                Pending::Value(plain) => seal_value(keys, key, &plain, entropy, &mut writes)?,
+                Pending::Value(plain, regions) => {
+                    writes.extend(seal_value(keys, key, &plain, regions, entropy)?);
+                }
                 Pending::Sealed(class, plain) => {
                     let sealed = seal(keys, &key, class, &plain, entropy)?;
                     writes.push(Write::Put(key, sealed));
@@ -128,9 +130,9 @@ fn seal_value(
     keys: &Keyring,
     key: Key,
     plain: &Plaintext,
+    mut regions: Vec<u16>,
     entropy: &mut dyn Entropy,
-    writes: &mut Vec<Write>,
-) -> Result<(), RecordError> {
+) -> Result<[Write; 2], RecordError> {
     let dek = Dek::make(entropy);
     let wrap_key = key.sibling(Kind::Wrap);
     // EXPOSE: into the envelope
@@ -140,17 +142,13 @@ fn seal_value(
         entropy,
         plain.expose(),
     );
-    let wrap = wrap::wrap(
-        keys,
-        &[keys.region()],
-        &wrap_place(&wrap_key),
-        &dek,
-        entropy,
-    )
-    .map_err(|_| RecordError::Damaged(wrap_key.clone()))?;
-    writes.push(Write::Put(key, sealed.into()));
-    writes.push(Write::Put(wrap_key, wrap.into()));
-    Ok(())
+    regions.push(keys.region());
+    let wrap = wrap::wrap(keys, &regions, &wrap_place(&wrap_key), &dek, entropy)
+        .map_err(|_| RecordError::Damaged(wrap_key.clone()))?;
+    Ok([
+        Write::Put(key, sealed.into()),
+        Write::Put(wrap_key, wrap.into()),
+    ])
 }
 
 /// Where a record lies: what its envelope is bound to. The ring sets the term.
@@ -226,6 +224,22 @@ pub fn rewrap(
     entropy: &mut dyn Entropy,
 ) -> Result<Option<Bytes>, RecordError> {
     let wrap = wrap::rewrap(keys, &wrap_place(key), &record.sealed, entropy);
+    wrap.map(|bytes| bytes.map(Bytes::from))
+        .map_err(|_| RecordError::Open(key.clone()))
+}
+
+/// Wraps the data key of a value record for exactly home and `regions`: `None` when it already is.
+///
+/// # Errors
+/// [`RecordError::Open`] when home's wrap does not open, or the keyring has no key of one of them.
+pub fn wrap_for(
+    keys: &Keyring,
+    regions: &[u16],
+    key: &Key,
+    record: &Record,
+    entropy: &mut dyn Entropy,
+) -> Result<Option<Bytes>, RecordError> {
+    let wrap = wrap::wrap_for(keys, regions, &wrap_place(key), &record.sealed, entropy);
     wrap.map(|bytes| bytes.map(Bytes::from))
         .map_err(|_| RecordError::Open(key.clone()))
 }

@@ -109,7 +109,8 @@ pub struct ReadSet {
 pub(super) enum Pending {
     Sealed(Class, Zeroizing<Vec<u8>>),
     Raw(Bytes),
-    Value(Plaintext),
+    /// With the regions beside home that open it.
+    Value(Plaintext, Vec<u16>),
     Delete,
 }
 
@@ -176,7 +177,7 @@ impl<'a> Tx<'a> {
         match self.writes.get(key) {
             Some(Pending::Sealed(_, plain)) => return decode(key, plain).map(Some),
             Some(Pending::Raw(_)) => return Err(RecordError::Damaged(key.clone())),
-            Some(Pending::Delete | Pending::Value(_)) => return Ok(None),
+            Some(Pending::Delete | Pending::Value(..)) => return Ok(None),
             None => {}
         }
         let Some(record) = self.fetch(key)? else {
@@ -225,7 +226,7 @@ impl<'a> Tx<'a> {
     pub fn look<D: Document>(&self, key: &Key) -> Result<Option<D>, RecordError> {
         match self.writes.get(key) {
             Some(Pending::Sealed(_, plain)) => decode(key, plain).map(Some),
-            Some(Pending::Raw(_) | Pending::Delete | Pending::Value(_)) => Ok(None),
+            Some(Pending::Raw(_) | Pending::Delete | Pending::Value(..)) => Ok(None),
             None => match self.view.get(key)? {
                 Some(record) => self.open(key, &record).map(Some),
                 None => Ok(None),
@@ -281,8 +282,14 @@ impl<'a> Tx<'a> {
 
     /// Stores a version's value, under a data key of its own that is wrapped for the home region.
     pub fn put_value(&mut self, id: u64, version: u64, plain: Plaintext) {
-        self.writes
-            .insert(value_key(id, version), Pending::Value(plain));
+        self.put_value_for(id, version, plain, &[]);
+    }
+
+    /// The same, wrapped for other regions too: their nodes open it as soon as it is there. It is not sealed where the
+    /// keyring has no key of one of them.
+    pub fn put_value_for(&mut self, id: u64, version: u64, plain: Plaintext, regions: &[u16]) {
+        let value = Pending::Value(plain, regions.to_vec());
+        self.writes.insert(value_key(id, version), value);
     }
 
     /// Deletes a version's value and its wrapped data key.
@@ -299,7 +306,7 @@ impl<'a> Tx<'a> {
         let key = value_key(id, version);
         match self.writes.get(&key) {
             // EXPOSE: a copy for the same transaction, which holds the original until it is sealed
-            Some(Pending::Value(plain)) => return Ok(Some(Plaintext::copy_of(plain.expose()))),
+            Some(Pending::Value(plain, _)) => return Ok(Some(Plaintext::copy_of(plain.expose()))),
             Some(_) => return Ok(None),
             None => {}
         }
