@@ -4,11 +4,12 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "vault/v1/options.proto",
     "vault/v1/errors.proto",
     "vault/v1/system.proto",
     "vault/v1/root.proto",
+    "vault/v1/regions.proto",
     "vault/v1/auth.proto",
     "vault/v1/secrets.proto",
     "vault/v1/sharing.proto",

@@ -19,7 +19,7 @@
 //! Map: `builder` and `vault` make the handle; `endpoint`, `connect`, `tls`, `client_identity` and `pin` make
 //! connections;
 //! `call` is the one place that retries, fails over and keeps the session consistent; `system`, `auth`,
-//! `sessions`, `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `mfa`, `policies`, `resource_policies`, `programs`, `trust` and `audit` are the services; `reference` is the path grammar; `value` and
+//! `sessions`, `secrets`, `lifecycle`, `sharing`, `backup`, `identity`, `managed`, `mfa`, `policies`, `resource_policies`, `programs`, `regions`, `trust` and `audit` are the services; `reference` is the path grammar; `value` and
 //! `secret` hold what must not be printed; `needs` is what requests take; `error` is the one error type.
 //!
 //! Plain replies are the wire types of `vault-proto`, re-exported as [`wire`]. What carries secret
@@ -47,6 +47,7 @@ mod policies;
 mod programs;
 mod put;
 mod reference;
+mod regions;
 mod resource_policies;
 mod root;
 mod secret;
@@ -80,6 +81,7 @@ pub use programs::{IssuedSecretId, PinTerms, Programs, SecretIdTerms};
 pub use prost_types::{Duration as WireDuration, Timestamp};
 pub use put::Put;
 pub use reference::{Reference, ReferenceError, Selector, encode_path};
+pub use regions::{NewRegion, Regions};
 pub use resource_policies::ResourcePolicies;
 pub use root::{Root, RootGeneration};
 pub use secret::Secret;

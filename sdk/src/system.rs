@@ -253,10 +253,10 @@ impl From<v1::RekeyStatus> for Rekey {
     }
 }
 
-fn texts(list: Vec<String>) -> Vec<Text> {
+pub(crate) fn texts(list: Vec<String>) -> Vec<Text> {
     list.into_iter().map(Text::new).collect()
 }
 
-fn optional(text: String) -> Option<Text> {
+pub(crate) fn optional(text: String) -> Option<Text> {
     (!text.is_empty()).then(|| Text::new(text))
 }

@@ -12,7 +12,8 @@ use tonic::{Response, Status};
 use crate::consistency::Seen;
 use crate::{
     Audit, Auth, Backup, Builder, Cluster, Error, Identity, Lifecycle, ManagedPolicies, Mfa, Needs,
-    Policies, Programs, ResourcePolicies, Root, Secrets, Sessions, Sharing, System, Token, Trusts,
+    Policies, Programs, Regions, ResourcePolicies, Root, Secrets, Sessions, Sharing, System, Token,
+    Trusts,
 };
 
 /// A vault: its endpoints, the caller's token and the session's memory. Cheap to clone; clones share
@@ -125,6 +126,11 @@ impl Vault {
     /// The root identity.
     pub fn root(&self) -> Root<'_> {
         Root(self)
+    }
+
+    /// Regions.
+    pub fn regions(&self) -> Regions<'_> {
+        Regions(self)
     }
 
     /// Snapshots.

@@ -18,6 +18,12 @@ pub fn body(path: &str) -> Vec<u8> {
             message(&format!("{name}Request"), &[("share", text("x"))])
         }
         "SubmitRekey" => message("SubmitRekeyRequest", &[("share", text("x"))]),
+        "CreateRegion" => message("CreateRegionRequest", &[("name", text("eu"))]),
+        "RevokeRegion" => message("RevokeRegionRequest", &[("name", text("eu"))]),
+        "RenameRegion" => {
+            let fields = [("name", text("eu")), ("new_name", text("us"))];
+            message("RenameRegionRequest", &fields)
+        }
         "GetSecret"
         | "PutSecret"
         | "DescribeSecret"

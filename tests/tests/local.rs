@@ -8,11 +8,17 @@ use vault_proto::METHODS;
 use crate::source::{Source, files};
 
 /// What is about the node that is asked, and writes: where there is no vault yet there is no other node.
-const BIRTH: [&str; 2] = ["/vault.v1.System/Init", "/vault.v1.System/ConfirmInit"];
+/// And a node that is opened names its region where it leads, and goes on without where it does not.
+const BIRTH: [&str; 3] = [
+    "/vault.v1.System/Init",
+    "/vault.v1.System/ConfirmInit",
+    "/vault.v1.System/Unseal",
+];
 
 /// What the node that leads has in hand, between steps of key holders of which the last one writes; what it alone knows of
 /// the others; and the lead itself.
-const IN_HAND: [&str; 5] = [
+const IN_HAND: [&str; 6] = [
+    "/vault.v1.Regions/CreateRegion",
     "/vault.v1.Cluster/ListNodes",
     "/vault.v1.Cluster/TransferLeader",
     "/vault.v1.System/StartRekey",

@@ -65,6 +65,8 @@ printed!(
     ConfirmEnrolmentRequest,
     ConfirmEnrolmentResponse,
     ConfirmInitRequest,
+    CreateRegionRequest,
+    CreateRegionResponse,
     ElevateSessionRequest,
     GenerateRandomResponse,
     GetSecretResponse,

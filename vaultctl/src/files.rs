@@ -24,6 +24,26 @@ pub(crate) fn write_output(path: &Path, content: &[u8]) -> Result<(), Failure> {
     replace(path, content).map_err(|error| writing(path, &error))
 }
 
+/// The same of a file that must not be there: what may hold the only copy of something is never replaced.
+pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let written = prepare(path, content).and_then(|file| {
+        let kept = file.persist_noclobber(path);
+        kept.map(drop).map_err(|error| error.error)
+    });
+    written.map_err(|error| writing(path, &error))
+}
+
+/// Whether such a file can be written, as far as can be told before.
+pub(crate) fn may_write_new(path: &Path) -> Result<(), Failure> {
+    if path.symlink_metadata().is_ok() {
+        let shown = path.display();
+        return Err(Failure::invalid(format!(
+            "{shown} exists, and is not replaced"
+        )));
+    }
+    may_write(path)
+}
+
 /// Whether a file that people named can be written, as far as can be told before.
 pub(crate) fn may_write(path: &Path) -> Result<(), Failure> {
     let tried = if path.is_dir() {
@@ -46,11 +66,15 @@ fn directory(path: &Path) -> &Path {
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let dir = directory(path);
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    let file = prepare(path, content)?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+fn prepare(path: &Path, content: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new_in(directory(path))?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    Ok(file)
 }
 
 /// Reads a file that only its owner may read; `None` if there is none.
@@ -86,7 +110,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::{read_private, remove, write_output, write_private};
+    use super::{may_write_new, read_private, remove, write_new, write_output, write_private};
 
     #[test]
     fn what_is_written_is_private_and_read_back() {
@@ -112,6 +136,21 @@ mod tests {
         assert!(write_output(&dir.path().join("slip/file"), b"one").is_err());
         assert!(!dir.path().join("slip").exists());
         write_output(&dir.path().join("file"), b"one").unwrap();
+    }
+
+    #[test]
+    fn what_is_there_is_not_replaced_by_what_must_be_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        may_write_new(&path).unwrap();
+        write_new(&path, b"one").unwrap();
+        assert!(may_write_new(&path).is_err());
+        assert!(write_new(&path, b"two").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        assert!(may_write_new(&link).is_err());
+        assert!(write_new(&link, b"two").is_err());
     }
 
     #[test]

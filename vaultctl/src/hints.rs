@@ -66,6 +66,9 @@ fn fixed(reason: &str) -> Option<&'static str> {
         "PRINCIPAL_UNKNOWN" => "create whom the policy names first, or take him out of it",
         "VERSION_MISMATCH" | "LABEL_MISMATCH" => "see what changed: vaultctl log PATH",
         "CONTENTION" => "try again",
+        "HOME_REGION_ONLY" | "SECRET_NOT_IN_REGION" => {
+            "name a node of the home region with --addr, or a context of one with -c"
+        }
         "VERSION_NOT_FOUND" | "LABEL_NOT_FOUND" => "see what there is: vaultctl log PATH",
         "VERSION_DESTROYED" => "its value is gone for good",
         "WRAPPED_NOT_FOUND" => {

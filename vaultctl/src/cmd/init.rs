@@ -197,6 +197,11 @@ impl SealArgs {
         })
     }
 
+    /// Whether the vault opens by a key that lies on its machine.
+    pub(crate) fn is_automatic(&self) -> bool {
+        matches!(self.seal, Seal::KeyFile | Seal::SystemdCredential)
+    }
+
     /// What to tell people about the shares they see.
     pub(crate) fn advice(&self) -> String {
         let (shares, threshold) = (self.shares, self.threshold);

@@ -49,6 +49,7 @@ impl Command {
             }
             Self::Root(_) => "look before you repeat it: vaultctl root status",
             Self::Cluster(_) => "look before you repeat it: vaultctl cluster ls",
+            Self::Region(_) => "look before you repeat it: vaultctl region ls",
             Self::Keyring(_) => {
                 "look at the generation before you repeat it: vaultctl keyring status"
             }
@@ -115,6 +116,7 @@ mod tests {
             ("init", "vaultctl status"),
             ("rekey", "vaultctl rekey"),
             ("root disable", "vaultctl root status"),
+            ("region rename eu eu-west", "vaultctl region ls"),
             ("keyring rotate", "vaultctl keyring status"),
             ("backup restore f", "vaultctl status"),
             ("backup create f", "try again"),

@@ -41,6 +41,7 @@ mod passwd;
 mod password;
 mod paths;
 mod policy;
+mod region;
 mod rekey;
 mod restore;
 mod rm;
@@ -122,6 +123,9 @@ pub(crate) enum Command {
     /// The nodes of the cluster
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Regions: which there are, and new ones
+    #[command(subcommand)]
+    Region(region::Command),
     /// The keys inside the keyring
     #[command(subcommand)]
     Keyring(keyring::Command),
@@ -201,6 +205,7 @@ impl Command {
             Self::Rekey(args) => args.run(ctl).await,
             Self::Root(command) => command.run(ctl).await,
             Self::Cluster(command) => command.run(ctl).await,
+            Self::Region(command) => command.run(ctl).await,
             Self::Keyring(command) => command.run(ctl).await,
             Self::User(command) => command.run(Sort::User, ctl).await,
             Self::Group(command) => command.run(Sort::Group, ctl).await,

@@ -169,6 +169,7 @@ fn asks_only(command: &Command) -> bool {
         | Command::Rekey(_)
         | Command::Root(_)
         | Command::Cluster(_)
+        | Command::Region(_)
         | Command::Needs(_)
         | Command::Backup(_)
         | Command::Audit(_)

@@ -35,7 +35,7 @@ proptest! {
         }
         let key = RecordKey::make(&mut Counting(1));
         let root = RootKey::make(&mut Counting(2));
-        let keyring = Keyring::make(&root, CLUSTER, HOME_REGION, &mut Counting(3), 0);
+        let keyring = Keyring::make(&root, CLUSTER, &mut Counting(3), 0);
         let place = Place {
             cluster: &CLUSTER,
             tenant: 0,

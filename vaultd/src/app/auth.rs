@@ -158,6 +158,7 @@ pub(super) fn refused(refused: access::LoginRefusal) -> Error {
         full @ (access::LoginRefusal::TooMany | access::LoginRefusal::TooManyOfOne) => {
             Error::new(Reason::LimitReached, full.to_string())
         }
+        access::LoginRefusal::AtHomeOnly => refusal::at_home_only(),
         from @ access::LoginRefusal::FromSigned => {
             Error::new(Reason::SessionSigned, from.to_string())
         }

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use vault_core::crypto::slots::SealKind;
 
 use super::error::Result;
-use super::sealing::wrong_key;
 use super::{App, seals};
 use crate::store::Applied;
 
@@ -79,7 +78,7 @@ impl App {
         };
         let root = header
             .open_key(header.main_kind(), &key)
-            .map_err(wrong_key)?;
+            .map_err(|error| self.wrong_key(error))?;
         self.open_keyring(&root)?;
         Ok(true)
     }

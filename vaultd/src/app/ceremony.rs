@@ -1,4 +1,4 @@
-//! Work of key holders that takes several steps: entering shares, a rekey, a one-time root, a birth that
+//! Work of key holders that takes several steps: entering shares, a rekey, a one-time root, a birth or a region that
 //! waits to be confirmed.
 //!
 //! It is in memory only, and there is one of each kind at most. Each has an id, which every later step names,
@@ -12,13 +12,13 @@ use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 use vault_core::crypto::entropy::Entropy as _;
 use vault_core::crypto::secret::Share;
-use vault_core::crypto::unseal::{Step, Unsealing};
+use vault_core::crypto::unseal::{ShareError, Step, Unsealing};
 use vault_proto::v1::Reason;
 
 use super::App;
 use super::error::{Error, Result};
+use super::regions::Founding;
 use super::rekey::Rekey;
-use super::sealing::wrong_share;
 use super::setup::Birth;
 use crate::clock::OsEntropy;
 
@@ -94,8 +94,12 @@ impl<T> Held<T> {
 
 impl Held<Unsealing> {
     /// Enters a share; one that is taken goes on with it.
-    pub(super) fn enter(&mut self, share: &Share, now: Duration) -> Result<Step> {
-        let step = self.work.enter(share).map_err(wrong_share)?;
+    pub(super) fn enter(
+        &mut self,
+        share: &Share,
+        now: Duration,
+    ) -> std::result::Result<Step, ShareError> {
+        let step = self.work.enter(share)?;
         self.touch(now);
         Ok(step)
     }
@@ -109,6 +113,8 @@ pub(super) struct Ceremonies {
     pub(super) birth: Option<Held<Birth>>,
     /// A one-time root that is being made.
     pub(super) generation: Option<Held<Unsealing>>,
+    /// A region whose shares were shown.
+    pub(super) founding: Option<Held<Founding>>,
 }
 
 impl Ceremonies {
@@ -123,6 +129,7 @@ impl Ceremonies {
         end("rekey", &mut self.rekey, now);
         end("init", &mut self.birth, now);
         end("root generate", &mut self.generation, now);
+        end("region add", &mut self.founding, now);
     }
 
     /// Wipes all.

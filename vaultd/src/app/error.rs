@@ -172,7 +172,8 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::SessionNotFound
         | Reason::AuthenticatorNotFound
         | Reason::SecretIdNotFound
-        | Reason::NodeNotFound => Kind::NotFound,
+        | Reason::NodeNotFound
+        | Reason::RegionNotFound => Kind::NotFound,
         Reason::VersionMismatch
         | Reason::LabelMismatch
         | Reason::Contention
@@ -181,6 +182,7 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::AlreadyInitialised
         | Reason::IdentityExists
         | Reason::KeyTaken
+        | Reason::RegionExists
         | Reason::AuthenticatorExists => Kind::Exists,
         Reason::NotInitialised
         | Reason::AlreadyUnsealed
@@ -209,7 +211,10 @@ pub fn kind(reason: Reason) -> Kind {
         | Reason::ClusterRefused
         | Reason::NoPeers
         | Reason::NodeJoining
-        | Reason::SessionSigned => Kind::Precondition,
+        | Reason::SessionSigned
+        | Reason::HomeRegionOnly
+        | Reason::SecretNotInRegion
+        | Reason::RegionRevoked => Kind::Precondition,
         Reason::Overloaded | Reason::DiskFull | Reason::LoginLocked => Kind::Limited,
         Reason::Sealed
         | Reason::NoLeader

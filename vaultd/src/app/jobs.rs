@@ -15,6 +15,7 @@ use vault_core::record::Tx;
 use super::error::Result;
 use super::keyring::Deed;
 use super::transact::{Terms, Verdict};
+use super::unsealed::Unsealed;
 use super::{App, refusal, time};
 
 /// Between two rounds.
@@ -50,7 +51,9 @@ async fn round(app: &Weak<App>, ran: &mut Duration) -> bool {
     app.keys.follow(&app.store);
     app.tell_fall().await;
     app.refresh_issuer_keys();
-    if app.keys.load().is_some() && app.node.leader_term().is_some() {
+    let writes = |keys: &Arc<Unsealed>| keys.keyring().is_home();
+    if app.keys.load().as_ref().is_some_and(writes) && app.node.leader_term().is_some() {
+        app.name_home().await;
         // What is left of a nearly full disk is for deletion and revocation.
         if app.store.can_grow() {
             app.resume_rewrap();

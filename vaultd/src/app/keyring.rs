@@ -11,7 +11,6 @@ use vault_core::access::{Action, Resource};
 use vault_core::crypto::entropy::Entropy as _;
 use vault_core::crypto::keyring::{HOME_REGION, Keyring, Role, Rotate, record_generation};
 use vault_core::crypto::ring::{Ring, Term};
-use vault_core::crypto::sign;
 use vault_core::record::Tx;
 use vault_proto::v1::Reason;
 
@@ -21,7 +20,7 @@ use super::error::{Error, Result};
 use super::operate::Unrecorded;
 use super::rewrap::Job;
 use super::seals::keyring_key;
-use super::transact::{Terms, Verdict, signer_key};
+use super::transact::{Terms, Verdict, public_half, signer_key};
 use super::unsealed::Unsealed;
 use super::{App, refusal};
 use crate::clock::OsEntropy;
@@ -118,6 +117,7 @@ impl App {
     }
 
     async fn rotate_terms(self: &Arc<Self>) -> Result<KeyringState> {
+        self.at_home()?;
         let _ceremony = self.ceremony.lock().await;
         self.keys.follow(&self.store);
         let unsealed = self.unsealed()?;
@@ -214,7 +214,8 @@ impl App {
         mut beside: impl FnMut(&mut Tx<'_>) -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let sealed = Bytes::from(next.to_record(&mut OsEntropy));
-        let signer = Bytes::copy_from_slice(&sign::public(next.log_signing().active().key()));
+        let signer = public_half(&next)?;
+        let regions = regions_records(&next);
         let signing = Signing::of(&next);
         let generation = from.keyring().generation();
         self.keys.offer(sealed.clone(), next);
@@ -223,7 +224,10 @@ impl App {
         let put = move |tx: &mut Tx<'_>| {
             let mut write = || {
                 derived_from(tx, generation)?;
-                tx.put_stored(keyring_key(), sealed.clone());
+                tx.put_stored(keyring_key(HOME_REGION), sealed.clone());
+                for (region, sealed) in &regions {
+                    tx.put_stored(keyring_key(*region), sealed.clone());
+                }
                 tx.put_stored(signer_key(), signer.clone());
                 publish_signers(tx, &signing).map_err(refusal::record)?;
                 beside(tx)
@@ -244,6 +248,15 @@ impl App {
         }
         ran
     }
+}
+
+/// The keyrings of the other regions, of the same generation as home's: none is ever behind it.
+fn regions_records(home: &Keyring) -> Vec<(u16, Bytes)> {
+    let keyring = |region| Some((region, home.of_region(region)?));
+    let keyrings = home.regions().filter_map(keyring);
+    keyrings
+        .map(|(region, keyring)| (region, Bytes::from(keyring.to_record(&mut OsEntropy))))
+        .collect()
 }
 
 fn terms(keyring: &Keyring, job: &Job) -> Vec<TermState> {
@@ -268,19 +281,27 @@ fn terms(keyring: &Keyring, job: &Job) -> Vec<TermState> {
         };
         ring.iter().map(state).collect()
     }
-    let mut terms = of(job, Role::Voter, keyring.voter());
+    let mut terms = Vec::new();
+    terms.extend(
+        keyring
+            .voter()
+            .map_or(Vec::new(), |ring| of(job, Role::Voter, ring)),
+    );
     terms.extend(of(job, Role::Shared, keyring.shared()));
     terms.extend(of(job, Role::Index, keyring.index()));
     let keks = keyring.keks();
     terms.extend(keks.flat_map(|(region, ring)| of(job, Role::Kek(region), ring)));
-    terms.extend(of(job, Role::LogSigning, keyring.log_signing()));
+    let signing = keyring.log_signing();
+    terms.extend(signing.map_or(Vec::new(), |ring| of(job, Role::LogSigning, ring)));
     terms.extend(of(job, Role::Audit, keyring.audit()));
     terms
 }
 
 /// Binds a new keyring to the one it was made from: what was overtaken is refused, and never overwrites keys.
 fn derived_from(tx: &mut Tx<'_>, generation: u64) -> Result<()> {
-    let stored = tx.get_stored(&keyring_key()).map_err(refusal::record)?;
+    let stored = tx
+        .get_stored(&keyring_key(HOME_REGION))
+        .map_err(refusal::record)?;
     let found = stored.and_then(|record| record_generation(&record.sealed).ok());
     if found == Some(generation) {
         return Ok(());

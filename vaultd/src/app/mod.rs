@@ -12,6 +12,7 @@
 //! | [`bootstrap`] | whom a new vault has, and what they may do |
 //! | [`setup`], [`seals`], [`automatic`], [`sealing`], [`rekey`], [`keyring`], [`rewrap`] | birth, seals and keys of a node |
 //! | [`cluster`] | the nodes: who belongs, who leads |
+//! | [`regions`] | which regions there are, and which is this node's |
 //! | [`ceremony`] | what key holders do in several steps |
 //! | [`auth`], [`password`], [`identity`], [`simulate`], [`secrets`], [`sharing`], [`sessions`], [`backup`], [`policies`], [`mfa`], [`trail`] | one file or folder per service |
 //! | [`error`], [`refusal`] | the one error that doors see, and what refusals are called |
@@ -48,6 +49,7 @@ mod pipeline;
 mod policies;
 mod program;
 mod refusal;
+mod regions;
 mod rekey;
 mod replies;
 mod rewrap;
@@ -99,6 +101,7 @@ pub use password::{
 };
 pub use policies::{Attachment, Changed, Pair, Validated};
 pub use program::ProgramLogin;
+pub use regions::{Founded, RegionKey, Revoked};
 pub use rekey::{RekeyPhase, RekeyState};
 pub use replies::Held;
 pub use root::{OneTimeRoot, RootGeneration};

@@ -39,7 +39,18 @@ impl App {
         unrecorded: Unrecorded,
         act: impl Future<Output = Result<R>>,
     ) -> Result<Answer<R>> {
-        let operation = self.granted(call, action, unrecorded).await?;
+        self.operate_on(call, (action, None), unrecorded, act).await
+    }
+
+    /// The same on something that the audit names.
+    pub(super) async fn operate_on<R>(
+        &self,
+        call: &Call,
+        what: (Action, Option<String>),
+        unrecorded: Unrecorded,
+        act: impl Future<Output = Result<R>>,
+    ) -> Result<Answer<R>> {
+        let operation = self.granted_on(call, what, unrecorded).await?;
         let result = act.await;
         self.ended(operation, result).await
     }
@@ -77,6 +88,15 @@ impl App {
         action: Action,
         unrecorded: Unrecorded,
     ) -> Result<Operation> {
+        self.granted_on(call, (action, None), unrecorded).await
+    }
+
+    async fn granted_on(
+        &self,
+        call: &Call,
+        (action, about): (Action, Option<String>),
+        unrecorded: Unrecorded,
+    ) -> Result<Operation> {
         let mut entry = self.begin(call);
         entry.withdrawable();
         let mut notes = Notes::default();
@@ -99,6 +119,9 @@ impl App {
             Err(error) => Err(error),
         };
         let granted = granted.and_then(|()| call.may_act());
+        if let Some(about) = about {
+            notes.about(about);
+        }
         match granted {
             Ok(()) => {
                 self.describe(&mut entry, &notes);

@@ -221,6 +221,13 @@ pub(super) fn record(error: RecordError) -> Error {
             Reason::ValueTooLarge,
             "the change is over 512 records or 2 MiB; do it in smaller steps",
         ),
+        RecordError::AtHomeOnly(_) => at_home_only().caused_by(error),
+        RecordError::NotKeptHere(_) => Error::new(
+            Reason::SecretNotInRegion,
+            "the value is not kept in this node's region, which cannot open it: read it from a node of the home region, \
+             or have it kept here: vaultctl secret replicate",
+        )
+        .caused_by(error),
         RecordError::Open(_) | RecordError::Damaged(_) => Error::new(
             Reason::RecordDamaged,
             "a record that this needs is damaged on this node; its log names it",
@@ -228,6 +235,14 @@ pub(super) fn record(error: RecordError) -> Error {
         .caused_by(error),
         RecordError::View(_) | RecordError::OutOfIds => Error::internal(error),
     }
+}
+
+/// It takes keys that only nodes of the home region have.
+pub(super) fn at_home_only() -> Error {
+    Error::new(
+        Reason::HomeRegionOnly,
+        "this takes keys that only nodes of the home region have: ask one of them",
+    )
 }
 
 /// Authentication's.

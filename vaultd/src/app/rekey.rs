@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use vault_core::access::Action;
+use vault_core::crypto::keyring::HOME_REGION;
 use vault_core::crypto::secret::{Passphrase, RootKey, Share};
 use vault_core::crypto::slots::SealHeader;
 use vault_core::crypto::unseal::{Confirming, Step, Unsealing};
@@ -16,7 +17,7 @@ use super::call::{Answer, Call};
 use super::ceremony::{CeremonyId, Held};
 use super::error::{Error, Result};
 use super::operate::Unrecorded;
-use super::sealing::{KeyInput, wrong_share};
+use super::sealing::KeyInput;
 use super::seals::{Made, Opener, SealChoice, seal_key};
 use crate::clock::OsEntropy;
 
@@ -119,6 +120,7 @@ impl App {
     }
 
     async fn begin_rekey(&self, choice: SealChoice) -> Result<RekeyState> {
+        self.at_home()?;
         let header = self.seal_header()?;
         let mut all = self.ceremony.lock().await;
         // A node that was sealed meanwhile begins nothing.
@@ -199,7 +201,7 @@ impl App {
             recovery,
             passphrase,
             opening,
-        } = self.make_seal(cluster, choice).await?;
+        } = self.make_seal((cluster, HOME_REGION), choice).await?;
         let answer = RekeyState {
             shares: seal.shares,
             recovery,
@@ -224,7 +226,10 @@ impl App {
                 let opened = self.open_passphrase(place, header, passphrase).await;
                 opened.map(|_| true)
             }
-            KeyInput::Share(share) => match unsealing.enter(&share).map_err(wrong_share)? {
+            KeyInput::Share(share) => match unsealing
+                .enter(&share)
+                .map_err(|error| self.wrong_share(error))?
+            {
                 Step::More(_) => Ok(false),
                 Step::Open(_) => Ok(true),
             },
@@ -243,7 +248,10 @@ impl App {
                 "re-enter the new shares, not a passphrase",
             ));
         };
-        let progress = verifying.confirming.enter(&share).map_err(wrong_share)?;
+        let progress = verifying
+            .confirming
+            .enter(&share)
+            .map_err(|error| self.wrong_share(error))?;
         let phase = if progress.complete() {
             if let Err(error) = self.put_seal(verifying).await {
                 // Whoever tries again enters them again.
@@ -265,9 +273,10 @@ impl App {
         self.write_key(&verifying.opening)?;
         let from = self.unsealed()?;
         let next = from.keyring().rekey(&verifying.root, &mut OsEntropy);
+        let next = next.map_err(Error::internal)?;
         let header = Bytes::from(verifying.header.to_record());
         let put = move |tx: &mut Tx<'_>| {
-            tx.put_stored(seal_key(), header.clone());
+            tx.put_stored(seal_key(HOME_REGION), header.clone());
             Ok(())
         };
         self.put_keyring(&from, next, put).await?;

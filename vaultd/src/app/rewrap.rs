@@ -168,7 +168,8 @@ impl Job {
     /// Of log-signing keys no older private half is needed once the state names the active one; batches that they
     /// signed are verified by the public half that the state had. Audit keys stay: names in old lines are found by them.
     fn unneeded(&self, keyring: &Keyring) -> Vec<(Role, u32)> {
-        let signing = names(Role::LogSigning, keyring.log_signing());
+        let signing = keyring.log_signing().into_iter();
+        let signing = signing.flat_map(|ring| names(Role::LogSigning, ring));
         let free =
             |(role, term): &(Role, u32)| self.unreadable == 0 && self.records(*role, *term) == 0;
         older(keyring).filter(free).chain(signing).collect()

@@ -21,7 +21,6 @@ use super::error::{Error, Result};
 use super::notes::Notes;
 use super::pipeline::Visit;
 use super::policies::Stop;
-use super::sealing::wrong_share;
 use super::transact::{Terms, Verdict};
 use super::{App, refusal};
 use crate::clock::OsEntropy;
@@ -148,7 +147,7 @@ impl App {
             let mut all = self.ceremony.lock().await;
             let header = self.seal_header()?;
             let knows = Unsealing::new(header.clone()).recognise(&share);
-            knows.map_err(wrong_share)?;
+            knows.map_err(|error| self.wrong_share(error))?;
             let held = all.generation.as_ref().ok_or_else(stale)?;
             held.check(ceremony)?;
             let id = held.id;
@@ -191,10 +190,11 @@ impl App {
     async fn step_generation(&self, ceremony: &str, share: &Share) -> Result<RootGeneration> {
         let mut all = self.ceremony.lock().await;
         self.unsealed()?;
+        self.at_home()?;
         let header = self.seal_header()?;
         // Before anything is told of what is under way.
         let knows = Unsealing::new(header.clone()).recognise(share);
-        knows.map_err(wrong_share)?;
+        knows.map_err(|error| self.wrong_share(error))?;
         // Shares of before a rekey make nothing after it.
         all.generation.take_if(|held| *held.work.header() != header);
         let now = self.clock.boottime();
@@ -231,7 +231,7 @@ impl App {
                 if is_new {
                     all.generation = None;
                 }
-                Err(error)
+                Err(self.wrong_share(error))
             }
         }
     }

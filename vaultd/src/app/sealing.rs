@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use vault_core::access::Action;
-use vault_core::crypto::keyring::Keyring;
+use vault_core::crypto::keyring::{HOME_REGION, Keyring};
 use vault_core::crypto::secret::{Passphrase, RootKey, Share};
 use vault_core::crypto::slots::{SealError, SealHeader};
 use vault_core::crypto::unseal::{ShareError, Step, Unsealing};
@@ -76,6 +76,9 @@ impl App {
         let state = self
             .finish_act(entry, result, done, "look: vaultctl status")
             .await?;
+        if state.unsealed {
+            self.name_home().await;
+        }
         Ok(self.answer(state))
     }
 
@@ -180,7 +183,8 @@ impl App {
         let held = ceremony
             .unsealing
             .get_or_insert_with(|| Held::begin(Unsealing::new(header.clone()), now));
-        match held.enter(share, now)? {
+        let step = held.enter(share, now);
+        match step.map_err(|error| self.wrong_share(error))? {
             Step::More(_) => Ok(None),
             Step::Open(root) => Ok(Some(root)),
         }
@@ -191,7 +195,7 @@ impl App {
         let mut ceremony = self.ceremony.lock().await;
         Unsealing::new(header.clone())
             .cancel(share)
-            .map_err(wrong_share)?;
+            .map_err(|error| self.wrong_share(error))?;
         ceremony.unsealing = None;
         Ok(self.unseal_state(&header, &ceremony))
     }
@@ -212,7 +216,7 @@ impl App {
         let header = self.seal_header()?;
         let record = self
             .store
-            .get(&seals::keyring_key())
+            .get(&seals::keyring_key(header.region()))
             .map_err(Error::internal)?;
         let record = record
             .ok_or_else(|| Error::new(Reason::RecordDamaged, "the keyring record is missing"))?;
@@ -221,6 +225,7 @@ impl App {
                 Error::new(Reason::RecordDamaged, "the keyring record does not open")
                     .caused_by(error)
             })?;
+        self.compare_regions(&keyring)?;
         self.keys.set(Unsealed::new(keyring, self.now()));
         self.compare_bootstrap();
         Ok(())
@@ -246,46 +251,60 @@ impl App {
             drop(permit);
             opened
         });
-        opened.await.map_err(Error::internal)?.map_err(wrong_key)
+        let opened = opened.await.map_err(Error::internal)?;
+        opened.map_err(|error| self.wrong_key(error))
     }
 
-    /// The seal's clear header.
+    /// The clear header of the seal of this node's region.
     pub(super) fn seal_header(&self) -> Result<SealHeader> {
+        let region = self.own_number()?;
         let record = self
             .store
-            .get(&seals::seal_key())
+            .get(&seals::seal_key(region))
             .map_err(Error::internal)?;
-        let record = record.ok_or_else(|| {
-            Error::new(
+        let damaged = || Error::new(Reason::RecordDamaged, "the seal's header is damaged");
+        let record = record.ok_or_else(|| match region {
+            HOME_REGION => Error::new(
                 Reason::NotInitialised,
                 "the vault has not been initialised; run: vaultctl init",
-            )
+            ),
+            _ => damaged(),
         })?;
-        SealHeader::from_record(&record.sealed).map_err(|error| {
-            Error::new(Reason::RecordDamaged, "the seal's header is damaged").caused_by(error)
-        })
+        let header = SealHeader::from_record(&record.sealed);
+        let header = header.map_err(|error| damaged().caused_by(error))?;
+        if header.region() == region {
+            Ok(header)
+        } else {
+            Err(damaged())
+        }
     }
-}
 
-/// Names what is wrong with a key or a passphrase.
-pub(super) fn wrong_key(error: SealError) -> Error {
-    let reason = match error {
-        SealError::NoSuchSeal => Reason::NoSuchSeal,
-        SealError::Wrong => Reason::PassphraseWrong,
-        SealError::Damaged => Reason::RecordDamaged,
-        SealError::Weak | SealError::Memory => Reason::RequestInvalid,
-    };
-    Error::new(reason, error.to_string())
-}
+    /// Names what is wrong with a key or a passphrase.
+    pub(super) fn wrong_key(&self, error: SealError) -> Error {
+        let region = &self.settings.region;
+        match error {
+            SealError::NoSuchSeal => Error::new(Reason::NoSuchSeal, error.to_string()),
+            SealError::Wrong => Error::new(
+                Reason::PassphraseWrong,
+                format!("this passphrase or key does not open the seal of the region `{region}`"),
+            ),
+            SealError::Damaged => Error::new(Reason::RecordDamaged, error.to_string()),
+            SealError::Weak | SealError::Memory => {
+                Error::new(Reason::RequestInvalid, error.to_string())
+            }
+        }
+    }
 
-/// Names what is wrong with a share.
-pub(super) fn wrong_share(error: ShareError) -> Error {
-    let reason = match error {
-        ShareError::Malformed => Reason::ShareMalformed,
-        ShareError::Foreign => Reason::ShareForeign,
-        ShareError::Wrong => Reason::ShareWrong,
-        ShareError::Duplicate => Reason::ShareDuplicate,
-        ShareError::Damaged => Reason::RecordDamaged,
-    };
-    Error::new(reason, error.to_string())
+    /// Names what is wrong with a share.
+    pub(super) fn wrong_share(&self, error: ShareError) -> Error {
+        let reason = match error {
+            ShareError::Malformed => Reason::ShareMalformed,
+            ShareError::OtherRegion(number) => return self.share_of_another_region(number),
+            ShareError::Foreign => Reason::ShareForeign,
+            ShareError::Wrong => Reason::ShareWrong,
+            ShareError::Duplicate => Reason::ShareDuplicate,
+            ShareError::Damaged => Reason::RecordDamaged,
+        };
+        Error::new(reason, error.to_string())
+    }
 }

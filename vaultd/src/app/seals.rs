@@ -67,10 +67,10 @@ pub(super) enum Opener {
 }
 
 impl App {
-    /// Makes a seal of the chosen kind for a cluster. Slow for passphrases.
-    pub(super) async fn make_seal(&self, cluster: [u8; 16], choice: SealChoice) -> Result<Made> {
+    /// Makes a seal of the chosen kind for a region of a cluster. Slow for passphrases.
+    pub(super) async fn make_seal(&self, of: ([u8; 16], u16), choice: SealChoice) -> Result<Made> {
         let automatic = self.settings.automatic.clone();
-        tokio::task::spawn_blocking(move || make_choice(cluster, choice, &automatic))
+        tokio::task::spawn_blocking(move || make_choice(of, choice, &automatic))
             .await
             .map_err(Error::internal)?
     }
@@ -84,9 +84,14 @@ impl App {
     }
 }
 
-fn make_choice(cluster: [u8; 16], choice: SealChoice, automatic: &Automatic) -> Result<Made> {
+fn make_choice(
+    (cluster, region): ([u8; 16], u16),
+    choice: SealChoice,
+    automatic: &Automatic,
+) -> Result<Made> {
+    let here = region == HOME_REGION;
     let new = |split, beside: &[Seal<'_>]| {
-        make(cluster, HOME_REGION, split, beside, &mut OsEntropy)
+        make(cluster, region, split, beside, &mut OsEntropy)
             .map_err(|error| Error::new(Reason::RequestInvalid, error.to_string()))
     };
     let made = |seal, recovery, passphrase, opening| Made {
@@ -106,7 +111,7 @@ fn make_choice(cluster: [u8; 16], choice: SealChoice, automatic: &Automatic) -> 
             let seal = new(split, &[Seal::Passphrase(&passphrase, Cost::DEFAULT)])?;
             Ok(made(seal, true, Some(passphrase), Opener::People))
         }
-        SealChoice::KeyFile(split) if key_path(automatic)?.exists() => {
+        SealChoice::KeyFile(split) if here && key_path(automatic)?.exists() => {
             let key = key_file(automatic)?;
             let seal = new(split, &[Seal::KeyFile(&key)])?;
             Ok(made(seal, true, None, Opener::Key))
@@ -114,6 +119,12 @@ fn make_choice(cluster: [u8; 16], choice: SealChoice, automatic: &Automatic) -> 
         SealChoice::KeyFile(split) => {
             let key = SealKey::make(&mut OsEntropy);
             let seal = new(split, &[Seal::KeyFile(&key)])?;
+            Ok(made(seal, true, None, Opener::NewKey(key)))
+        }
+        // This node's own key opens no other region: whoever asked takes a fresh one there.
+        SealChoice::Credential(split) if !here => {
+            let key = SealKey::make(&mut OsEntropy);
+            let seal = new(split, &[Seal::Credential(&key)])?;
             Ok(made(seal, true, None, Opener::NewKey(key)))
         }
         SealChoice::Credential(split) => {
@@ -218,12 +229,15 @@ fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'static
     .caused_by(error)
 }
 
-/// The clear record that lists the seal's slots.
-pub(super) fn seal_key() -> Key {
-    Key::new(Kind::Header, &[b"seal"])
+/// The clear record that lists the slots of a region's seal.
+pub(super) fn seal_key(region: u16) -> Key {
+    match region {
+        HOME_REGION => Key::new(Kind::Header, &[b"seal"]),
+        other => Key::new(Kind::Header, &[b"seal", &other.to_be_bytes()]),
+    }
 }
 
-/// The home region's keyring.
-pub(super) fn keyring_key() -> Key {
-    Key::new(Kind::Keyring, &[&HOME_REGION.to_be_bytes()])
+/// A region's keyring.
+pub(super) fn keyring_key(region: u16) -> Key {
+    Key::new(Kind::Keyring, &[&region.to_be_bytes()])
 }

@@ -14,13 +14,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use subtle::ConstantTimeEq as _;
 use vault_core::access::signed::{Signing, publish_signers};
-use vault_core::access::{self, TokenHash};
+use vault_core::access::{self, TokenHash, region};
 use vault_core::crypto::entropy::Entropy as _;
 use vault_core::crypto::keyring::{HOME_REGION, Keyring};
 use vault_core::crypto::passphrase::make_passphrase;
 use vault_core::crypto::secret::{Passphrase, SetupCode, Share, TokenSecret, TokenText};
 use vault_core::crypto::slots::SealHeader;
-use vault_core::crypto::{sign, token};
+use vault_core::crypto::token;
 use vault_core::record::{Key, Kind, Tx};
 use vault_proto::METHODS;
 use vault_proto::v1::Reason;
@@ -33,7 +33,7 @@ use super::ceremony::{CeremonyId, Held, stale};
 use super::error::{Error, Result};
 use super::notes::describe_under;
 use super::seals::{Made, Opener, SealChoice, keyring_key, seal_key};
-use super::transact::{Terms, Verdict};
+use super::transact::{Terms, Verdict, public_half};
 use super::unsealed::Unsealed;
 use super::{App, pipeline, refusal};
 use crate::clock::OsEntropy;
@@ -188,9 +188,9 @@ impl App {
             recovery,
             passphrase,
             opening,
-        } = self.make_seal(cluster, choice).await?;
+        } = self.make_seal((cluster, HOME_REGION), choice).await?;
         let now = self.now();
-        let keyring = Keyring::make(&seal.root, cluster, HOME_REGION, &mut OsEntropy, now);
+        let keyring = Keyring::make(&seal.root, cluster, &mut OsEntropy, now);
         let token = TokenSecret::make(&mut OsEntropy);
         let birth = Birth {
             header: seal.header,
@@ -285,10 +285,10 @@ impl App {
         let keyring = birth.keys.keyring();
         let header = Bytes::from(birth.header.to_record());
         let sealed = Bytes::from(keyring.to_record(&mut OsEntropy));
-        let signer = Bytes::copy_from_slice(&sign::public(keyring.log_signing().active().key()));
+        let signer = public_half(keyring)?;
         let signing = Signing::of(keyring);
         let (dev, token) = (self.settings.dev, birth.token);
-        let bootstrap = birth.bootstrap.clone();
+        let (bootstrap, home) = (birth.bootstrap.clone(), self.own_region()?);
         let origin = self.origin((Source::Inside, None), None);
         let terms = Terms {
             keys: Some(Arc::clone(&birth.keys)),
@@ -297,14 +297,17 @@ impl App {
         let genesis = move |tx: &mut Tx<'_>| {
             let mut write = || {
                 // One birth only, whoever else began one.
-                let there = tx.get_stored(&seal_key()).map_err(refusal::record)?;
+                let there = tx
+                    .get_stored(&seal_key(HOME_REGION))
+                    .map_err(refusal::record)?;
                 if there.is_some() {
                     return Err(already());
                 }
-                tx.put_stored(seal_key(), header.clone());
-                tx.put_stored(keyring_key(), sealed.clone());
+                tx.put_stored(seal_key(HOME_REGION), header.clone());
+                tx.put_stored(keyring_key(HOME_REGION), sealed.clone());
                 tx.put_stored(super::transact::signer_key(), signer.clone());
                 publish_signers(tx, &signing).map_err(refusal::record)?;
+                region::name_home(tx, &home).map_err(refusal::record)?;
                 if dev {
                     tx.put_stored(dev_key(), Bytes::from_static(&[1]));
                 }

@@ -1,5 +1,6 @@
 //! What a node says of itself.
 
+use vault_core::crypto::keyring::HOME_REGION;
 use vault_core::crypto::slots::{SealHeader, SealKind};
 use vault_core::record::View as _;
 
@@ -57,6 +58,8 @@ pub struct Inside {
     pub unsealed_at: Option<u64>,
     /// Records that did not open since then.
     pub failed_opens: u64,
+    /// Which values it opens while it is unsealed, in one line.
+    pub opens: String,
     /// The node that leads, as far as this one knows.
     pub leader: Option<u64>,
 }
@@ -139,7 +142,25 @@ impl App {
             protection: protection(self.seal_header().ok().as_ref(), dev),
             unsealed_at: self.keys.load().map(|keys| keys.since()),
             failed_opens: self.failed_opens(),
+            opens: self.opens(),
             leader: self.node.metrics().leader,
+        }
+    }
+}
+
+impl App {
+    /// What the keyring of this node's region is good for.
+    fn opens(&self) -> String {
+        let region = &self.settings.region;
+        match self.own_number() {
+            Ok(HOME_REGION) => {
+                "every value, whichever regions keep it: this is a node of the home region"
+                    .to_owned()
+            }
+            Ok(_) => format!("values that are kept in `{region}`, and no others"),
+            Err(_) => {
+                format!("nothing: there is no region `{region}` in this vault, or it is revoked")
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ mod narrowing;
 mod operations;
 mod pins;
 mod readings;
+mod regions;
 mod repeats;
 mod replies;
 mod restored;
@@ -66,7 +67,24 @@ async fn open_with(dir: &Path, audit: impl FnOnce() -> Audit) -> Arc<App> {
     start(dir, &options(), audit, Default::default()).await
 }
 
+/// A node of another region over a state.
+async fn open_in(dir: &Path, region: &str) -> Arc<App> {
+    let (options, config) = (options(), AuditConfig::in_directory(dir.join("audit")));
+    let audit = || Audit::open(&config, 1, Arc::new(Clock::default()), &options.fatal).unwrap();
+    start_in(region, dir, &options, audit, Default::default()).await
+}
+
 async fn start(
+    dir: &Path,
+    options: &Options,
+    audit: impl FnOnce() -> Audit,
+    rotate: (Option<Duration>, Clock),
+) -> Arc<App> {
+    start_in("home", dir, options, audit, rotate).await
+}
+
+async fn start_in(
+    region: &str,
     dir: &Path,
     options: &Options,
     audit: impl FnOnce() -> Audit,
@@ -86,7 +104,7 @@ async fn start(
     .unwrap();
     let settings = Settings {
         node_id: 1,
-        region: "home".into(),
+        region: region.into(),
         data_dir: dir.to_path_buf(),
         automatic: Automatic {
             key_file: Some(dir.join("seal.key")),

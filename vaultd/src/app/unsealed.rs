@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use vault_core::crypto::keyring::{Keyring, KeyringError, record_generation};
+use vault_core::crypto::keyring::{HOME_REGION, Keyring, KeyringError, record_generation};
 use vault_core::record::{Key, Opened, Revision, View};
 
 use super::seals::keyring_key;
@@ -123,8 +123,18 @@ impl Keys {
     /// known, or another node did it. A node that cannot open it seals itself, because it would go on under
     /// keys that are no longer those of the cluster.
     pub(super) fn follow(&self, state: &dyn View) {
-        if let Ok(Some(record)) = state.get(&keyring_key()) {
-            self.follow_record(&record.sealed);
+        let Some(region) = self.load().map(|now| now.keyring().region()) else {
+            return;
+        };
+        match state.get(&keyring_key(region)) {
+            Ok(Some(record)) => self.follow_record(&record.sealed),
+            Ok(None) if region != HOME_REGION => {
+                let _offered = lock(&self.0.offered);
+                if let Some(now) = self.load() {
+                    self.fall(&now, KeyringError::Revoked);
+                }
+            }
+            Ok(None) | Err(_) => {}
         }
     }
 
@@ -151,16 +161,17 @@ impl Keys {
                 // One that was sealed meanwhile stays sealed.
                 self.0.current.compare_and_swap(&Some(now), Some(next));
             }
-            Err(error) => {
-                let was = self
-                    .0
-                    .current
-                    .compare_and_swap(&Some(Arc::clone(&now)), None);
-                if was.as_ref().is_some_and(|was| Arc::ptr_eq(was, &now)) {
-                    tracing::error!(%error, "the stored keyring cannot be taken up: the node seals itself");
-                    *lock(&self.0.fell) = Some((error, false));
-                }
-            }
+            Err(error) => self.fall(&now, error),
+        }
+    }
+
+    /// The node seals itself, unless other keys are in use meanwhile.
+    fn fall(&self, now: &Arc<Unsealed>, error: KeyringError) {
+        let current = &self.0.current;
+        let was = current.compare_and_swap(&Some(Arc::clone(now)), None);
+        if was.as_ref().is_some_and(|was| Arc::ptr_eq(was, now)) {
+            tracing::error!(%error, "the stored keyring cannot be taken up: the node seals itself");
+            *lock(&self.0.fell) = Some((error, false));
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use vault_core::name::RegionName;
+
 use super::values::{OFF, Values};
 use super::{
     Audit, AuditPaths, AuditSync, CertificateFiles, Config, ConfigError, Effective, Layers, Limits,
@@ -58,8 +60,8 @@ fn node(values: &Values<'_>) -> Result<Node, ConfigError> {
         return Err(values.wrong("node.name", "expected letters, digits, `-`, `_` and `.`"));
     }
     let region = values.text("node.region")?.unwrap_or_default();
-    if !is_name(&region) {
-        return Err(values.wrong("node.region", "expected letters, digits, `-`, `_` and `.`"));
+    if let Err(error) = RegionName::try_from(region.as_str()) {
+        return Err(values.wrong("node.region", error.to_string()));
     }
     Ok(Node {
         data_dir,

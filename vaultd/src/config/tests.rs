@@ -267,6 +267,8 @@ const BAD_VALUES: &[(&str, &str)] = &[
     ("process.allow_root = 1", "true or false"),
     ("node.name = \"a/b\"", "letters, digits"),
     ("node.region = \"\"", "must not be empty"),
+    ("node.region = \"EU\"", "lower-case letters"),
+    ("node.region = \"*.eu\"", "lower-case letters"),
 ];
 
 #[test]

@@ -188,6 +188,14 @@ actions! {
     ROOT_DESCRIBE = "root:Describe";
     /// End the root identity that `init` made.
     ROOT_DISABLE = "root:Disable";
+    /// See which regions there are.
+    REGION_LIST = "region:List";
+    /// Add a region, and be shown what opens it.
+    REGION_CREATE = "region:Create";
+    /// Call a region something else.
+    REGION_UPDATE = "region:Update";
+    /// Write a region's keyring no more.
+    REGION_REVOKE = "region:Revoke";
     /// Start new terms of keys.
     KEYRING_ROTATE = "keyring:Rotate";
     /// See the terms of keys.

@@ -131,6 +131,9 @@ pub enum LoginRefusal {
     /// It would not even begin.
     #[error("what proves the service has ended, and a signed session ends with it")]
     ProofEnds,
+    /// No node outside the home region can sign.
+    #[error("a signed session is made by a node of the home region: log in there")]
+    AtHomeOnly,
     /// The grant was not for logging in.
     #[error("the grant is not for logging in")]
     Grant,

@@ -25,6 +25,7 @@ pub mod policy;
 pub(crate) mod principal;
 pub mod program;
 pub mod recovery;
+pub mod region;
 mod resource;
 pub(crate) mod resource_policy;
 mod root;

@@ -18,7 +18,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let mut entropy = Seeded::new(11);
         let root = RootKey::make(&mut entropy);
-        let keys = Keyring::make(&root, [5; 16], 1, &mut entropy, 1_000);
+        let keys = Keyring::make(&root, [5; 16], &mut entropy, 1_000);
         Self {
             state: Mem::default(),
             entropy,

@@ -31,7 +31,7 @@ impl World {
     pub(super) fn new() -> Self {
         let mut entropy = Seeded::new(3);
         let root = RootKey::make(&mut entropy);
-        let keys = Keyring::make(&root, [5; 16], 1, &mut entropy, 1_000);
+        let keys = Keyring::make(&root, [5; 16], &mut entropy, 1_000);
         let ids = IdBlock::new(1, 1000);
         Self {
             state: Mem::default(),

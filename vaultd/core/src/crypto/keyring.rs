@@ -4,11 +4,18 @@
 //! record   = format u8 ‖ generation u64 ‖ wrapped [113] ‖ sealed
 //! wrapped  = envelope (root key, class Root, key "wrapping key" ‖ region u16, plain = wrapping key)
 //! sealed   = envelope (wrapping key, class Keyring, key "keyring" ‖ region u16 ‖ generation u64, plain = terms)
-//! terms    = format u8 ‖ (role u8 ‖ region u16 ‖ term u32 ‖ created u64 ‖ key [32])…
+//! terms    = 2 ‖ count u16 ‖ (region u16 ‖ wrapping key [32] ‖ wrapped [113])…
+//!              ‖ (role u8 ‖ region u16 ‖ term u32 ‖ created u64 ‖ key [32])…
+//!          | 1 ‖ (role …)…                                          before there were regions but home
 //! ```
 //! Integers are big-endian; envelopes have scope and term 0. The root key wraps the wrapping key only: a
 //! new generation is sealed without it, so the root key is wiped once the keyring is open. Nothing here
 //! is derived from the root key, or it could not rotate.
+//!
+//! Home's keyring holds every key there is ([`home`]). Another region's holds what a node there needs to answer:
+//! the shared record key, the index and the audit key, and its own KEK. It is written by home, under that region's
+//! wrapping key, whenever home's own changes. What it does not hold, it cannot open, sign or hand out: a record that
+//! says otherwise is damaged.
 //!
 //! A keyring is a value: rotation returns the next generation, which shares the old terms' memory and
 //! counters, so readers of the old one are not disturbed.
@@ -18,10 +25,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::home::Home;
 use super::entropy::Entropy;
 use super::ring::{Ring, Term};
 use super::secret::{AuditKey, IndexKey, Kek, LogSigningKey, RecordKey, RootKey, WrappingKey};
 
+mod home;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -47,12 +56,12 @@ pub struct Keyring {
 
 #[derive(Debug)]
 struct Keys {
-    voter: Ring<RecordKey>,
     shared: Ring<RecordKey>,
     index: Ring<IndexKey>,
     keks: BTreeMap<u16, Ring<Kek>>,
-    log_signing: Ring<LogSigningKey>,
     audit: Ring<AuditKey>,
+    /// In home's keyring, and in no other.
+    home: Option<Home>,
 }
 
 /// Names one key of a keyring.
@@ -93,6 +102,12 @@ pub enum TermError {
     /// Term numbers are used up.
     #[error("a key has no more terms")]
     Exhausted,
+    /// The number is home's, or one that a region has or had.
+    #[error("the keyring has a key of that region already")]
+    Taken,
+    /// A region's keyring is written by home.
+    #[error("only the home region's keyring is changed")]
+    NotHome,
 }
 
 impl fmt::Display for Role {
@@ -116,16 +131,12 @@ macro_rules! fresh {
 }
 
 impl Keyring {
-    /// A region's first keyring: one term of every key, and a KEK of that region.
-    pub fn make(
-        root: &RootKey,
-        cluster: [u8; 16],
-        region: u16,
-        entropy: &mut dyn Entropy,
-        now_ms: u64,
-    ) -> Self {
+    /// Home's first keyring: one term of every key, and no other region.
+    pub fn make(root: &RootKey, cluster: [u8; 16], entropy: &mut dyn Entropy, now_ms: u64) -> Self {
+        let region = HOME_REGION;
         let wrapping = Arc::new(WrappingKey::make(entropy));
         let wrapped = record::wrap(root, &wrapping, &cluster, region, entropy);
+        let voter = fresh!(RecordKey, entropy, now_ms);
         Self {
             generation: 1,
             cluster,
@@ -133,11 +144,14 @@ impl Keyring {
             wrapping,
             wrapped,
             keys: Keys {
-                voter: fresh!(RecordKey, entropy, now_ms),
                 shared: fresh!(RecordKey, entropy, now_ms),
                 index: fresh!(IndexKey, entropy, now_ms),
                 keks: BTreeMap::from([(region, fresh!(Kek, entropy, now_ms))]),
-                log_signing: fresh!(LogSigningKey, entropy, now_ms),
+                home: Some(Home {
+                    voter,
+                    log_signing: fresh!(LogSigningKey, entropy, now_ms),
+                    regions: BTreeMap::new(),
+                }),
                 audit: fresh!(AuditKey, entropy, now_ms),
             },
             failed_values: Arc::default(),
@@ -159,9 +173,14 @@ impl Keyring {
         self.region
     }
 
-    /// Seals voter-class records.
-    pub fn voter(&self) -> &Ring<RecordKey> {
-        &self.keys.voter
+    /// Whether it is home's, which holds every key.
+    pub fn is_home(&self) -> bool {
+        self.keys.home.is_some()
+    }
+
+    /// Seals voter-class records. In home's keyring only.
+    pub fn voter(&self) -> Option<&Ring<RecordKey>> {
+        self.keys.home.as_ref().map(|home| &home.voter)
     }
 
     /// Seals shared-class records of scope 0.
@@ -184,23 +203,20 @@ impl Keyring {
         self.keys.keks.iter().map(|(region, ring)| (*region, ring))
     }
 
-    /// Signs log entries. Whoever rotates it publishes the new public half in the state.
-    pub fn log_signing(&self) -> &Ring<LogSigningKey> {
-        &self.keys.log_signing
+    /// Signs log entries, and sessions that no record is kept of. In home's keyring only. Whoever rotates it publishes
+    /// the new public half in the state.
+    pub fn log_signing(&self) -> Option<&Ring<LogSigningKey>> {
+        self.keys.home.as_ref().map(|home| &home.log_signing)
     }
 
     /// How often something did not open, under the terms that are here or under a data key, since the process unsealed:
     /// damage, or tampering. Terms that were destroyed take their count along.
     pub fn failed_opens(&self) -> u64 {
-        let Keys {
-            voter,
-            shared,
-            keks,
-            ..
-        } = &self.keys;
+        let Keys { shared, keks, .. } = &self.keys;
         let values = self.failed_values.load(Ordering::Relaxed);
         let wraps: u64 = keks.values().map(Ring::failed_opens).sum();
-        values + wraps + voter.failed_opens() + shared.failed_opens()
+        let voter = self.voter().map_or(0, Ring::failed_opens);
+        values + wraps + voter + shared.failed_opens()
     }
 
     /// A value did not open under its data key.
@@ -216,14 +232,14 @@ impl Keyring {
     /// The next generation, with new terms.
     ///
     /// # Errors
-    /// [`TermError::Unknown`] for the KEK of a region that is not here.
+    /// [`TermError::Unknown`] for the KEK of a region that is not here; [`TermError::NotHome`].
     pub fn rotate(
         &self,
         which: Rotate,
         entropy: &mut dyn Entropy,
         now_ms: u64,
     ) -> Result<Self, TermError> {
-        let mut keys = self.keys.share();
+        let mut keys = self.changing()?;
         match which {
             Rotate::One(role) => keys.rotate(role, entropy, now_ms)?,
             Rotate::All => {
@@ -240,9 +256,9 @@ impl Keyring {
     /// The next generation, without some older terms. Whether anything still names them, the caller knows.
     ///
     /// # Errors
-    /// When one of them is active, or not there; nothing is destroyed then.
+    /// When one of them is active, or not there; nothing is destroyed then. [`TermError::NotHome`].
     pub fn destroy_terms(&self, terms: &[(Role, u32)]) -> Result<Self, TermError> {
-        let mut keys = self.keys.share();
+        let mut keys = self.changing()?;
         for (role, term) in terms {
             keys.destroy(*role, *term)?;
         }
@@ -252,14 +268,26 @@ impl Keyring {
     /// The next generation, under a new root key and a new wrapping key.
     ///
     /// The wrapping key changes too: the old root key and an old disk give away the old one.
-    #[must_use = "the new generation must be stored"]
-    pub fn rekey(&self, root: &RootKey, entropy: &mut dyn Entropy) -> Self {
+    ///
+    /// # Errors
+    /// [`TermError::NotHome`].
+    pub fn rekey(&self, root: &RootKey, entropy: &mut dyn Entropy) -> Result<Self, TermError> {
+        let keys = self.changing()?;
         let wrapping = Arc::new(WrappingKey::make(entropy));
         let wrapped = record::wrap(root, &wrapping, &self.cluster, self.region, entropy);
-        Self {
+        Ok(Self {
             wrapping,
             wrapped,
-            ..self.next(self.keys.share())
+            ..self.next(keys)
+        })
+    }
+
+    /// The keys, to be changed for the next generation.
+    fn changing(&self) -> Result<Keys, TermError> {
+        if self.is_home() {
+            Ok(self.keys.share())
+        } else {
+            Err(TermError::NotHome)
         }
     }
 
@@ -283,12 +311,11 @@ impl Keys {
             .iter()
             .map(|(region, ring)| (*region, ring.share()));
         Self {
-            voter: self.voter.share(),
             shared: self.shared.share(),
             index: self.index.share(),
             keks: keks.collect(),
-            log_signing: self.log_signing.share(),
             audit: self.audit.share(),
+            home: self.home.as_ref().map(Home::share),
         }
     }
 
@@ -299,7 +326,7 @@ impl Keys {
         now_ms: u64,
     ) -> Result<(), TermError> {
         match role {
-            Role::Voter => advance(&mut self.voter, now_ms, RecordKey::make(entropy)),
+            Role::Voter => advance(&mut self.home()?.voter, now_ms, RecordKey::make(entropy)),
             Role::Shared => advance(&mut self.shared, now_ms, RecordKey::make(entropy)),
             Role::Index => advance(&mut self.index, now_ms, IndexKey::make(entropy)),
             Role::Kek(region) => {
@@ -307,21 +334,26 @@ impl Keys {
                 advance(ring, now_ms, Kek::make(entropy))
             }
             Role::LogSigning => {
-                advance(&mut self.log_signing, now_ms, LogSigningKey::make(entropy))
+                let ring = &mut self.home()?.log_signing;
+                advance(ring, now_ms, LogSigningKey::make(entropy))
             }
             Role::Audit => advance(&mut self.audit, now_ms, AuditKey::make(entropy)),
         }
     }
 
+    fn home(&mut self) -> Result<&mut Home, TermError> {
+        self.home.as_mut().ok_or(TermError::NotHome)
+    }
+
     fn destroy(&mut self, role: Role, term: u32) -> Result<(), TermError> {
         match role {
-            Role::Voter => drop_term(&mut self.voter, term),
+            Role::Voter => drop_term(&mut self.home()?.voter, term),
             Role::Shared => drop_term(&mut self.shared, term),
             Role::Index => drop_term(&mut self.index, term),
             Role::Kek(region) => {
                 drop_term(self.keks.get_mut(&region).ok_or(TermError::Unknown)?, term)
             }
-            Role::LogSigning => drop_term(&mut self.log_signing, term),
+            Role::LogSigning => drop_term(&mut self.home()?.log_signing, term),
             Role::Audit => drop_term(&mut self.audit, term),
         }
     }

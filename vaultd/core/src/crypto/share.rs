@@ -36,9 +36,12 @@ pub enum ShareError {
     /// Not a share, or mistyped: the checksum tells.
     #[error("this is not a share, or it was mistyped")]
     Malformed,
-    /// A share of another cluster or region, or of a set that was replaced.
-    #[error("this share belongs to another cluster, region or set of shares")]
+    /// A share of another cluster, or of a set that was replaced.
+    #[error("this share belongs to another cluster, or to a set of shares that was replaced")]
     Foreign,
+    /// A share of another region of this cluster, by its number.
+    #[error("this share is one of region number {0}, and opens nothing here")]
+    OtherRegion(u16),
     /// It claims to be of this set, but was not dealt with it.
     #[error("this share was not dealt for this seal")]
     Wrong,

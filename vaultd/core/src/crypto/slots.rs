@@ -282,6 +282,9 @@ impl SealHeader {
             region: self.region,
             set: self.shamir.set,
         };
+        if parsed.owner.cluster == owner.cluster && parsed.owner.region != owner.region {
+            return Err(ShareError::OtherRegion(parsed.owner.region));
+        }
         if parsed.owner != owner {
             return Err(ShareError::Foreign);
         }

@@ -6,6 +6,8 @@
 //! ```
 //! Regions rise. Rotating a KEK re-wraps data keys and touches no value.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use minicbor::{Decode, Decoder, Encode};
 
 use super::entropy::Entropy;
@@ -129,6 +131,56 @@ pub fn rewrap(
     (!fresh.is_empty())
         .then(|| encode(wraps.into_iter()))
         .transpose()
+}
+
+/// Wraps a data key for exactly the keyring's own region and `regions`, whatever the record had: `None` when it has
+/// just these, each under the active term of its KEK. A wrap that stays is not written anew, and one that goes need not
+/// open.
+///
+/// # Errors
+/// [`WrapError::NoRegion`] when the keyring has no KEK of one of them, or the record has no wrap of its own region; when
+/// that wrap does not open.
+pub fn wrap_for(
+    keyring: &Keyring,
+    regions: &[u16],
+    place: &WrapPlace<'_>,
+    record: &[u8],
+    entropy: &mut dyn Entropy,
+) -> Result<Option<Vec<u8>>, WrapError> {
+    let mut stored = BTreeMap::new();
+    walk(record, |wrap| {
+        stored.insert(wrap.region, wrap);
+    })?;
+    let wanted: BTreeSet<u16> = regions.iter().copied().chain([keyring.region()]).collect();
+    let (mut kept, mut missing) = (Vec::new(), Vec::new());
+    for region in &wanted {
+        let ring = keyring.kek(*region).ok_or(WrapError::NoRegion(*region))?;
+        match stored.get(region) {
+            Some(wrap) if wrap.term == ring.active().number() => kept.push(*region),
+            Some(_) | None => missing.push(*region),
+        }
+    }
+    if missing.is_empty() && kept.len() == stored.len() {
+        return Ok(None);
+    }
+    let mut fresh = Vec::new();
+    if !missing.is_empty() {
+        let dek = unwrap(keyring, place, record)?;
+        for region in missing {
+            let (term, sealed) = wrap_one(keyring, region, place, &dek, entropy)?;
+            fresh.push((region, term, sealed));
+        }
+    }
+    stored.retain(|region, _| wanted.contains(region));
+    stored.extend(fresh.iter().map(|(region, term, sealed)| {
+        let wrap = Wrap {
+            region: *region,
+            term: *term,
+            sealed,
+        };
+        (*region, wrap)
+    }));
+    encode(stored.into_values()).map(Some)
 }
 
 /// Which KEK terms a record needs: region and term of each wrap.

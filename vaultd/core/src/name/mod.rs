@@ -8,6 +8,7 @@ mod character;
 mod checked;
 mod glob;
 mod path;
+mod region;
 mod text;
 mod user;
 
@@ -18,6 +19,7 @@ pub use glob::{Glob, GlobError, Threads};
 pub use path::{
     FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES, MAX_SEGMENTS, PathError, SecretPath,
 };
+pub use region::{MAX_REGION_CHARACTERS, RegionName, RegionNameError};
 pub use text::{
     AuthenticatorName, Description, FieldName, Label, MetaKey, MetaValue, NameError, Note, TagKey,
     TagValue,

@@ -49,7 +49,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Unsealed headers: seal slots, the log signer's public key, incarnation.
+    /// Unsealed headers: seal slots, the log signer's public key, incarnation, what regions are called.
     Header = 0x01, Clear;
     /// The region's keyring, under its wrapping key.
     Keyring = 0x02, Own;
@@ -61,6 +61,8 @@ kinds! {
     Bootstrap = 0x05, Terms;
     /// `region` → public halves of the keys that its sessions are signed with.
     Signers = 0x06, Terms;
+    /// The regions: their numbers and names.
+    Regions = 0x07, Terms;
     /// `parent id ‖ index generation ‖ tag` → name and child ids.
     Entry = 0x10, Terms;
     /// A secret's head: labels, tags, retention.

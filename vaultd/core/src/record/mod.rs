@@ -20,7 +20,7 @@ pub use batch::{Batch, BatchError, FORMAT as BATCH_FORMAT, Outcome};
 pub(crate) use calendar::Marker;
 pub use calendar::{Calendar, Due, DueItems};
 pub use key::{Key, KeyError, Kind, MAX_KEY_BYTES};
-pub use sealing::{Changes, opens, reseal, rewrap, terms_of};
+pub use sealing::{Changes, kept_in, opens, reseal, rewrap, terms_of, wrap_for};
 pub use transaction::{Check, Record, Revision, Transaction, Write};
 pub use tx::{Document, IdBlock, Opened, ReadSet, RecordError, Tx};
 pub use view::{Mem, Page, View, ViewError};

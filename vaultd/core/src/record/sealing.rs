@@ -15,7 +15,7 @@ use crate::crypto::envelope::{self, Class, Place};
 use crate::crypto::keyring::{Keyring, Role};
 use crate::crypto::ring::Ring;
 use crate::crypto::secret::{Dek, Plaintext, RecordKey};
-use crate::crypto::wrap::{self, WrapPlace};
+use crate::crypto::wrap::{self, WrapError, WrapPlace};
 
 /// A transaction that was evaluated and not yet sealed.
 pub struct Changes {
@@ -47,7 +47,9 @@ impl Changes {
             match pending {
                 Pending::Delete => writes.push(Write::Delete(key)),
                 Pending::Raw(bytes) => writes.push(Write::Put(key, bytes)),
-                Pending::Value(plain) => seal_value(keys, key, &plain, entropy, &mut writes)?,
+                Pending::Value(plain, regions) => {
+                    writes.extend(seal_value(keys, key, &plain, regions, entropy)?);
+                }
                 Pending::Sealed(class, plain) => {
                     let sealed = seal(keys, &key, class, &plain, entropy)?;
                     writes.push(Write::Put(key, sealed));
@@ -83,7 +85,7 @@ pub(super) fn open(
     class: Class,
     record: &Record,
 ) -> Result<Plaintext, RecordError> {
-    let ring = ring(keys, class).ok_or_else(|| RecordError::Open(key.clone()))?;
+    let ring = ring(keys, class).ok_or_else(|| without(class, key, RecordError::Open))?;
     ring.open(&place(keys, key, class), &record.sealed)
         .map_err(|_| RecordError::Open(key.clone()))
 }
@@ -96,8 +98,14 @@ pub(super) fn open_value(
     wrap_key: &Key,
     wrap: &Record,
 ) -> Result<Plaintext, RecordError> {
-    let dek = wrap::unwrap(keys, &wrap_place(wrap_key), &wrap.sealed)
-        .map_err(|_| RecordError::Open(wrap_key.clone()))?;
+    let dek = wrap::unwrap(keys, &wrap_place(wrap_key), &wrap.sealed);
+    let dek = dek.map_err(|error| match error {
+        // Home keeps every value: one that it cannot unwrap is damaged.
+        WrapError::NoRegion(_) if !keys.is_home() => RecordError::NotKeptHere(key.clone()),
+        WrapError::NoRegion(_) | WrapError::Damaged | WrapError::Open => {
+            RecordError::Open(wrap_key.clone())
+        }
+    })?;
     envelope::open(&dek, &place(keys, key, Class::Value), &value.sealed).map_err(|_| {
         keys.count_failed_value();
         RecordError::Open(key.clone())
@@ -114,7 +122,7 @@ fn seal(
     if class == Class::Clear {
         return Ok(Bytes::copy_from_slice(plain));
     }
-    let ring = ring(keys, class).ok_or_else(|| RecordError::Damaged(key.clone()))?;
+    let ring = ring(keys, class).ok_or_else(|| without(class, key, RecordError::Damaged))?;
     Ok(ring.seal(&place(keys, key, class), entropy, plain).into())
 }
 
@@ -122,9 +130,9 @@ fn seal_value(
     keys: &Keyring,
     key: Key,
     plain: &Plaintext,
+    mut regions: Vec<u16>,
     entropy: &mut dyn Entropy,
-    writes: &mut Vec<Write>,
-) -> Result<(), RecordError> {
+) -> Result<[Write; 2], RecordError> {
     let dek = Dek::make(entropy);
     let wrap_key = key.sibling(Kind::Wrap);
     // EXPOSE: into the envelope
@@ -134,17 +142,13 @@ fn seal_value(
         entropy,
         plain.expose(),
     );
-    let wrap = wrap::wrap(
-        keys,
-        &[keys.region()],
-        &wrap_place(&wrap_key),
-        &dek,
-        entropy,
-    )
-    .map_err(|_| RecordError::Damaged(wrap_key.clone()))?;
-    writes.push(Write::Put(key, sealed.into()));
-    writes.push(Write::Put(wrap_key, wrap.into()));
-    Ok(())
+    regions.push(keys.region());
+    let wrap = wrap::wrap(keys, &regions, &wrap_place(&wrap_key), &dek, entropy)
+        .map_err(|_| RecordError::Damaged(wrap_key.clone()))?;
+    Ok([
+        Write::Put(key, sealed.into()),
+        Write::Put(wrap_key, wrap.into()),
+    ])
 }
 
 /// Where a record lies: what its envelope is bound to. The ring sets the term.
@@ -170,9 +174,22 @@ pub(crate) fn wrap_place(key: &Key) -> WrapPlace<'_> {
 
 fn ring(keys: &Keyring, class: Class) -> Option<&Ring<RecordKey>> {
     match class {
-        Class::Voter => Some(keys.voter()),
+        Class::Voter => keys.voter(),
         Class::Shared => Some(keys.shared()),
         Class::Clear | Class::Value | Class::Wrap | Class::Keyring | Class::Root => None,
+    }
+}
+
+/// Why there is no key of a class: for one that only home has, that.
+fn without(class: Class, key: &Key, otherwise: fn(Key) -> RecordError) -> RecordError {
+    match class {
+        Class::Voter => RecordError::AtHomeOnly(key.clone()),
+        Class::Shared
+        | Class::Clear
+        | Class::Value
+        | Class::Wrap
+        | Class::Keyring
+        | Class::Root => otherwise(key.clone()),
     }
 }
 
@@ -211,6 +228,22 @@ pub fn rewrap(
         .map_err(|_| RecordError::Open(key.clone()))
 }
 
+/// Wraps the data key of a value record for exactly home and `regions`: `None` when it already is.
+///
+/// # Errors
+/// [`RecordError::Open`] when home's wrap does not open, or the keyring has no key of one of them.
+pub fn wrap_for(
+    keys: &Keyring,
+    regions: &[u16],
+    key: &Key,
+    record: &Record,
+    entropy: &mut dyn Entropy,
+) -> Result<Option<Bytes>, RecordError> {
+    let wrap = wrap::wrap_for(keys, regions, &wrap_place(key), &record.sealed, entropy);
+    wrap.map(|bytes| bytes.map(Bytes::from))
+        .map_err(|_| RecordError::Open(key.clone()))
+}
+
 /// Whether a record opens under the keyring: `None` for records that are not under its terms (clear headers,
 /// the keyring itself, and values, whose data keys are the wraps).
 pub fn opens(keys: &Keyring, key: &Key, sealed: &[u8]) -> Option<bool> {
@@ -225,6 +258,12 @@ pub fn opens(keys: &Keyring, key: &Key, sealed: &[u8]) -> Option<bool> {
         ring.open(&place(keys, key, header.class), sealed).ok()
     });
     Some(opened.is_some())
+}
+
+/// Whether a wrapped data key is one that a region unwraps, by what the record says in clear.
+pub fn kept_in(sealed: &[u8], region: u16) -> bool {
+    let terms = wrap::terms(sealed).unwrap_or_default();
+    terms.iter().any(|(of, _)| *of == region)
 }
 
 /// Which terms of which keys a record needs to be opened, by what it says in clear.

@@ -30,7 +30,7 @@ impl World {
     fn new() -> Self {
         let mut entropy = Seeded::new(7);
         let root = RootKey::make(&mut entropy);
-        let keys = Keyring::make(&root, [9; 16], 1, &mut entropy, 1_000);
+        let keys = Keyring::make(&root, [9; 16], &mut entropy, 1_000);
         Self {
             state: Mem::default(),
             keys,
@@ -299,5 +299,43 @@ fn no_document_grows_the_buffer_that_it_is_encoded_into() {
         let plain = tx::encode(&note).unwrap();
         assert_eq!(plain.capacity(), plain.len());
         assert_eq!(minicbor::decode::<Note>(&plain).unwrap(), note);
+    }
+}
+
+#[test]
+fn a_value_opens_in_the_regions_that_it_was_put_for_and_in_those_that_it_is_wrapped_for_later() {
+    let mut world = World::new();
+    let root = RootKey::from_slice(&[0x55; 32]).unwrap();
+    for region in [2, 3] {
+        let added = world
+            .keys
+            .add_region(region, &root, &mut Seeded::new(u64::from(region)), 0);
+        world.keys = added.unwrap();
+    }
+    world.write(|tx| tx.put_value_for(1, 1, Plaintext::copy_of(b"value"), &[2]));
+    let opened_in = |world: &World| -> Vec<u16> {
+        let opens = |region: &u16| {
+            let keys = world.keys.of_region(*region).unwrap();
+            let mut ids = IdBlock::default();
+            let tx = Tx::new(&world.state, &keys, 0, &mut ids);
+            match tx.open_value(1, 1) {
+                Ok(value) => value.unwrap().expose() == b"value",
+                Err(RecordError::NotKeptHere(_)) => false,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        [2, 3].into_iter().filter(opens).collect()
+    };
+    assert_eq!(opened_in(&world), [2]);
+    let key = Key::new(Kind::Wrap, &[&1_u64.to_be_bytes(), &1_u64.to_be_bytes()]);
+    for (regions, expected) in [(&[2, 3][..], &[2, 3][..]), (&[3], &[3]), (&[], &[])] {
+        world.write(|tx| {
+            let stored = tx.get_stored(&key).unwrap().unwrap();
+            let wrapped = wrap_for(tx.keys(), regions, &key, &stored, &mut Seeded::new(77));
+            tx.put_stored(key.clone(), wrapped.unwrap().unwrap());
+        });
+        assert_eq!(opened_in(&world), expected);
+        let value = world.read(|tx| tx.open_value(1, 1)).unwrap().unwrap();
+        assert_eq!(value.expose(), b"value");
     }
 }

@@ -38,6 +38,12 @@ pub enum RecordError {
         "record {0:?} does not open: it was altered, moved, or sealed under a key that this node does not hold"
     )]
     Open(Key),
+    /// It is under a key that no node outside the home region has.
+    #[error("record {0:?} is under a key that only nodes of the home region have")]
+    AtHomeOnly(Key),
+    /// A value whose data key is not wrapped for the region of this node.
+    #[error("the value of record {0:?} is not kept in the region of this node")]
+    NotKeptHere(Key),
     /// The envelope opened, but what is in it is not this document.
     #[error("record {0:?} opened to something that is not its document")]
     Damaged(Key),
@@ -103,7 +109,8 @@ pub struct ReadSet {
 pub(super) enum Pending {
     Sealed(Class, Zeroizing<Vec<u8>>),
     Raw(Bytes),
-    Value(Plaintext),
+    /// With the regions beside home that open it.
+    Value(Plaintext, Vec<u16>),
     Delete,
 }
 
@@ -170,7 +177,7 @@ impl<'a> Tx<'a> {
         match self.writes.get(key) {
             Some(Pending::Sealed(_, plain)) => return decode(key, plain).map(Some),
             Some(Pending::Raw(_)) => return Err(RecordError::Damaged(key.clone())),
-            Some(Pending::Delete | Pending::Value(_)) => return Ok(None),
+            Some(Pending::Delete | Pending::Value(..)) => return Ok(None),
             None => {}
         }
         let Some(record) = self.fetch(key)? else {
@@ -219,7 +226,7 @@ impl<'a> Tx<'a> {
     pub fn look<D: Document>(&self, key: &Key) -> Result<Option<D>, RecordError> {
         match self.writes.get(key) {
             Some(Pending::Sealed(_, plain)) => decode(key, plain).map(Some),
-            Some(Pending::Raw(_) | Pending::Delete | Pending::Value(_)) => Ok(None),
+            Some(Pending::Raw(_) | Pending::Delete | Pending::Value(..)) => Ok(None),
             None => match self.view.get(key)? {
                 Some(record) => self.open(key, &record).map(Some),
                 None => Ok(None),
@@ -275,8 +282,14 @@ impl<'a> Tx<'a> {
 
     /// Stores a version's value, under a data key of its own that is wrapped for the home region.
     pub fn put_value(&mut self, id: u64, version: u64, plain: Plaintext) {
-        self.writes
-            .insert(value_key(id, version), Pending::Value(plain));
+        self.put_value_for(id, version, plain, &[]);
+    }
+
+    /// The same, wrapped for other regions too: their nodes open it as soon as it is there. It is not sealed where the
+    /// keyring has no key of one of them.
+    pub fn put_value_for(&mut self, id: u64, version: u64, plain: Plaintext, regions: &[u16]) {
+        let value = Pending::Value(plain, regions.to_vec());
+        self.writes.insert(value_key(id, version), value);
     }
 
     /// Deletes a version's value and its wrapped data key.
@@ -293,7 +306,7 @@ impl<'a> Tx<'a> {
         let key = value_key(id, version);
         match self.writes.get(&key) {
             // EXPOSE: a copy for the same transaction, which holds the original until it is sealed
-            Some(Pending::Value(plain)) => return Ok(Some(Plaintext::copy_of(plain.expose()))),
+            Some(Pending::Value(plain, _)) => return Ok(Some(Plaintext::copy_of(plain.expose()))),
             Some(_) => return Ok(None),
             None => {}
         }

@@ -1,5 +1,6 @@
 //! What a backup holds, as far as it shows without a key: counts, and whether it is a vault at all.
 
+use vault_core::crypto::keyring::HOME_REGION;
 use vault_core::crypto::slots::SealHeader;
 use vault_core::record::{Key, Kind};
 use vault_proto::v1::Reason;
@@ -68,9 +69,9 @@ impl Contents {
         self.sessions += is(Kind::Session);
         self.bytes += super::size(key.as_bytes()) + super::size(sealed);
         self.dev |= *key == setup::dev_key();
-        self.keyring |= *key == seals::keyring_key();
+        self.keyring |= *key == seals::keyring_key(HOME_REGION);
         self.signer |= *key == transact::signer_key();
-        if *key == seals::seal_key() {
+        if *key == seals::seal_key(HOME_REGION) {
             self.seal = SealHeader::from_record(sealed).ok();
         }
     }

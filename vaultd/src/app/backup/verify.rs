@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use vault_core::crypto::keyring::{Keyring, KeyringError};
+use vault_core::crypto::keyring::{HOME_REGION, Keyring, KeyringError};
 use vault_core::record::{Key, opens};
 use vault_proto::v1::Reason;
 
@@ -20,8 +20,9 @@ impl App {
     /// that is sealed meanwhile does not wait for this. Blocks: call it on a thread for that.
     ///
     /// # Errors
-    /// `BACKUP_DAMAGED`, `SEALED`.
+    /// `BACKUP_DAMAGED`, `SEALED`; `HOME_REGION_ONLY`, for it takes all keys to open all records.
     pub fn verify_backup(&self, reader: &mut dyn Read) -> Result<Verified> {
+        self.at_home()?;
         let cluster = self.store.stamp().cluster;
         // ORDER: the keys are at least as new as this header.
         let before = self.seal_header()?;
@@ -37,7 +38,7 @@ impl App {
                 return ControlFlow::Break(());
             };
             if info.cluster == cluster {
-                if *key == keyring_key() {
+                if *key == keyring_key(HOME_REGION) {
                     own = Some(Vec::from(bytes));
                     unsealable = keys.keyring().reload(bytes).is_ok();
                 }

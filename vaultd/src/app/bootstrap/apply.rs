@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vault_core::access::program::peer::Member;
 use vault_core::access::{self, Action, Origin, Proofs, Resource, Sort, TokenHash};
-use vault_core::crypto::keyring::{HOME_REGION, Keyring};
+use vault_core::crypto::keyring::Keyring;
 use vault_core::crypto::secret::{RootKey, TokenSecret};
 use vault_core::engine::identity::{self as engine, Refusal};
 use vault_core::record::{IdBlock, Mem, RecordError, Tx};
@@ -52,13 +52,7 @@ pub(in crate::app) fn apply(
 
 /// The same on a vault in memory.
 pub(super) fn rehearse(plan: &Plan, now: u64) -> Result<(), Unfit> {
-    let keyring = Keyring::make(
-        &RootKey::make(&mut OsEntropy),
-        [0; 16],
-        HOME_REGION,
-        &mut OsEntropy,
-        now,
-    );
+    let keyring = Keyring::make(&RootKey::make(&mut OsEntropy), [0; 16], &mut OsEntropy, now);
     let (nothing, mut ids) = (Mem::default(), IdBlock::new(1, 1 + IDS_AT_BIRTH));
     let mut tx = Tx::new(&nothing, &keyring, now, &mut ids);
     let token = TokenHash::of(&TokenSecret::make(&mut OsEntropy));

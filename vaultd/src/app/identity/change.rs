@@ -249,7 +249,7 @@ pub(in crate::app) fn first<R: for<'b> Decode<'b, ()>>(
     };
     let known = Known {
         principal: visit.caller().principal_id(),
-        once: repeat.once(tx),
+        once: repeat.once(tx).map_err(refusal::record)?,
     };
     let reply = once::replay(tx, known.principal, &known.once).map_err(refusal::replay)?;
     Ok((Some(known), reply))

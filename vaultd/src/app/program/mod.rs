@@ -111,6 +111,7 @@ impl App {
         notes: &mut Notes,
         log_in: &mut impl FnMut(&mut Notes, &mut Tx<'_>) -> Result<R>,
     ) -> Result<R> {
+        self.at_home()?;
         self.as_new_as_now().await?;
         self.decide_one_state(notes, log_in)
     }

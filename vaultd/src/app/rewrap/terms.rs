@@ -20,7 +20,7 @@ pub(super) fn stands(keyring: &Keyring, role: Role, term: u32) -> Option<Stand> 
         })
     }
     match role {
-        Role::Voter => of(keyring.voter(), term),
+        Role::Voter => of(keyring.voter()?, term),
         Role::Shared => of(keyring.shared(), term),
         Role::Kek(region) => of(keyring.kek(region)?, term),
         Role::Index | Role::LogSigning | Role::Audit => None,
@@ -32,7 +32,9 @@ pub(super) fn older(keyring: &Keyring) -> impl Iterator<Item = (Role, u32)> {
     let keks = keyring
         .keks()
         .flat_map(|(region, ring)| names(Role::Kek(region), ring));
-    names(Role::Voter, keyring.voter())
+    let voter = keyring.voter().into_iter();
+    voter
+        .flat_map(|ring| names(Role::Voter, ring))
         .chain(names(Role::Shared, keyring.shared()))
         .chain(keks)
 }

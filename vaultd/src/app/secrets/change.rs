@@ -79,7 +79,7 @@ impl App {
             Action::PUT_VALUE,
             path,
             move |visit, tx, grant| {
-                let once = repeat.map(|repeat| repeat.once(tx));
+                let once = repeat.map(|repeat| repeat.once(tx)).transpose()?;
                 let reply = engine::put(tx, grant, once.as_ref(), &put)?;
                 visit.touched(reply.version);
                 Ok((verdict, reply))
@@ -109,7 +109,7 @@ impl App {
             Action::UPDATE,
             path,
             move |_, tx, grant| {
-                let once = repeat.map(|repeat| repeat.once(tx));
+                let once = repeat.map(|repeat| repeat.once(tx)).transpose()?;
                 engine::update(tx, grant, once.as_ref(), &update)
                     .map(|meta| (Verdict::Commit, meta))
             },
@@ -135,7 +135,7 @@ impl App {
             Action::LABEL,
             path,
             move |visit, tx, grant| {
-                let once = repeat.map(|repeat| repeat.once(tx));
+                let once = repeat.map(|repeat| repeat.once(tx)).transpose()?;
                 let labels = engine::set_label(tx, grant, once.as_ref(), &label)?;
                 visit.touched(label.version);
                 Ok((Verdict::Commit, labels))
@@ -162,7 +162,7 @@ impl App {
             Action::LABEL,
             path,
             move |_, tx, grant| {
-                let once = repeat.map(|repeat| repeat.once(tx));
+                let once = repeat.map(|repeat| repeat.once(tx)).transpose()?;
                 engine::remove_label(tx, grant, once.as_ref(), &label)
                     .map(|labels| (Verdict::Commit, labels))
             },
@@ -189,7 +189,8 @@ impl App {
         self.write(call, Terms::default(), move |visit, tx| {
             let from = visit.grant(tx, Action::GET_VALUE, Resource::Secret(source.clone()))?;
             let to = visit.grant(tx, Action::PUT_VALUE, Resource::Secret(destination.clone()))?;
-            let once = repeat.map(|repeat| repeat.once(tx));
+            let once = repeat.map(|repeat| repeat.once(tx)).transpose();
+            let once = once.map_err(refusal::record)?;
             engine::copy(tx, &from, &to, once.as_ref(), drop_history)
                 .map(|reply| (Verdict::Commit, reply))
                 .map_err(|refusal| visit.refuse(refusal, Action::GET_VALUE, &source))

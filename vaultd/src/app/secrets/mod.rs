@@ -11,7 +11,7 @@ use vault_core::crypto::secret::Plaintext;
 use vault_core::engine::random;
 use vault_core::engine::secrets::{self as engine, Once, Refusal};
 use vault_core::name::SecretPath;
-use vault_core::record::Tx;
+use vault_core::record::{Key, Kind, RecordError, Tx};
 use vault_proto::v1::Reason;
 
 use crate::app::App;
@@ -47,16 +47,21 @@ impl Repeat {
     }
 
     /// Keyed by what voters alone hold, because the digest covers values and lies in a record that replicas open.
-    pub(in crate::app) fn once(self, tx: &Tx<'_>) -> Once {
-        let (voter, active) = (tx.keys().voter(), tx.keys().voter().active());
+    ///
+    /// # Errors
+    /// On a node that has none of that, and makes no writes.
+    pub(in crate::app) fn once(self, tx: &Tx<'_>) -> std::result::Result<Once, RecordError> {
+        let outcomes = || RecordError::AtHomeOnly(Key::new(Kind::Outcome, &[]));
+        let voter = tx.keys().voter().ok_or_else(outcomes)?;
+        let active = voter.active();
         let earlier = voter.iter().filter(|term| term.number() != active.number());
-        Once {
+        Ok(Once {
             request_id: self.request_id,
             digest: mac::body_mac(active.key(), &self.digest),
             earlier: earlier
                 .map(|term| mac::body_mac(term.key(), &self.digest))
                 .collect(),
-        }
+        })
     }
 }
 

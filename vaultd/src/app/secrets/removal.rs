@@ -6,11 +6,11 @@ use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::Tx;
 
 use super::Repeat;
-use crate::app::App;
 use crate::app::call::{Answer, Call};
 use crate::app::error::Result;
 use crate::app::pipeline::Visit;
 use crate::app::transact::{Terms, Verdict};
+use crate::app::{App, refusal};
 
 /// A secret, or a folder with all below it.
 #[derive(Clone, Debug)]
@@ -50,7 +50,8 @@ impl App {
             Verdict::Commit
         };
         self.write(call, Terms::default(), move |visit, tx| {
-            let once = repeat.map(|repeat| repeat.once(tx));
+            let once = repeat.map(|repeat| repeat.once(tx)).transpose();
+            let once = once.map_err(refusal::record)?;
             let deleted = match &target {
                 Target::Secret(path) => {
                     let grant = visit.grant(tx, Action::DELETE, Resource::Secret(path.clone()))?;
@@ -106,7 +107,8 @@ impl App {
             for (from, to) in &pairs {
                 visit.carry(tx, &mut proofs, Moved::Deleted, (from, to))?;
             }
-            let once = repeat.map(|repeat| repeat.once(tx));
+            let once = repeat.map(|repeat| repeat.once(tx)).transpose();
+            let once = once.map_err(refusal::record)?;
             engine::restore(tx, &grant, once.as_ref(), &engine::Restore { id, to })
                 .map(|reply| (Verdict::Commit, reply))
                 .map_err(|refusal| visit.refuse(refusal, Action::RESTORE, &path))
@@ -132,7 +134,7 @@ impl App {
             Action::DESTROY,
             path,
             move |_, tx, grant| {
-                let once = repeat.map(|repeat| repeat.once(tx));
+                let once = repeat.map(|repeat| repeat.once(tx)).transpose()?;
                 let destroyed = match what {
                     Destruction::Version(version) => {
                         engine::destroy_version(tx, grant, once.as_ref(), version)?;
@@ -169,7 +171,8 @@ impl App {
             .proofs_of_move(call, Action::MOVE, Moved::Living, &pairs)
             .await?;
         self.write(call, Terms::default(), move |visit, tx| {
-            let once = repeat.map(|repeat| repeat.once(tx));
+            let once = repeat.map(|repeat| repeat.once(tx)).transpose();
+            let once = once.map_err(refusal::record)?;
             if let (Target::Secret(from), Target::Secret(to)) = (&source, &destination) {
                 let moving = engine::Moving {
                     from: visit.grant(tx, Action::MOVE, Resource::Secret(from.clone()))?,

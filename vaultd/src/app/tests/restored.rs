@@ -68,7 +68,7 @@ async fn years_ahead(world: &World) {
         leader_time: stamp.leader_time + 1000 * DAY,
         transactions: Vec::new(),
     };
-    let signing = keys.keyring().log_signing().active().key();
+    let signing = keys.keyring().log_signing().unwrap().active().key();
     let entry = batch.encode(|digest| sign::sign(signing, digest));
     drop(keys);
     let seal = call("Seal", Some(&world.token));

@@ -150,7 +150,7 @@ async fn what_was_counted_under_another_keyring_destroys_nothing_and_is_counted_
     // A rekey comes between the count and what follows from it.
     let root = RootKey::make(&mut OsEntropy);
     let now = world.app.unsealed().unwrap();
-    let next = now.keyring().rekey(&root, &mut OsEntropy);
+    let next = now.keyring().rekey(&root, &mut OsEntropy).unwrap();
     drop(now);
     let record = store_keyring(&world.app, &next).await;
     world.app.keys.offer(record, next);

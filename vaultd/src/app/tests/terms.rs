@@ -1,7 +1,7 @@
 //! Terms of keys: destroyed when nothing needs them and not before, taken up when they were changed elsewhere.
 
 use bytes::Bytes;
-use vault_core::crypto::keyring::{Keyring, Role, Rotate};
+use vault_core::crypto::keyring::{HOME_REGION, Keyring, Role, Rotate};
 use vault_core::crypto::secret::RootKey;
 use vault_core::crypto::sign;
 use vault_core::record::{Key, Kind, Tx, View as _};
@@ -43,9 +43,9 @@ pub(super) async fn store(app: &App, records: Vec<(Key, Bytes)>) {
 /// Stores a keyring as one does whose answer was lost, or another node.
 pub(super) async fn store_keyring(app: &App, next: &Keyring) -> Bytes {
     let record = Bytes::from(next.to_record(&mut OsEntropy));
-    let signer = sign::public(next.log_signing().active().key());
+    let signer = sign::public(next.log_signing().unwrap().active().key());
     let records = vec![
-        (keyring_key(), record.clone()),
+        (keyring_key(HOME_REGION), record.clone()),
         (signer_key(), Bytes::copy_from_slice(&signer)),
     ];
     store(app, records).await;
@@ -265,8 +265,8 @@ async fn a_rekey_whose_answer_was_lost_is_taken_up_with_what_was_kept_ready() {
     let world = filled(dir.path()).await;
     let root = RootKey::make(&mut OsEntropy);
     let now = world.app.unsealed().unwrap();
-    let next = now.keyring().rekey(&root, &mut OsEntropy);
-    let again = now.keyring().rekey(&root, &mut OsEntropy);
+    let next = now.keyring().rekey(&root, &mut OsEntropy).unwrap();
+    let again = now.keyring().rekey(&root, &mut OsEntropy).unwrap();
     drop(now);
     let record = store_keyring(&world.app, &next).await;
     world.app.keys.offer(record, next);
@@ -275,7 +275,12 @@ async fn a_rekey_whose_answer_was_lost_is_taken_up_with_what_was_kept_ready() {
     rotate(&world).await.unwrap();
     settled(&world).await;
     let cluster = *again.cluster();
-    let stored = world.app.store.get(&keyring_key()).unwrap().unwrap();
+    let stored = world
+        .app
+        .store
+        .get(&keyring_key(HOME_REGION))
+        .unwrap()
+        .unwrap();
     Keyring::from_record(&root, &cluster, 1, &stored.sealed).unwrap();
     world.app.shut_down().await;
 }
@@ -288,8 +293,8 @@ async fn a_node_that_cannot_open_the_stored_keyring_seals_itself_and_says_why() 
     unseal(&world).await;
     let root = RootKey::make(&mut OsEntropy);
     let now = world.app.unsealed().unwrap();
-    let next = now.keyring().rekey(&root, &mut OsEntropy);
-    let foreign = now.keyring().rekey(&root, &mut OsEntropy);
+    let next = now.keyring().rekey(&root, &mut OsEntropy).unwrap();
+    let foreign = now.keyring().rekey(&root, &mut OsEntropy).unwrap();
     drop(now);
     store_keyring(&world.app, &next).await;
     // What was kept ready is another record's.
@@ -315,11 +320,23 @@ async fn a_node_that_cannot_open_the_stored_keyring_seals_itself_and_says_why() 
 async fn an_older_or_damaged_keyring_record_changes_nothing_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let world = filled(dir.path()).await;
-    let first = world.app.store.get(&keyring_key()).unwrap().unwrap().sealed;
+    let first = world
+        .app
+        .store
+        .get(&keyring_key(HOME_REGION))
+        .unwrap()
+        .unwrap()
+        .sealed;
     rotate(&world).await.unwrap();
     settled(&world).await;
     let held = generation(&world.app);
-    let stored = world.app.store.get(&keyring_key()).unwrap().unwrap().sealed;
+    let stored = world
+        .app
+        .store
+        .get(&keyring_key(HOME_REGION))
+        .unwrap()
+        .unwrap()
+        .sealed;
     for record in [first, stored, Bytes::new(), Bytes::from_static(b"junk")] {
         world.app.keys.follow_record(&record);
         assert_eq!(generation(&world.app), held);

@@ -20,7 +20,7 @@ fn verify(world: &World, mut backup: &[u8]) -> Result<Verified> {
 async fn rewrapped(world: &World) {
     let root = RootKey::make(&mut OsEntropy);
     let now = world.app.unsealed().unwrap();
-    let next = now.keyring().rekey(&root, &mut OsEntropy);
+    let next = now.keyring().rekey(&root, &mut OsEntropy).unwrap();
     drop(now);
     let record = store_keyring(&world.app, &next).await;
     world.app.keys.offer(record, next);
@@ -33,7 +33,7 @@ async fn resealed(world: &World) {
     let split = Split::new(2, 2).unwrap();
     let made = slots::make(cluster, HOME_REGION, split, &[], &mut OsEntropy).unwrap();
     let header = Bytes::from(made.header.to_record());
-    store(&world.app, vec![(seal_key(), header)]).await;
+    store(&world.app, vec![(seal_key(HOME_REGION), header)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

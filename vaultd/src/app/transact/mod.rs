@@ -15,7 +15,7 @@ mod proposer;
 mod signer;
 
 pub(super) use ids::ID_BLOCK as IDS_AT_BIRTH;
-pub(super) use signer::signer_key;
+pub(super) use signer::{public_half, signer_key};
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -53,6 +53,8 @@ pub(super) enum Failure {
     NotLeader,
     /// The keys went away before it was sealed.
     Sealed,
+    /// This node has no keys to write with: they are home's.
+    NotHome,
     /// It may be applied, or not.
     Unknown,
     /// It was overtaken too often.
@@ -194,6 +196,7 @@ impl From<Failure> for Error {
                 "no leader could take the write; nothing was written",
             ),
             Failure::Sealed => super::sealed(),
+            Failure::NotHome => super::refusal::at_home_only(),
             Failure::Unknown => Self::new(
                 Reason::OutcomeUnknown,
                 "the write was proposed, but its outcome is not known; repeat it with the same request id",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use tokio::sync::mpsc;
+use vault_core::crypto::sign;
 use vault_core::engine::secrets;
 use vault_core::record::{Batch, IdBlock, Outcome, RecordError, Revision, Transaction, Tx};
 
@@ -164,6 +165,9 @@ impl Loop {
         let Some(keys) = job.keys.clone().or_else(|| self.keys.load()) else {
             return refuse(job, Failure::Sealed);
         };
+        if !keys.keyring().is_home() {
+            return refuse(job, Failure::NotHome);
+        }
         job.attempts += 1;
         if job.attempts > ATTEMPTS {
             return refuse(job, Failure::Contention);
@@ -281,18 +285,16 @@ impl Loop {
     /// Signs and proposes what was gathered. A batch without transactions only waits its turn.
     fn close(&mut self) -> Option<impl Future<Output = Settlement> + use<>> {
         let gathered = std::mem::take(&mut self.gathering);
-        let Gathering {
-            transactions,
-            waiters,
-            ..
-        } = gathered;
+        let (transactions, waiters) = (gathered.transactions, gathered.waiters);
         self.lone = waiters.iter().any(|(job, _)| job.then.is_some());
         let stamp = self.store.stamp();
         let keys = waiters
             .iter()
             .find_map(|(job, _)| job.keys.clone())
             .or_else(|| self.keys.load());
-        let Some(keys) = keys else {
+        let keys = keys.as_ref();
+        let key = keys.and_then(|keys| signer::key(&self.store, keys.keyring()));
+        let (Some(keys), Some(key)) = (keys, key) else {
             self.stale = true;
             refuse_all(waiters, || Failure::Sealed);
             return None;
@@ -307,7 +309,7 @@ impl Loop {
                 leader_time: self.time,
                 transactions,
             };
-            let entry = batch.encode(|digest| signer::sign(&self.store, keys.keyring(), digest));
+            let entry = batch.encode(|digest| sign::sign(key, digest));
             self.node.propose(entry, self.term)
         });
         let last = self.last;

@@ -17,6 +17,7 @@ mod parse;
 mod pins;
 mod policies;
 mod programs;
+mod regions;
 mod resource_policies;
 mod root;
 mod secrets;
@@ -38,6 +39,7 @@ use vault_proto::v1::identity_server::IdentityServer;
 use vault_proto::v1::mfa_server::MfaServer;
 use vault_proto::v1::policies_server::PoliciesServer;
 use vault_proto::v1::programs_server::ProgramsServer;
+use vault_proto::v1::regions_server::RegionsServer;
 use vault_proto::v1::resource_policies_server::ResourcePoliciesServer;
 use vault_proto::v1::root_server::RootServer;
 use vault_proto::v1::secrets_server::SecretsServer;
@@ -70,6 +72,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
     };
     let system = SystemServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let root = RootServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
+    let regions = RegionsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let auth = AuthServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
     let identity = IdentityServer::new(door.clone()).max_decoding_message_size(MAX_REQUEST);
     let sessions = SessionsServer::new(door.clone()).max_decoding_message_size(MAX_SMALL);
@@ -98,6 +101,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
         .max_encoding_message_size(MAX_REPLY);
     Routes::new(system)
         .add_service(root)
+        .add_service(regions)
         .add_service(auth)
         .add_service(identity)
         .add_service(mfa)

@@ -20,7 +20,7 @@ use crate::app::{Error, Paging, Result, Target};
 
 pub(super) use who::{
     about, group, identity_change, limits, name, new_identity, page_size, places, policy_name,
-    resource, service_name, sort, user_name, who, who_text,
+    region_name, resource, service_name, sort, user_name, who, who_text,
 };
 
 /// Entries of a page when the client names no number, and at most.

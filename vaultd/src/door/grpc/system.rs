@@ -191,7 +191,7 @@ fn no_key() -> Error {
 }
 
 /// The seal that is asked for; Shamir 3 of 5 where nothing is said.
-fn choice(config: Option<SealConfig>) -> Result<SealChoice> {
+pub(super) fn choice(config: Option<SealConfig>) -> Result<SealChoice> {
     let config = config.unwrap_or_default();
     let recovery = split(config.recovery)?;
     Ok(match config.kind {
@@ -247,6 +247,7 @@ fn format_status(status: app::Status) -> GetStatusResponse {
         unsealed_at: inside.unsealed_at.map(timestamp),
         leader_id: inside.leader.unwrap_or_default(),
         failed_opens: inside.failed_opens,
+        opens: inside.opens,
         ..told
     }
 }
@@ -327,7 +328,7 @@ fn format_rekey(state: RekeyState) -> RekeyStatus {
     }
 }
 
-fn by_use(shares: &[Share], recovery: bool) -> (Vec<String>, Vec<String>) {
+pub(super) fn by_use(shares: &[Share], recovery: bool) -> (Vec<String>, Vec<String>) {
     // EXPOSE: shown once to the operator who makes the seal
     let texts = shares
         .iter()
@@ -340,7 +341,7 @@ fn by_use(shares: &[Share], recovery: bool) -> (Vec<String>, Vec<String>) {
     }
 }
 
-fn passphrase(passphrase: Option<&Passphrase>) -> String {
+pub(super) fn passphrase(passphrase: Option<&Passphrase>) -> String {
     // EXPOSE: shown once to the operator who makes the seal
     passphrase
         .map(|passphrase| passphrase.expose().to_owned())

@@ -215,7 +215,7 @@ pub(super) fn sign(
     };
     let body = minicbor::to_vec(&claims).map_err(|_| LoginRefusal::SignedSize)?;
     let (keys, region) = (tx.keys(), tx.keys().region());
-    let term = keys.log_signing().active();
+    let term = keys.log_signing().ok_or(LoginRefusal::AtHomeOnly)?.active();
     let token = signed::to_text(term.key(), keys.cluster(), (region, term.number()), &body);
     token.ok_or(LoginRefusal::SignedSize)
 }

@@ -11,7 +11,7 @@ use minicbor::{Decode, Encode};
 
 use super::LONGEST;
 use crate::{
-    crypto::{envelope::Class, keyring::Keyring, sign},
+    crypto::{envelope::Class, keyring::Keyring, ring::Ring, sign},
     record::{Document, Key, Kind, RecordError, Tx},
 };
 
@@ -53,16 +53,16 @@ pub struct Signing {
 }
 
 impl Signing {
-    /// Of a keyring that is about to be stored.
+    /// Of a keyring that is about to be stored; none of one that signs nothing.
     pub fn of(keyring: &Keyring) -> Self {
         let ring = keyring.log_signing();
-        let public = ring
-            .iter()
-            .map(|term| (term.number(), sign::public(term.key())));
+        let terms = ring.into_iter().flat_map(Ring::iter);
         Self {
             region: keyring.region(),
-            terms: public.collect(),
-            since: ring.active().created_at(),
+            terms: terms
+                .map(|term| (term.number(), sign::public(term.key())))
+                .collect(),
+            since: ring.map_or(0, |ring| ring.active().created_at()),
         }
     }
 }
@@ -119,7 +119,7 @@ pub(super) fn public(
     }
     // Of a vault whose keys were not rotated since it was made by a release that published none.
     let keys = tx.keys();
-    let active = keys.log_signing().active();
-    let own = region == keys.region() && term == active.number();
-    Ok(own.then(|| sign::public(active.key())))
+    let active = keys.log_signing().map(Ring::active);
+    let own = active.filter(|active| region == keys.region() && term == active.number());
+    Ok(own.map(|active| sign::public(active.key())))
 }

@@ -5,15 +5,19 @@ use std::convert::Infallible;
 
 use super::super::envelope::{self, Class, OVERHEAD, Place};
 use super::super::secret::{KEY_BYTES, Plaintext, WrongLength};
+use super::home::{Home, Kept};
 use super::{
-    Arc, AuditKey, BTreeMap, Entropy, IndexKey, Kek, Keyring, Keys, LogSigningKey, RecordKey, Ring,
-    RootKey, Term, WrappingKey,
+    Arc, AuditKey, BTreeMap, Entropy, HOME_REGION, IndexKey, Kek, Keyring, Keys, LogSigningKey,
+    RecordKey, Ring, RootKey, Term, WrappingKey,
 };
 
 const FORMAT: u8 = 1;
-const TERMS_FORMAT: u8 = 1;
+/// Before there were regions but home.
+const TERMS_OF_HOME: u8 = 1;
+const TERMS: u8 = 2;
 const WRAPPED: usize = OVERHEAD + KEY_BYTES;
 const ENTRY: usize = 1 + 2 + 4 + 8 + KEY_BYTES;
+const KEPT: usize = 2 + KEY_BYTES + WRAPPED;
 
 /// Role numbers are on disk: never reuse or change one.
 const VOTER: u8 = 1;
@@ -41,6 +45,9 @@ pub enum KeyringError {
     /// The record is under another wrapping key than this node holds: it must be unsealed again.
     #[error("the root key was replaced: this node must be unsealed again")]
     Rekeyed,
+    /// Home writes the keyring of this region no more.
+    #[error("the region of this node was revoked")]
+    Revoked,
 }
 
 /// A record cut into its parts, nothing verified.
@@ -114,11 +121,14 @@ fn place<'a>(cluster: &'a [u8; 16], class: Class, key: &'a [u8]) -> Place<'a> {
 impl Keyring {
     /// The payload of the keyring's record; the format is above.
     pub fn to_record(&self, entropy: &mut dyn Entropy) -> Vec<u8> {
+        // EXPOSE: into an envelope under the wrapping key
+        self.seal_terms(self.keys.encode().expose(), entropy)
+    }
+
+    pub(super) fn seal_terms(&self, terms: &[u8], entropy: &mut dyn Entropy) -> Vec<u8> {
         let key = sealed_key(self.region, self.generation);
         let place = place(&self.cluster, Class::Keyring, &key);
-        let terms = self.keys.encode();
-        // EXPOSE: into an envelope under the wrapping key
-        let sealed = envelope::seal(&*self.wrapping, &place, entropy, terms.expose());
+        let sealed = envelope::seal(&*self.wrapping, &place, entropy, terms);
         let generation = self.generation.to_be_bytes();
         [&[FORMAT], generation.as_slice(), &self.wrapped, &sealed].concat()
     }
@@ -172,7 +182,7 @@ impl Keyring {
         let terms =
             envelope::open(&*wrapping, &place, parts.sealed).map_err(|_| KeyringError::Damaged)?;
         // EXPOSE: into the keys' own types
-        let keys = Keys::decode(terms.expose()).ok_or(KeyringError::Damaged)?;
+        let keys = Keys::decode(region, terms.expose()).ok_or(KeyringError::Damaged)?;
         Ok(Self {
             generation: parts.generation,
             cluster,
@@ -195,11 +205,19 @@ struct Entry<'a> {
 }
 
 impl Keys {
-    fn encode(&self) -> Plaintext {
+    pub(super) fn encode(&self) -> Plaintext {
         let entries = self.entries();
-        let Ok(plain) = Plaintext::fill_with(1 + ENTRY * entries.len(), |out| {
-            let bytes = [TERMS_FORMAT].into_iter();
-            let bytes = bytes.chain(entries.iter().flat_map(Entry::bytes));
+        let kept = self.home.as_ref().map(|home| &home.regions);
+        let count = kept.map_or(0, BTreeMap::len);
+        let room = 1 + 2 + KEPT * count + ENTRY * entries.len();
+        let Ok(plain) = Plaintext::fill_with(room, |out| {
+            // INVARIANT: region numbers are u16, so there are no more of them.
+            let count = u16::try_from(count).unwrap_or(u16::MAX);
+            let head = [TERMS].into_iter().chain(count.to_be_bytes());
+            let kept = kept.into_iter().flatten().flat_map(kept_bytes);
+            let bytes = head
+                .chain(kept)
+                .chain(entries.iter().flat_map(Entry::bytes));
             out.iter_mut()
                 .zip(bytes)
                 .for_each(|(out, byte)| *out = byte);
@@ -208,16 +226,25 @@ impl Keys {
         plain
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (format, bytes) = bytes.split_first()?;
+    /// The keys of a region, no more and no fewer.
+    fn decode(region: u16, bytes: &[u8]) -> Option<Self> {
+        let (kept, bytes) = match bytes.split_first()? {
+            (&TERMS_OF_HOME, rest) => (BTreeMap::new(), rest),
+            (&TERMS, rest) => kept_regions(rest)?,
+            _ => return None,
+        };
         let entries: Vec<Entry<'_>> = bytes
             .chunks(ENTRY)
             .map(Entry::decode)
             .collect::<Option<_>>()?;
-        let known = entries.iter().all(|entry| {
-            (VOTER..=AUDIT).contains(&entry.role) && (entry.role == KEK || entry.region == 0)
+        let home = region == HOME_REGION;
+        let known = entries.iter().all(|entry| match entry.role {
+            KEK => home || entry.region == region,
+            VOTER | LOG_SIGNING => home && entry.region == 0,
+            SHARED | INDEX | AUDIT => entry.region == 0,
+            _ => false,
         });
-        if *format != TERMS_FORMAT || !known {
+        if !known || !(home || kept.is_empty()) {
             return None;
         }
         let mut keks = BTreeMap::new();
@@ -226,24 +253,34 @@ impl Keys {
                 slot.insert(ring(&entries, KEK, region, Kek::from_slice)?);
             }
         }
+        // Whose record home writes has a KEK there, and so has the region itself.
+        if !keks.contains_key(&region) || !kept.keys().all(|region| keks.contains_key(region)) {
+            return None;
+        }
+        let home = if home {
+            Some(Home {
+                voter: ring(&entries, VOTER, 0, RecordKey::from_slice)?,
+                log_signing: ring(&entries, LOG_SIGNING, 0, LogSigningKey::from_slice)?,
+                regions: kept,
+            })
+        } else {
+            None
+        };
         Some(Self {
-            voter: ring(&entries, VOTER, 0, RecordKey::from_slice)?,
             shared: ring(&entries, SHARED, 0, RecordKey::from_slice)?,
             index: ring(&entries, INDEX, 0, IndexKey::from_slice)?,
             keks,
-            log_signing: ring(&entries, LOG_SIGNING, 0, LogSigningKey::from_slice)?,
             audit: ring(&entries, AUDIT, 0, AuditKey::from_slice)?,
+            home,
         })
     }
 
     fn entries(&self) -> Vec<Entry<'_>> {
         // EXPOSE: all of these into the buffer that `to_record` seals
         let mut all = Vec::new();
-        all.extend(
-            self.voter
-                .iter()
-                .map(|t| entry(VOTER, 0, t, t.key().expose())),
-        );
+        let home = self.home.as_ref();
+        let voter = home.into_iter().flat_map(|home| home.voter.iter());
+        all.extend(voter.map(|t| entry(VOTER, 0, t, t.key().expose())));
         all.extend(
             self.shared
                 .iter()
@@ -260,7 +297,7 @@ impl Keys {
                     .map(|t| entry(KEK, *region, t, t.key().expose())),
             );
         }
-        let log_signing = self.log_signing.iter();
+        let log_signing = home.into_iter().flat_map(|home| home.log_signing.iter());
         all.extend(log_signing.map(|t| entry(LOG_SIGNING, 0, t, t.key().expose())));
         all.extend(
             self.audit
@@ -302,6 +339,35 @@ impl<'a> Entry<'a> {
             key: rest.try_into().ok()?,
         })
     }
+}
+
+fn kept_bytes((region, kept): (&u16, &Kept)) -> impl Iterator<Item = u8> {
+    // EXPOSE: into the buffer that `to_record` seals
+    let key = kept.wrapping.expose().iter().copied();
+    let wrapped = kept.wrapped.iter().copied();
+    region.to_be_bytes().into_iter().chain(key).chain(wrapped)
+}
+
+/// Whose records home writes, and what follows; regions rise, and home is none of them.
+fn kept_regions(bytes: &[u8]) -> Option<(BTreeMap<u16, Kept>, &[u8])> {
+    let (count, bytes) = bytes.split_first_chunk()?;
+    let count = usize::from(u16::from_be_bytes(*count));
+    let (listed, rest) = bytes.split_at_checked(count.checked_mul(KEPT)?)?;
+    let mut regions = BTreeMap::new();
+    let mut last = HOME_REGION;
+    for one in listed.chunks(KEPT) {
+        let (region, one) = one.split_first_chunk()?;
+        let (key, wrapped) = one.split_first_chunk::<KEY_BYTES>()?;
+        let region = u16::from_be_bytes(*region);
+        if region <= last {
+            return None;
+        }
+        last = region;
+        let wrapping = Arc::new(WrappingKey::from_slice(key).ok()?);
+        let wrapped = wrapped.to_vec();
+        regions.insert(region, Kept { wrapping, wrapped });
+    }
+    Some((regions, rest))
 }
 
 /// The terms of one key; `None` when there are none, or their numbers do not rise.

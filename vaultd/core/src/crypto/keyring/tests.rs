@@ -1,5 +1,7 @@
 //! Terms, records, and what a damaged one says.
 
+mod regions;
+
 use super::super::entropy::Seeded;
 use super::super::envelope::{Class, Place};
 use super::*;
@@ -20,7 +22,7 @@ fn root() -> RootKey {
 }
 
 fn keyring() -> Keyring {
-    Keyring::make(&root(), CLUSTER, HOME_REGION, &mut Seeded::new(1), NOW)
+    Keyring::make(&root(), CLUSTER, &mut Seeded::new(1), NOW)
 }
 
 fn record() -> Vec<u8> {
@@ -35,7 +37,7 @@ fn reopen(bytes: &[u8]) -> Result<Keyring, KeyringError> {
 fn contents(keyring: &Keyring) -> Vec<(Role, u32, u64, [u8; 32])> {
     let mut all = Vec::new();
     let mut note = |role, number, created, key: &[u8; 32]| all.push((role, number, created, *key));
-    for t in keyring.voter().iter() {
+    for t in keyring.voter().into_iter().flat_map(Ring::iter) {
         note(Role::Voter, t.number(), t.created_at(), t.key().expose());
     }
     for t in keyring.shared().iter() {
@@ -54,7 +56,7 @@ fn contents(keyring: &Keyring) -> Vec<(Role, u32, u64, [u8; 32])> {
             );
         }
     }
-    for t in keyring.log_signing().iter() {
+    for t in keyring.log_signing().into_iter().flat_map(Ring::iter) {
         note(
             Role::LogSigning,
             t.number(),
@@ -119,12 +121,28 @@ fn a_record_reads_back() {
 fn the_record_is_golden() {
     use sha2::{Digest, Sha256};
     let record = record();
-    assert_eq!(record.len(), 1 + 8 + 113 + 81 + 1 + 6 * 47);
+    assert_eq!(record.len(), 1 + 8 + 113 + 81 + 1 + 2 + 6 * 47);
     assert_eq!(hex::encode(&record[..9]), "010000000000000001");
     assert_eq!(
         hex::encode(Sha256::digest(&record)),
+        "9aacb636d50a8489f40ce42e883a10d7967c9682ae5c84731717e6262532a3d9"
+    );
+}
+
+#[test]
+fn a_record_of_before_there_were_regions_still_opens() {
+    use sha2::{Digest, Sha256};
+    let terms = keyring().keys.encode();
+    let old = [&[1], &terms.expose()[3..]].concat();
+    let old = keyring().seal_terms(&old, &mut Seeded::new(2));
+    assert_eq!(old.len(), 1 + 8 + 113 + 81 + 1 + 6 * 47);
+    assert_eq!(
+        hex::encode(Sha256::digest(&old)),
         "e53e47e3d383d51d050a187b2cd7b08d650b6a940703b3d32e6397410ee1fe1d"
     );
+    let opened = reopen(&old).unwrap();
+    assert_eq!(contents(&opened), contents(&keyring()));
+    assert!(opened.is_home() && opened.regions().next().is_none());
 }
 
 #[test]
@@ -211,7 +229,7 @@ fn several_terms_are_destroyed_together_or_none() {
     }
     let without = new.destroy_terms(&both).unwrap();
     assert_eq!(without.generation(), new.generation() + 1);
-    assert!(without.voter().get(1).is_none() && without.shared().get(1).is_none());
+    assert!(without.voter().unwrap().get(1).is_none() && without.shared().get(1).is_none());
     assert!(without.kek(1).unwrap().get(1).is_some());
 }
 
@@ -243,14 +261,14 @@ fn failed_opens_are_counted_per_term_and_survive_a_rotation() {
     assert_eq!(rotated.shared().get(1).unwrap().failed_opens(), 4);
     assert_eq!(rotated.shared().active().failed_opens(), 0);
     assert_eq!(keyring.shared().failed_opens(), 4);
-    assert_eq!(keyring.voter().failed_opens(), 0);
+    assert_eq!(keyring.voter().unwrap().failed_opens(), 0);
 }
 
 #[test]
 fn rekey_changes_root_and_wrapping_key_and_no_other() {
     let new_root = RootKey::from_slice(&[0x22; 32]).unwrap();
     let old = keyring();
-    let new = old.rekey(&new_root, &mut Seeded::new(7));
+    let new = old.rekey(&new_root, &mut Seeded::new(7)).unwrap();
     let bytes = new.to_record(&mut Seeded::new(8));
     assert_eq!(reopen(&bytes).unwrap_err(), KeyringError::WrongRoot);
     let opened = Keyring::from_record(&new_root, &CLUSTER, HOME_REGION, &bytes).unwrap();
@@ -340,7 +358,7 @@ fn debug_shows_no_key() {
     let keyring = keyring();
     let shown = format!("{keyring:?}");
     assert!(shown.contains("RecordKey(..)"));
-    let first = keyring.voter().active().key().expose();
+    let first = keyring.voter().unwrap().active().key().expose();
     let bytes: Vec<_> = first.iter().map(u8::to_string).collect();
     assert!(!shown.contains(&bytes[..8].join(", ")));
 }

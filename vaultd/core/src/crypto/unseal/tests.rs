@@ -81,7 +81,7 @@ fn bad_shares_are_named_and_change_nothing() {
         ),
         (
             Share::copy_of(region.shares[2].expose()),
-            ShareError::Foreign,
+            ShareError::OtherRegion(2),
         ),
         (
             Share::copy_of(ours.shares[0].expose()),

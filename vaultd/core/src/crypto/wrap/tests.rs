@@ -13,7 +13,7 @@ const PLACE: WrapPlace<'static> = WrapPlace {
 
 fn keyring() -> Keyring {
     let root = RootKey::from_slice(&[0x21; 32]).unwrap();
-    Keyring::make(&root, [0xc1; 16], HOME_REGION, &mut Seeded::new(1), 0)
+    Keyring::make(&root, [0xc1; 16], &mut Seeded::new(1), 0)
 }
 
 fn dek() -> Dek {
@@ -90,12 +90,13 @@ fn another_place_is_refused_and_counted() {
 fn another_clusters_or_regions_keyring_does_not_unwrap() {
     let root = RootKey::from_slice(&[0x21; 32]).unwrap();
     let record = record(&keyring());
-    let other = Keyring::make(&root, [0xc2; 16], HOME_REGION, &mut Seeded::new(1), 0);
+    let other = Keyring::make(&root, [0xc2; 16], &mut Seeded::new(1), 0);
     assert_eq!(
         unwrap(&other, &PLACE, &record).unwrap_err(),
         WrapError::Open
     );
-    let region = Keyring::make(&root, [0xc1; 16], 2, &mut Seeded::new(1), 0);
+    let more = keyring().add_region(2, &root, &mut Seeded::new(5), 0);
+    let region = more.unwrap().of_region(2).unwrap();
     assert_eq!(
         unwrap(&region, &PLACE, &record).unwrap_err(),
         WrapError::NoRegion(2)
@@ -164,4 +165,103 @@ fn disorder_and_repetition_are_damage() {
     );
     let later = minicbor::to_vec((2_u8, vec![wrap(1)])).unwrap();
     assert_eq!(terms(&later), Err(WrapError::Damaged));
+}
+
+/// A keyring of home, with keys of the regions 2 to 5.
+fn with_regions() -> Keyring {
+    let root = RootKey::from_slice(&[0x22; 32]).unwrap();
+    (2..=5).fold(keyring(), |keys, region| {
+        let seed = 30 + u64::from(region);
+        keys.add_region(region, &root, &mut Seeded::new(seed), 0)
+            .unwrap()
+    })
+}
+
+fn regions_of(record: &[u8]) -> Vec<u16> {
+    terms(record).unwrap().iter().map(|(of, _)| *of).collect()
+}
+
+proptest::proptest! {
+    #[test]
+    fn exactly_home_and_the_regions_asked_for_open_it(
+        steps in proptest::collection::vec(
+            (proptest::collection::vec(1_u16..=5, 0..8), proptest::option::of(1_u16..=5)), 1..6),
+    ) {
+        let mut keys = with_regions();
+        let mut record = record(&keys);
+        for (at, (asked, rotated)) in (40..).zip(steps) {
+            if let Some(region) = rotated {
+                let one = Rotate::One(Role::Kek(region));
+                keys = keys.rotate(one, &mut Seeded::new(at), 0).unwrap();
+            }
+            if let Some(next) = wrap_for(&keys, &asked, &PLACE, &record, &mut Seeded::new(100 + at)).unwrap() {
+                record = next;
+            }
+            let again = wrap_for(&keys, &asked, &PLACE, &record, &mut Seeded::new(200 + at));
+            proptest::prop_assert_eq!(again, Ok(None));
+            let wanted: BTreeSet<u16> = asked.into_iter().chain([HOME_REGION]).collect();
+            proptest::prop_assert_eq!(regions_of(&record), wanted.iter().copied().collect::<Vec<_>>());
+            proptest::prop_assert!(unwrap(&keys, &PLACE, &record).unwrap().ct_eq(&dek()));
+            for region in 2..=5 {
+                let opened = unwrap(&keys.of_region(region).unwrap(), &PLACE, &record);
+                match opened {
+                    Ok(opened) => proptest::prop_assert!(wanted.contains(&region) && opened.ct_eq(&dek())),
+                    Err(error) => {
+                        proptest::prop_assert_eq!(error, WrapError::NoRegion(region));
+                        proptest::prop_assert!(!wanted.contains(&region));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_region_without_a_key_is_named_and_nothing_is_written() {
+    let keys = with_regions();
+    let record = record(&keys);
+    for foreign in [0, 6, u16::MAX] {
+        let wrapped = wrap_for(&keys, &[2, foreign], &PLACE, &record, &mut Seeded::new(9));
+        assert_eq!(wrapped, Err(WrapError::NoRegion(foreign)));
+    }
+}
+
+#[test]
+fn a_region_is_taken_away_without_a_key_of_it_and_though_its_wrap_is_damaged() {
+    let keys = with_regions();
+    let both = wrap(
+        &keys,
+        &[HOME_REGION, 2],
+        &PLACE,
+        &dek(),
+        &mut Seeded::new(2),
+    )
+    .unwrap();
+    let mut damaged = both.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    for (keys, record) in [(keyring(), both), (with_regions(), damaged)] {
+        let home = wrap_for(&keys, &[], &PLACE, &record, &mut Seeded::new(3));
+        let home = home.unwrap().unwrap();
+        assert_eq!(regions_of(&home), [HOME_REGION]);
+        assert!(unwrap(&keys, &PLACE, &home).unwrap().ct_eq(&dek()));
+    }
+}
+
+#[test]
+fn no_region_is_added_to_what_home_cannot_open() {
+    let keys = with_regions();
+    let without = wrap(&keys, &[2], &PLACE, &dek(), &mut Seeded::new(2)).unwrap();
+    let wrapped = wrap_for(&keys, &[2, 3], &PLACE, &without, &mut Seeded::new(3));
+    assert_eq!(wrapped, Err(WrapError::NoRegion(HOME_REGION)));
+    let elsewhere = WrapPlace {
+        key: b"another",
+        ..PLACE
+    };
+    let record = record(&keys);
+    let wrapped = wrap_for(&keys, &[3], &elsewhere, &record, &mut Seeded::new(3));
+    assert_eq!(wrapped, Err(WrapError::Open));
+    for cut in 0..record.len() {
+        let wrapped = wrap_for(&keys, &[3], &PLACE, &record[..cut], &mut Seeded::new(3));
+        assert_eq!(wrapped, Err(WrapError::Damaged), "cut at {cut}");
+    }
 }

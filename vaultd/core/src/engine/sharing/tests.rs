@@ -259,7 +259,7 @@ fn a_wrapped_value_opens_in_its_own_cluster_only() {
     let mut entropy = Seeded::new(3);
     let mut keyring = |cluster: u8| {
         let root = RootKey::make(&mut entropy);
-        Keyring::make(&root, [cluster; 16], 1, &mut entropy, 1_000)
+        Keyring::make(&root, [cluster; 16], &mut entropy, 1_000)
     };
     let (here, elsewhere) = (keyring(1), keyring(2));
     let code = UnwrapCode::make(&mut entropy);

@@ -4,7 +4,7 @@ use prost_types::Duration;
 use vault_core::access::{Limits, Places, Resource, Sort};
 use vault_core::engine::identity::{Change, New};
 use vault_core::name::{
-    Description, GroupName, PolicyName, RoleName, ServiceName, UserName, UserNameError,
+    Description, GroupName, PolicyName, RegionName, RoleName, ServiceName, UserName, UserNameError,
 };
 use vault_proto::v1::{CreateIdentityRequest, Reason, SessionLimits, UpdateIdentityRequest};
 
@@ -58,6 +58,11 @@ pub(in crate::door::grpc) fn service_name(text: &str) -> Result<ServiceName> {
 pub(in crate::door::grpc) fn policy_name(text: &str) -> Result<PolicyName> {
     let name = text.strip_prefix("policy:").unwrap_or(text);
     PolicyName::try_from(name).map_err(|error| bad_name(text, error))
+}
+
+pub(in crate::door::grpc) fn region_name(text: &str) -> Result<RegionName> {
+    RegionName::try_from(text)
+        .map_err(|error| Error::new(Reason::NameInvalid, format!("region: {error}")))
 }
 
 /// A name of a sort that is plain from where it stands.

@@ -143,7 +143,7 @@ fn rotate(world: &mut World, publish: bool) {
     let now = store.now;
     let rotate = Rotate::One(Role::LogSigning);
     let next = store.keys.rotate(rotate, &mut store.entropy, now).unwrap();
-    let older = next.log_signing().active().number() - 1;
+    let older = next.log_signing().unwrap().active().number() - 1;
     let fewer = next.destroy_terms(&[(Role::LogSigning, older)]).unwrap();
     for keys in [next, fewer] {
         let signing = Signing::of(&keys);

@@ -54,7 +54,7 @@ impl World {
     fn new() -> Self {
         let mut entropy = Seeded::new(11);
         let root = RootKey::make(&mut entropy);
-        let keys = Keyring::make(&root, [5; 16], 1, &mut entropy, 1_000);
+        let keys = Keyring::make(&root, [5; 16], &mut entropy, 1_000);
         let token = TokenHash::of(&TokenSecret::make(&mut entropy));
         let (state, ids) = (Mem::default(), IdBlock::new(1, u64::MAX));
         let mut world = Self {

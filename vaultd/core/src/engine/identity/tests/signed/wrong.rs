@@ -11,7 +11,7 @@ use crate::crypto::{
 fn what_another_key_signed_is_nobodys() {
     let mut world = world();
     let text = log_in(&mut world);
-    let own = sign::public(world.store.keys.log_signing().active().key());
+    let own = sign::public(world.store.keys.log_signing().unwrap().active().key());
     let token = Signed::parse(&text).unwrap();
     let body = token.body(&own, world.store.keys.cluster()).unwrap();
     let mut signed_by = |key: &LogSigningKey, cluster: [u8; 16], term: (u16, u32)| {
@@ -23,7 +23,7 @@ fn what_another_key_signed_is_nobodys() {
         assert!(!signed_by(&stranger, [5; 16], term), "{term:?}");
     }
     let world = World::new();
-    let own = world.store.keys.log_signing().active().key();
+    let own = world.store.keys.log_signing().unwrap().active().key();
     assert!(signed_by(own, [5; 16], (1, 1)), "the models share a key");
     for (cluster, term) in [([6; 16], (1, 1)), ([5; 16], (1, 2)), ([5; 16], (2, 1))] {
         assert!(!signed_by(own, cluster, term), "{cluster:?} {term:?}");
@@ -47,7 +47,7 @@ fn what_a_key_of_the_vault_signed_is_still_held_to_a_quarter_of_an_hour_and_to_s
     };
     let principal = |world: &mut World, body: &[u8]| {
         let keys = &world.store.keys;
-        let key = keys.log_signing().active().key();
+        let key = keys.log_signing().unwrap().active().key();
         let text = signed::to_text(key, keys.cluster(), (1, 1), body).unwrap();
         caller_from(world, text.expose(), &Origin::local()).map(|caller| caller.principal_id())
     };
