@@ -30,6 +30,7 @@ use super::audit::{Event, Source};
 use super::bootstrap::{self, Bootstrap, Done};
 use super::call::{Answer, Call};
 use super::ceremony::{CeremonyId, Held, stale};
+use super::cluster::Joined;
 use super::error::{Error, Result};
 use super::notes::describe_under;
 use super::seals::{Made, Opener, SealChoice, keyring_key, seal_key};
@@ -145,10 +146,8 @@ impl App {
         if self.initialised() {
             return Err(already());
         }
-        if self
-            .presence()
-            .is_some_and(|presence| presence.joined.is_some())
-        {
+        // It may have been told since it was started.
+        if self.presence().is_some() && Joined::is_there(&self.settings.data_dir) {
             return Err(Error::new(
                 Reason::NodeJoining,
                 "this node joins a cluster and waits to be approved there; to give that up, stop it and remove its data directory",

@@ -25,7 +25,7 @@ const CHANGE: Duration = Duration::from_secs(10);
 const NEAR: u64 = 1_000;
 
 /// A node that was not heard for so long is told of.
-const SILENT: Duration = Duration::from_secs(5);
+pub(super) const SILENT: Duration = Duration::from_secs(5);
 
 /// What one look leaves to the next.
 #[derive(Debug, Default)]
@@ -145,7 +145,9 @@ impl App {
         self.present_oneself(presence).await?;
         loop {
             let roster = cluster::read(&self.store).map_err(crate::app::refusal::record)?;
-            let Some(roster) = roster else {
+            // One of before a restore names nobody.
+            let lives = |roster: &Roster| roster.incarnation() == self.store.stamp().incarnation;
+            let Some(roster) = roster.filter(lives) else {
                 return Ok(());
             };
             let me = self.settings.node_id;
@@ -193,18 +195,20 @@ impl App {
         let known = roster.node(me).map(Node::card);
         let alone = self.node.members().iter().all(|seat| seat.id == me);
         let is_other = known.is_none_or(|known| known.key() != card.key());
-        if known == Some(&card) || is_other && !alone {
+        let restored = roster.incarnation() < self.store.stamp().incarnation;
+        if !restored && (known == Some(&card) || is_other && !alone) {
             return Ok(());
         }
-        let present = move |roster: &mut Option<Roster>, now| match roster {
-            Some(roster) if !is_other => drop(roster.present(me, &card)),
-            before => *before = Some(Roster::alone(me, card.clone(), before.as_ref(), now)),
+        let is_new = restored || is_other;
+        let present = move |roster: &mut Option<Roster>, when| match roster {
+            Some(roster) if !is_new => drop(roster.present(me, &card)),
+            before => *before = Some(Roster::alone(me, card.clone(), before.as_ref(), when)),
         };
         let terms = Terms::default();
         let written = self.proposer.run(terms, move |tx| {
-            let now = tx.now();
+            let when = (tx.now(), tx.incarnation());
             let changed: std::result::Result<_, RecordError> = cluster::change(tx, |roster| {
-                present(roster, now);
+                present(roster, when);
                 Ok::<_, std::convert::Infallible>(())
             });
             match changed {

@@ -121,6 +121,11 @@ impl Joined {
         data_dir.join("peer").join("joined.toml")
     }
 
+    /// Whether the node was told which cluster it joins.
+    pub(in crate::app) fn is_there(data_dir: &Path) -> bool {
+        Self::path(data_dir).exists()
+    }
+
     /// Reads it, if the node joined a cluster, and compares it with the data that there is.
     ///
     /// # Errors

@@ -1,9 +1,12 @@
 //! How a node gets to the roster: it is invited, it asks, and it is told what it joins.
 
+use vault_core::access::region::Regions;
 use vault_core::access::{Action, Resource};
 use vault_core::crypto::join;
 use vault_core::crypto::secret::{JoinSecret, JoinText, SetupCode};
 use vault_core::engine::cluster::{self, Card, Refusal, Roster};
+use vault_core::name::RegionName;
+use vault_core::record::Tx;
 use vault_proto::v1::Reason;
 
 use super::members::refused;
@@ -59,9 +62,11 @@ impl App {
                 visit.grant(tx, Action::CLUSTER_INVITE, Resource::System)?;
                 let presence = presence.as_ref().ok_or_else(no_peers)?;
                 let region = region.as_deref().unwrap_or_else(|| presence.card.region());
-                let now = tx.now();
+                let (now, incarnation) = (tx.now(), tx.incarnation());
+                may_be_anywhere(tx, region, presence.card.region())?;
                 let invited = cluster::change(tx, |roster| {
-                    let alone = || Roster::alone(me, presence.card.clone(), None, now);
+                    let when = (now, incarnation);
+                    let alone = || Roster::alone(me, presence.card.clone(), None, when);
                     let roster = roster.get_or_insert_with(alone);
                     roster.invite(hash, region, ttl.unwrap_or(HOUR), now)
                 });
@@ -133,12 +138,15 @@ impl App {
         joined: Joined,
     ) -> Result<Answer<()>> {
         let entry = self.begin(call);
+        let mut ceremony = self.ceremony.lock().await;
         // EXPOSE: for comparison
         let may = self
             .audit_ready()
             .and_then(|()| self.may_init(call, code.expose()));
         let result = may.and_then(|()| {
             let _claim = self.claim_birth()?;
+            // A birth that was prepared is none any more: no vault is made here that the next start would refuse.
+            ceremony.birth = None;
             self.presence().ok_or_else(no_peers)?;
             if self.node.initialised() {
                 return Err(Error::new(
@@ -148,12 +156,29 @@ impl App {
             }
             joined.write(&self.settings.data_dir).map_err(unwritten)
         });
+        drop(ceremony);
         let done = "the node joins the cluster";
         self.finish_act(entry, result, done, "look: vaultctl status")
             .await?;
         self.restart.notify_one();
         Ok(self.answer(()))
     }
+}
+
+/// Whether there is such a region.
+fn may_be_anywhere(tx: &mut Tx<'_>, region: &str, home: &str) -> Result<()> {
+    if region == home {
+        return Ok(());
+    }
+    let known = Regions::of(tx).map_err(refusal::record)?;
+    let name = region.parse::<RegionName>().ok();
+    if name.is_some_and(|name| known.live(&name).is_ok()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::RegionNotFound,
+        format!("there is no region `{region}`, or no more; see: vaultctl region ls"),
+    ))
 }
 
 fn no_peers() -> Error {

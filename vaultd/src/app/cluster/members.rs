@@ -7,6 +7,7 @@ use vault_core::engine::cluster::{self, Candidate, Card, Invitation, Node, Refus
 use vault_proto::v1::Reason;
 
 use super::Presence;
+use super::follow::SILENT;
 use crate::app::call::{Answer, Call};
 use crate::app::error::{Error, Result};
 use crate::app::transact::{Terms, Verdict};
@@ -84,8 +85,9 @@ impl App {
             at.map(|at| seats.swap_remove(at))
         };
         let alone = roster.is_none().then(|| self.presence()).flatten();
-        let alone = alone
-            .map(|presence| Roster::alone(self.settings.node_id, presence.card.clone(), None, 0));
+        let alone = alone.map(|presence| {
+            Roster::alone(self.settings.node_id, presence.card.clone(), None, (0, 0))
+        });
         let Some(roster) = roster.or(alone) else {
             return Listed {
                 leader: metrics.leader,
@@ -147,8 +149,11 @@ impl App {
             Action::CLUSTER_DEMOTE
         };
         let home = self.settings.region.to_string();
-        let about = format!("node:{id}");
+        let (about, well) = (format!("node:{id}"), self.well());
         self.change_roster(call, action, about, move |roster, _| {
+            if !votes {
+                roster.decides_without(id, &well)?;
+            }
             roster.set_votes(id, votes, &home)
         })
         .await
@@ -160,11 +165,13 @@ impl App {
     /// `NODE_NOT_FOUND`, `CLUSTER_REFUSED`, or as of any write.
     pub async fn remove_node(&self, call: &Call, id: u64) -> Result<Answer<()>> {
         let (me, about) = (self.settings.node_id, format!("node:{id}"));
+        let well = self.well();
         self.change_roster(call, Action::CLUSTER_REMOVE, about, move |roster, _| {
             let leads = id == me && roster.node(id).is_some();
             if leads {
                 return Err(Refusal::Leads(id));
             }
+            roster.decides_without(id, &well)?;
             roster.remove(id).map(drop)
         })
         .await
@@ -212,6 +219,15 @@ impl App {
         .await
     }
 
+    /// Who is heard, as far as this node leads; itself too.
+    fn well(&self) -> Vec<u64> {
+        let me = self.settings.node_id;
+        let seats = self.node.members().into_iter();
+        let heard = |seat: &Seat| seat.heard.is_some_and(|heard| heard < SILENT);
+        let well = seats.filter(|seat| seat.id == me || heard(seat));
+        well.map(|seat| seat.id).collect()
+    }
+
     async fn change_roster<R: Send + 'static>(
         &self,
         call: &Call,
@@ -251,6 +267,7 @@ pub(super) fn refused(refusal: &Refusal) -> Error {
         Refusal::Region { .. }
         | Refusal::KeyTaken(_)
         | Refusal::LastVote(_)
+        | Refusal::NoMajority { .. }
         | Refusal::Leads(_)
         | Refusal::Abroad { .. } => Reason::ClusterRefused,
     };

@@ -140,7 +140,7 @@ mod tests {
     /// Of the first nodes.
     fn roster(nodes: u64) -> Roster {
         let card = |n| Card::new(key(n), "10.0.0.1:8201", "home", "n").unwrap();
-        let mut roster = Roster::alone(1, card(1), None, 0);
+        let mut roster = Roster::alone(1, card(1), None, (0, 1));
         for n in 2..=nodes {
             let hash = [u8::try_from(n).unwrap(); 32];
             roster.invite(hash, "home", 3_600_000, 0).unwrap();

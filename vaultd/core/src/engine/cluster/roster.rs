@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::card::{Candidate, Card, CardError, Invitation, Node};
+use super::card::{Candidate, Card, CardError, Invitation, Node, is_word};
 use crate::access::KeyHash;
 
 const MINUTE: u64 = 60_000;
@@ -59,6 +59,18 @@ pub enum Refusal {
     /// It cannot be reached like that.
     #[error(transparent)]
     Card(CardError),
+    /// Those that are left could decide nothing.
+    #[error(
+        "without node {id} too few of the nodes with a vote are heard, and nothing could be decided any more (not heard: {}); \
+         bring them back, or remove those first",
+        list(silent)
+    )]
+    NoMajority {
+        /// The node.
+        id: u64,
+        /// Who is not heard.
+        silent: Vec<u64>,
+    },
     /// The last vote is not taken away.
     #[error(
         "node {0} has the only vote; give another node a vote first: vaultctl cluster promote ID"
@@ -76,6 +88,11 @@ pub enum Refusal {
     },
 }
 
+fn list(ids: &[u64]) -> String {
+    let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+    ids.join(", ")
+}
+
 /// The nodes, and who is on the way.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Roster {
@@ -88,11 +105,19 @@ pub struct Roster {
     candidates: Vec<Candidate>,
     #[n(3)]
     invitations: Vec<Invitation>,
+    /// In which life of the cluster it was written.
+    #[n(4)]
+    incarnation: u64,
 }
 
 impl Roster {
     /// Of a cluster that is this node alone; ids up to that of `before` stay given.
-    pub fn alone(id: u64, card: Card, before: Option<&Self>, now: u64) -> Self {
+    pub fn alone(
+        id: u64,
+        card: Card,
+        before: Option<&Self>,
+        (now, incarnation): (u64, u64),
+    ) -> Self {
         Self {
             next: before.map_or(0, |before| before.next).max(id + 1),
             nodes: vec![Node {
@@ -104,7 +129,13 @@ impl Roster {
             }],
             candidates: Vec::new(),
             invitations: Vec::new(),
+            incarnation,
         }
+    }
+
+    /// In which life of the cluster it was written: what was restored since names nobody.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
     /// Who belongs.
@@ -149,6 +180,9 @@ impl Roster {
     ) -> Result<u64, Refusal> {
         if !(SHORTEST..=LONGEST).contains(&ttl) {
             return Err(Refusal::Ttl);
+        }
+        if !is_word(region) {
+            return Err(Refusal::Card(CardError::Name));
         }
         self.expire(now);
         if self.invitations.len() >= WAITING {
@@ -248,6 +282,25 @@ impl Roster {
         let at = self.candidates.iter().position(|one| one.card.key == key);
         at.map(|at| self.candidates.remove(at))
             .ok_or(Refusal::NoCandidate)
+    }
+
+    /// Whether the votes that are left without a node can decide, by those that are well: a change that they cannot
+    /// commit stops the vault, and so does its undoing.
+    ///
+    /// # Errors
+    /// [`Refusal::NoMajority`].
+    pub fn decides_without(&self, id: u64, well: &[u64]) -> Result<(), Refusal> {
+        if !self.node(id).is_some_and(|node| node.votes) {
+            return Ok(());
+        }
+        let left = self.nodes.iter().filter(|node| node.votes && node.id != id);
+        let (heard, silent): (Vec<u64>, Vec<u64>) =
+            left.map(|node| node.id).partition(|id| well.contains(id));
+        if heard.len() > silent.len() {
+            Ok(())
+        } else {
+            Err(Refusal::NoMajority { id, silent })
+        }
     }
 
     /// Gives a node a vote, or takes it; `false` if it was so.

@@ -18,7 +18,7 @@ fn card(n: u64, region: &str) -> Card {
 }
 
 fn alone() -> Roster {
-    Roster::alone(1, card(1, "home"), None, 0)
+    Roster::alone(1, card(1, "home"), None, (0, 1))
 }
 
 /// One more node, approved at once.
@@ -94,6 +94,12 @@ fn lives_of_invitations_are_bounded_and_so_is_their_number() {
     for ttl in [0, MINUTE - 1, 24 * HOUR + 1, u64::MAX] {
         assert_eq!(roster.invite([0; 32], "home", ttl, 0), Err(Refusal::Ttl));
     }
+    for region in ["", "eu west", &"a".repeat(65)] {
+        assert_eq!(
+            roster.invite([0; 32], region, HOUR, 0),
+            Err(Refusal::Card(CardError::Name))
+        );
+    }
     for n in 0..32 {
         roster.invite([n; 32], "home", HOUR, 0).unwrap();
     }
@@ -116,6 +122,27 @@ fn the_last_vote_stays_and_votes_are_at_home() {
     roster.approve(key(2), 0).unwrap();
     let abroad = roster.set_votes(id, true, "home");
     assert!(matches!(abroad, Err(Refusal::Abroad { .. })), "{abroad:?}");
+}
+
+#[test]
+fn what_would_leave_no_majority_that_is_heard_is_refused() {
+    let mut roster = alone();
+    for n in [2, 3] {
+        let id = join(&mut roster, n, 0);
+        roster.set_votes(id, true, "home").unwrap();
+    }
+    let silent = Err(Refusal::NoMajority {
+        id: 2,
+        silent: vec![3],
+    });
+    assert_eq!(roster.decides_without(2, &[1, 2]), silent);
+    // Who is away himself may go.
+    assert_eq!(roster.decides_without(3, &[1, 2]), Ok(()));
+    assert_eq!(roster.decides_without(2, &[1, 3]), Ok(()));
+    roster.set_votes(3, false, "home").unwrap();
+    // A replica decides nothing anyway.
+    assert_eq!(roster.decides_without(3, &[]), Ok(()));
+    assert_eq!(roster.decides_without(2, &[1]), Ok(()));
 }
 
 #[test]
