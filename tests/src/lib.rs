@@ -6,6 +6,7 @@
 
 pub mod bench;
 mod daemon;
+pub mod faults;
 mod issuer;
 pub mod load;
 mod output;
