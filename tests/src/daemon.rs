@@ -163,6 +163,16 @@ impl Daemon {
         panic!("vaultd was not ready in {LIMIT:?}");
     }
 
+    /// What surrounds its process from the next start on.
+    pub fn dress(&mut self, dress: impl FnOnce(&Place) -> Dress) {
+        self.dress = dress(&self.place);
+    }
+
+    /// Whether there is a process.
+    pub fn runs(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Starts it on data that it must refuse.
     #[track_caller]
     pub fn fails_to_start(&self) -> Output {

@@ -5,7 +5,9 @@
 //! manager's socket and listens where the kernel lets it.
 
 pub mod bench;
+pub mod cluster;
 mod daemon;
+pub mod dice;
 pub mod faults;
 mod issuer;
 pub mod load;

@@ -13,6 +13,7 @@ mod e2e;
 mod editor;
 mod escalation;
 mod factors;
+mod faults;
 mod first_minutes;
 mod flood;
 mod full_disk;

@@ -80,11 +80,11 @@ fn one_command_gives_three_nodes_of_which_any_may_fail() {
     place
         .shell(&format!("kill -9 $(cat {}/1/pid)", home.display()))
         .ok();
-    super::clusters::wait("the others go on", || {
+    vault_tests::cluster::wait("the others go on", || {
         left.v("set db/other --generate").code == 0
     });
     assert_eq!(left.v("get db/password").ok().stdout, before);
     left.v("cluster health").fails(6, "");
     left.run("").ok();
-    super::clusters::wait("all is well", || left.v("cluster health").code == 0);
+    vault_tests::cluster::wait("all is well", || left.v("cluster health").code == 0);
 }

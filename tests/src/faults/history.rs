@@ -153,7 +153,15 @@ impl Recorder {
         file.flush()
     }
 
-    fn now(&self) -> u64 {
+    /// What ended at this time or later.
+    pub fn since(&self, time: u64) -> Vec<Event> {
+        let events = self.held();
+        let late = events.iter().rev().take_while(|event| event.end >= time);
+        late.copied().collect()
+    }
+
+    /// Nanoseconds since the history began.
+    pub fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 

@@ -41,70 +41,101 @@ impl Done {
     }
 }
 
+/// The operations: what has happened by its start, then what may have.
+struct Search {
+    certain: Vec<Event>,
+    doubtful: Vec<Event>,
+}
+
 /// Looks at the operations on one register, which began with nothing in it. Session reads are not among those that this
 /// is asked of, and say nothing here.
 pub fn check(events: &[Event]) -> Verdict {
     let mut events: Vec<Event> = events.iter().copied().filter(counts).collect();
     events.sort_by_key(|event| (event.start, event.end));
-    let none = Done(vec![0; events.len().div_ceil(64).max(1)]);
-    let mut seen = HashSet::new();
-    let mut open = vec![(none, (0, 0))];
-    let mut best: Option<(usize, String)> = None;
-    while let Some((mut done, state)) = open.pop() {
-        let deadline = settle(&events, &mut done, state);
-        let Some(deadline) = deadline else {
-            return Verdict::Linearizable;
-        };
-        if !seen.insert((done.clone(), state)) {
-            continue;
-        }
-        if seen.len() > LIMIT {
-            return Verdict::Undecided;
-        }
-        let placed = done.count();
-        if best.as_ref().is_none_or(|(most, _)| placed > *most) {
-            let stuck = events.iter().enumerate();
-            let stuck = stuck
-                .filter(|(at, event)| !done.has(*at) && last(event) == deadline)
-                .map(|(_, event)| event.line())
-                .next();
-            best = Some((placed, stuck.unwrap_or_default()));
-        }
-        for (at, event) in events.iter().enumerate() {
-            if event.start > deadline {
-                break;
-            }
-            if done.has(at) {
+    let (certain, doubtful) = events.into_iter().partition(is_certain);
+    Search { certain, doubtful }.run()
+}
+
+impl Search {
+    fn run(&self) -> Verdict {
+        let all = self.certain.len() + self.doubtful.len();
+        let none = Done(vec![0; all.div_ceil(64).max(1)]);
+        let mut seen = HashSet::new();
+        // Done, from where on anything certain is not, and what the register holds.
+        let mut open = vec![(none, 0, (0, 0))];
+        let mut best: Option<(usize, String)> = None;
+        while let Some((mut done, mut from, state)) = open.pop() {
+            let Some((deadline, stuck)) = self.settle(&mut done, &mut from, state) else {
+                return Verdict::Linearizable;
+            };
+            if !seen.insert((done.clone(), state)) {
                 continue;
             }
-            if let Some(next) = after(event, state) {
-                let mut done = done.clone();
+            if seen.len() > LIMIT {
+                return Verdict::Undecided;
+            }
+            let placed = done.count();
+            if best.as_ref().is_none_or(|(most, _)| placed > *most) {
+                best = Some((placed, stuck.line()));
+            }
+            for (at, event) in self.candidates(&done, from, deadline) {
+                if let Some(next) = after(event, state) {
+                    let mut done = done.clone();
+                    done.add(at);
+                    open.push((done, from, next));
+                }
+            }
+        }
+        let (placed, stuck) = best.unwrap_or_default();
+        Verdict::Not { placed, stuck }
+    }
+
+    /// Does what changes nothing and can be done now. When the first of what must still be done has to be, and what that
+    /// is; `None` when all is done.
+    fn settle(&self, done: &mut Done, from: &mut usize, state: State) -> Option<(u64, Event)> {
+        loop {
+            while *from < self.certain.len() && done.has(*from) {
+                *from += 1;
+            }
+            let mut first: Option<&Event> = None;
+            for (at, event) in self.certain.iter().enumerate().skip(*from) {
+                if first.is_some_and(|first| event.start > first.end) {
+                    break;
+                }
+                if !done.has(at) && first.is_none_or(|first| event.end < first.end) {
+                    first = Some(event);
+                }
+            }
+            let first = first?;
+            let quiet: Vec<usize> = self
+                .candidates(done, *from, first.end)
+                .filter(|(_, event)| after(event, state) == Some(state))
+                .map(|(at, _)| at)
+                .collect();
+            if quiet.is_empty() {
+                return Some((first.end, *first));
+            }
+            for at in quiet {
                 done.add(at);
-                open.push((done, next));
             }
         }
     }
-    let (placed, stuck) = best.unwrap_or_default();
-    Verdict::Not { placed, stuck }
-}
 
-/// Does what changes nothing and can be done now. When the first of what must still be done has to be; `None` when all is.
-fn settle(events: &[Event], done: &mut Done, state: State) -> Option<u64> {
-    loop {
-        let left = events.iter().enumerate().filter(|(at, _)| !done.has(*at));
-        let must = left.clone().filter(|(_, event)| is_certain(event));
-        let deadline = must.map(|(_, event)| event.end).min()?;
-        let quiet: Vec<usize> = left
-            .take_while(|(_, event)| event.start <= deadline)
-            .filter(|(_, event)| after(event, state) == Some(state))
-            .map(|(at, _)| at)
-            .collect();
-        if quiet.is_empty() {
-            return Some(deadline);
-        }
-        for at in quiet {
-            done.add(at);
-        }
+    /// What can be done next.
+    fn candidates(
+        &self,
+        done: &Done,
+        from: usize,
+        deadline: u64,
+    ) -> impl Iterator<Item = (usize, &Event)> {
+        let certain = self.certain.iter().enumerate().skip(from);
+        let certain = certain.take_while(move |(_, event)| event.start <= deadline);
+        let doubtful = self
+            .doubtful
+            .iter()
+            .take_while(move |event| event.start <= deadline);
+        let doubtful = (self.certain.len()..).zip(doubtful);
+        certain.chain(doubtful).filter(|(at, _)| !done.has(*at))
     }
 }
 
@@ -120,15 +151,6 @@ fn counts(event: &Event) -> bool {
 /// Whether it has happened, whenever that was.
 fn is_certain(event: &Event) -> bool {
     event.outcome != Outcome::Unknown
-}
-
-/// The latest moment at which it can have happened.
-fn last(event: &Event) -> u64 {
-    if is_certain(event) {
-        event.end
-    } else {
-        u64::MAX
-    }
 }
 
 /// What the register holds after it, if it can have happened to what it holds.

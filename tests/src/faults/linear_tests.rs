@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Verdict, after, check, counts, is_certain, last};
+use super::{Verdict, after, check, counts, is_certain};
 use crate::faults::history::{Action, Event, Outcome};
 
 fn event(action: Action, outcome: Outcome, start: u64, end: u64) -> Event {
@@ -150,7 +150,8 @@ fn by_force(left: &[Event], state: (u64, u64)) -> bool {
     if !left.iter().any(is_certain) {
         return true;
     }
-    let deadline = left.iter().map(last).min().unwrap_or(u64::MAX);
+    let certain = left.iter().filter(|event| is_certain(event));
+    let deadline = certain.map(|event| event.end).min().unwrap_or(u64::MAX);
     (0..left.len()).any(|at| {
         let mut rest = left.to_vec();
         let event = rest.remove(at);
