@@ -100,9 +100,10 @@ pub(crate) fn change(
     Ok(true)
 }
 
-/// Takes a policy away, if there is one. Without one nothing is written: whoever is bound to the collection stays so.
+/// Takes away the policy of what is gone for good, if there is one, whether or not it can be read: it holds nothing off
+/// any more. Without one nothing is written: whoever is bound to the collection stays so.
 pub(crate) fn remove(tx: &mut Tx<'_>, holder: Holder) -> Result<(), RecordError> {
-    if find(tx, holder)?.is_some() {
+    if denies(tx, holder)?.is_some() {
         tx.delete(holder.key());
     }
     Ok(())

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     access::resource_policy::{Holder, ResourcePolicy},
     engine::secrets::model::Head,
-    record::{Key, Kind},
+    record::{Key, Kind, RecordError, Write},
 };
 
 /// Every policy that is stored, with the id of what it is attached to.
@@ -104,6 +104,61 @@ fn with_its_last_version_a_policy_is_gone() {
     let grant = world.on(Action::DESTROY, "a");
     world.run(|tx| destroy(tx, &grant, None, id)).unwrap();
     assert_eq!(stored(&mut world).len(), 0);
+}
+
+/// Makes every policy that is stored one that does not open.
+fn damage(world: &mut World) {
+    let stored = world.state.records();
+    let damaged = stored.filter(|(key, _)| key.kind_byte() == Kind::ResourcePolicy as u8);
+    let damaged = damaged.map(|(key, record)| {
+        let mut bytes = record.sealed.to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        Write::Put(key.clone(), bytes.into())
+    });
+    let transaction = Transaction {
+        checks: Vec::new(),
+        writes: damaged.collect(),
+    };
+    world.sequence += 1;
+    let revision = Revision {
+        term: 1,
+        sequence: world.sequence,
+    };
+    assert!(world.state.apply(revision, &transaction));
+}
+
+#[test]
+fn a_policy_in_the_trash_that_does_not_open_goes_with_its_secret_and_holds_up_no_other() {
+    for swept in [false, true] {
+        let mut world = World::new();
+        let alice = world.user("alice", Some(ALL));
+        world.put("a", "1");
+        world.set("a", &says("Deny", "*", "secret:GetValue"));
+        let id = world.delete("a", None).unwrap().id;
+        damage(&mut world);
+        let asked = |tx: &mut Tx<'_>| access::authenticate(tx, &alice, &Origin::local()).map(drop);
+        assert!(world.evaluate(asked).0.is_err(), "it may deny him anything");
+        // Nothing but its end takes it away: it may deny who restores.
+        let refused = world.restore("a", None, None).unwrap_err();
+        assert!(
+            matches!(&refused, Refusal::Record(RecordError::Open(_))),
+            "{refused}"
+        );
+        world.put("b", "1");
+        world.now += DAY;
+        world.delete("b", None).unwrap();
+        if swept {
+            world.now += 40 * DAY;
+            world.sweep();
+            assert_eq!(world.deleted("").len(), 0);
+        } else {
+            let grant = world.on(Action::DESTROY, "a");
+            world.run(|tx| destroy(tx, &grant, None, id)).unwrap();
+        }
+        assert_eq!(stored(&mut world).len(), 0);
+        let alice = world.session(Sort::User, "alice");
+        assert!(world.may(&alice, Action::GET_VALUE, "c"));
+    }
 }
 
 #[test]
