@@ -1,6 +1,7 @@
 //! Keys of an issuer come from its address, by a process that has nothing of the daemon's, and from nowhere else.
 
 mod helper;
+mod several;
 mod site;
 
 use std::fs;
@@ -19,13 +20,19 @@ const LOOPBACK: &str = "outbound.allow_private = [\"127.0.0.0/8\", \"::1/128\"]\
 
 /// A daemon that may connect to the site and believes the authority of its certificate.
 fn start(site: &Site, more: &str) -> Daemon {
+    start_with(&[site], more)
+}
+
+/// The same of several.
+fn start_with(sites: &[&Site], more: &str) -> Daemon {
     Daemon::start_dressed(BINARIES, more, |place| {
         let ca = place.path("ca.pem");
-        fs::write(&ca, &site.authority).expect("a file");
+        let authorities: String = sites.iter().map(|site| site.authority.as_str()).collect();
+        fs::write(&ca, authorities).expect("a file");
+        let origins: Vec<_> = sites.iter().map(|site| site.origin()).collect();
         Dress {
             config: format!(
-                "outbound.allow = [\"{}\"]\noutbound.ca_file = \"{}\"\n",
-                site.origin(),
+                "outbound.allow = {origins:?}\noutbound.ca_file = \"{}\"\n",
                 ca.display()
             ),
             ..Dress::default()

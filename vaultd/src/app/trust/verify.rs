@@ -1,8 +1,8 @@
 //! Who vouches for a token: found on blocking threads, before anything is written.
 //!
 //! Anybody may bring a token, and looking at one takes time: reading up to 64 KiB of keys, a signature of up to 8192 bits.
-//! So one source tries so often only, as with passwords, though what is good does not count; few
-//! tokens are looked at at a time; and keys that were read are kept ([`Known`]).
+//! So one source tries so often only, as with passwords, though neither what is good counts nor what no key could be had
+//! for; few tokens are looked at at a time; and keys that were read are kept ([`Known`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,8 +67,10 @@ impl App {
         };
         // ORDER: before a place is taken: who waits for one issuer's keys keeps no other's tokens waiting
         let fetched = self.fetched_for(&token).await?;
-        let place = Arc::clone(&tokens.places).try_acquire_owned();
-        let place = place.map_err(|_| busy())?;
+        let Ok(place) = Arc::clone(&tokens.places).try_acquire_owned() else {
+            tokens.sources.give_back(&source);
+            return Err(busy());
+        };
         let turn = Arc::clone(&tokens.turns).acquire_owned().await;
         let turn = turn.map_err(Error::internal)?;
         let (keys, known) = (self.unsealed()?, Arc::clone(&tokens.known));
@@ -82,10 +84,11 @@ impl App {
             looked
         });
         let looked = looking.await.map_err(Error::internal)?;
-        if matches!(looked, Ok(Ok(_))) {
+        let Looked { found, guessed } = looked.map_err(refusal::record)?;
+        if !guessed {
             tokens.sources.give_back(&source);
         }
-        looked.map_err(refusal::record)
+        Ok(found)
     }
 
     /// What the addresses say of those who may have signed it: it may take seconds, and has bounds of its own.
@@ -128,16 +131,24 @@ impl Sets {
     }
 }
 
+/// What came of looking at a token.
+struct Looked {
+    found: std::result::Result<Vouched, Bad>,
+    /// It was wrong, as far as could be told: not where keys could not be had, and no others were tried on it.
+    guessed: bool,
+}
+
 /// Who vouches for a token.
 fn vouch(
     tx: &mut Tx<'_>,
     mut sets: Sets,
     token: Unverified,
-) -> std::result::Result<std::result::Result<Vouched, Bad>, RecordError> {
+) -> std::result::Result<Looked, RecordError> {
     let all = issuers(tx)?;
     let now = tx.now() / 1000;
     let mut by = Vec::new();
     let mut why = Bad::Issuer;
+    let (mut tried, mut lacking) = (false, false);
     for (id, issuer) in &all {
         match token.may_be_of(issuer) {
             Ok(()) => {}
@@ -148,6 +159,8 @@ fn vouch(
             }
         }
         let keys = sets.of(tx, (*id, issuer))?;
+        tried |= keys.is_ok();
+        lacking |= matches!(keys, Err(Bad::NoKeys(_)));
         let checked = keys.and_then(|keys| token.verify(issuer, &keys, now));
         match checked {
             Ok(()) => by.push((*id, issuer.generation)),
@@ -155,11 +168,17 @@ fn vouch(
         }
     }
     if by.is_empty() {
-        return Ok(Err(why));
+        return Ok(Looked {
+            found: Err(why),
+            guessed: tried || !lacking,
+        });
     }
     let until = token.end().saturating_mul(1000);
     let claims = Arc::new(token.into_claims());
-    Ok(Ok(Vouched { by, claims, until }))
+    Ok(Looked {
+        found: Ok(Vouched { by, claims, until }),
+        guessed: false,
+    })
 }
 
 fn busy() -> Error {
