@@ -49,3 +49,23 @@ async fn keys_that_cannot_be_had_use_up_no_tries_of_their_network() {
     }
     assert_eq!(refused, "OVERLOADED");
 }
+
+#[test]
+fn an_address_that_says_nothing_keeps_nobody_from_the_keys_at_another_of_the_same_issuer() {
+    let issuer = Issuer::make();
+    let before = Site::start(Page::silent());
+    let now = Site::start(Page::json(&issuer.jwks()));
+    let daemon = start_with(&[&before, &now], LOOPBACK);
+    open(&daemon, &before);
+    for line in [
+        &format!("trust create moved {}", rules(&now)),
+        "trust bind moved --service till --subject system:serviceaccount:shop:till",
+    ] {
+        ctl(&daemon, line).ok();
+    }
+    let jwt = issuer.token(&claims("till"));
+    login(&daemon, "till", &jwt).ok();
+    assert_eq!((before.asked(), now.asked()), (1, 1));
+    login(&daemon, "till", &jwt).ok();
+    assert_eq!((before.asked(), now.asked()), (1, 1));
+}

@@ -23,8 +23,6 @@ use crate::outbound::{Failure, Outbound};
 const TIME: Duration = Duration::from_secs(6);
 /// Longest wait for somebody else's.
 const WAIT: Duration = Duration::from_secs(8);
-/// How long a login goes on asking for keys of further issuers that are called the same.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 impl App {
     /// The keys at an issuer's address that may verify a token, or why there are none.
@@ -34,9 +32,6 @@ impl App {
         token: &Unverified,
         began: Duration,
     ) -> Result<Arc<Keys>, Bad> {
-        if self.clock.boottime().saturating_sub(began) > PATIENCE {
-            return Err(Bad::NoKeys(Why::Failed(Failure::TimedOut)));
-        }
         let mut keys = self.fetched(of, url, Want::Keys).await;
         if keys.as_ref().is_ok_and(|keys| !keys.names(token.key())) {
             keys = self.fetched(of, url, Want::Others(began)).await;

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use tokio::sync::Semaphore;
 use vault_core::access::trust::{Issuer, Vouched, issuer_keys, issuers};
 use vault_core::record::{IdBlock, RecordError, Tx};
@@ -94,16 +95,15 @@ impl App {
     /// What the addresses say of those who may have signed it: it may take seconds, and has bounds of its own.
     async fn fetched_for(&self, token: &Unverified) -> Result<Fetched> {
         let began = self.clock.boottime();
-        let mut fetched = Fetched::new();
-        for (id, issuer) in self.look(issuers)? {
-            if let Some(url) = &issuer.jwks_url
-                && token.may_be_of(&issuer).is_ok()
-            {
-                let of = (id, issuer.generation);
-                fetched.insert(of, self.keys_at((of, url), token, began).await);
-            }
-        }
-        Ok(fetched)
+        let all = self.look(issuers)?;
+        let asked = all.iter().filter_map(|(id, issuer)| {
+            let url = issuer.jwks_url.as_deref()?;
+            token.may_be_of(issuer).ok()?;
+            let of = (*id, issuer.generation);
+            Some(async move { (of, self.keys_at((of, url), token, began).await) })
+        });
+        // ORDER: all at once: an address that says nothing keeps nobody from the keys of another that is called the same
+        Ok(join_all(asked).await.into_iter().collect())
     }
 }
 
