@@ -135,6 +135,30 @@ fn nothing_is_done_and_nothing_read_is_shown() {
 }
 
 #[test]
+fn no_file_is_written() {
+    let daemon = Daemon::start(BINARIES);
+    daemon.open();
+    daemon.ctl_with(&["set", "db/password"], b"a value").ok();
+    daemon.ctl(&["service", "create", "ci"]).ok();
+    let file = daemon.place.path("kept");
+    let out = file.to_string_lossy().into_owned();
+    std::fs::write(&file, "what was there").expect("written");
+    for command in [
+        &["export", "db/password", "--format", "dotenv"][..],
+        &["export", "db/password", "--format", "json"],
+        &["get", "no/such", "--default", "x"],
+        &["get", "db/password#value", "--default", "x"],
+        &["service", "secret-id", "issue", "ci"],
+    ] {
+        let all = [&["needs", "--"], command, &["--out", &out]].concat();
+        let told = daemon.ctl(&all).ok();
+        assert!(told.stdout.contains("\"Action\""), "{told}");
+        let now = std::fs::read_to_string(&file).expect("the file");
+        assert_eq!(now, "what was there", "{command:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
     let daemon = Daemon::start(BINARIES);
     daemon.open();

@@ -1,10 +1,13 @@
 //! What every command is given.
 
+use std::path::Path;
+
 use vault_sdk::{Error, Needs, Vault, encode_path};
 
 use crate::cli::Globals;
 use crate::connect::Target;
 use crate::failure::Failure;
+use crate::files;
 use crate::output::Output;
 use crate::paths::Paths;
 use crate::prompt::Prompt;
@@ -43,6 +46,14 @@ impl Ctl {
             paths: Paths::from_environment(),
             yes: true,
             needs: Some(needs.clone()),
+        }
+    }
+
+    /// Writes a file that people named, unless nothing is to be done.
+    pub(crate) fn write_output(&self, path: &Path, content: &[u8]) -> Result<(), Failure> {
+        match self.needs {
+            Some(_) => Ok(()),
+            None => files::write_output(path, content),
         }
     }
 

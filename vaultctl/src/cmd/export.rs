@@ -12,7 +12,6 @@ use super::paths::parse_folder;
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files::write_output;
 use crate::formats::{ExportFormat, Secrets};
 use crate::progress;
 
@@ -55,7 +54,7 @@ impl Args {
             text.push('\n');
         }
         if let Some(path) = &self.out {
-            write_output(path, text.as_bytes())?;
+            ctl.write_output(path, text.as_bytes())?;
             let words = format!("{} secrets are in {}", secrets.len(), path.display());
             ctl.output
                 .done(&words, || json!({ "secrets": secrets.len() }))?;

@@ -11,7 +11,6 @@ use crate::ctl::Ctl;
 use crate::decode::Encoding;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files::write_output;
 use crate::formats::dotenv;
 use crate::output::Format;
 use crate::table::Lister;
@@ -160,7 +159,7 @@ impl Args {
     ) -> Result<(), Failure> {
         if let Some(file) = &self.out {
             // EXPOSE: the file that was named, mode 0600
-            write_output(file, value.expose())?;
+            ctl.write_output(file, value.expose())?;
             let words = format!("{} bytes are in {}", value.len(), file.display());
             return ctl
                 .output

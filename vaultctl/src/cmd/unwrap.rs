@@ -12,7 +12,7 @@ use crate::assign::Argument;
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files::{may_write, write_output};
+use crate::files::may_write;
 use crate::formats::dotenv;
 use crate::output::Format;
 use crate::prompt::read_line;
@@ -128,8 +128,8 @@ fn to_file(
 ) -> Result<(), Failure> {
     let written = match only {
         // EXPOSE: the file that was named, mode 0600
-        Some(value) => write_output(file, value.expose()),
-        None => write_output(file, to_json(taken).to_string().as_bytes()),
+        Some(value) => ctl.write_output(file, value.expose()),
+        None => ctl.write_output(file, to_json(taken).to_string().as_bytes()),
     };
     if let Err(failure) = written {
         as_json(ctl, taken, failure.what())?;

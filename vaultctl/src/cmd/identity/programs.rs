@@ -14,7 +14,7 @@ use crate::cmd::Outcome;
 use crate::ctl::Ctl;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files::{may_write, write_output};
+use crate::files::may_write;
 use crate::table::Lister;
 use crate::time::{self, parse_span};
 
@@ -175,7 +175,7 @@ fn words(who: &str, issued: &wire::SecretId) -> String {
 
 fn to_file(ctl: &Ctl, file: &std::path::Path, who: &str, made: &IssuedSecretId) -> Outcome {
     // EXPOSE: the file that was named, mode 0600
-    let written = write_output(file, made.secret_id.expose().as_bytes());
+    let written = ctl.write_output(file, made.secret_id.expose().as_bytes());
     if let Err(failure) = written {
         let accessor = &made.issued.accessor;
         return Err(failure.hint(format!(
