@@ -135,6 +135,29 @@ fn nothing_is_done_and_nothing_read_is_shown() {
 }
 
 #[test]
+fn what_is_only_looked_at_on_the_way_is_not_in_it() {
+    let daemon = Daemon::start(BINARIES);
+    daemon.open();
+    daemon.ctl_with(&["set", "old/name"], b"one").ok();
+    let needs = |command: &[&str]| {
+        let told = daemon.ctl(&[&["needs", "--"], command].concat());
+        told.ok().json()["Statement"].clone()
+    };
+    let allow = |action: &str, resource: &str| serde_json::json!({"Effect": "Allow", "Action": [action], "Resource": [resource]});
+    let moved = needs(&["mv", "old/name", "new/name"]);
+    let of_old = serde_json::json!({"Effect": "Allow", "Action": ["secret:GetValue", "secret:Move"],
+        "Resource": ["secret:old/name"]});
+    let of_new = allow("secret:PutValue", "secret:new/name");
+    let mut statements = moved.as_array().expect("statements").clone();
+    statements.sort_by_key(|one| one["Resource"].to_string());
+    assert_eq!(statements, [of_new, of_old]);
+    // Nor what would be looked for to say what else was meant.
+    let get = needs(&["get", "old/nam"]);
+    let of_missing = allow("secret:GetValue", "secret:old/nam");
+    assert_eq!(get, serde_json::json!([of_missing]));
+}
+
+#[test]
 fn no_file_is_written() {
     let daemon = Daemon::start(BINARIES);
     daemon.open();

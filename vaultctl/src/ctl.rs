@@ -97,6 +97,10 @@ impl Ctl {
             return failure;
         }
         let failure = failure.saying(format!("{shown} does not exist"));
+        if self.needs.is_some() {
+            // What a suggestion takes is nothing that the command takes.
+            return failure;
+        }
         match suggest::instead_of(vault, path).await {
             Some(Suggestion::Folder) => {
                 failure.hint(format!("{shown} is a folder: vaultctl ls {shown}"))

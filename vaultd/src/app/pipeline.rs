@@ -43,6 +43,11 @@ impl<'a> Visit<'a> {
         &self.caller
     }
 
+    /// From here on grants are asked for to see what comes: what the request takes, it asks for again.
+    pub(super) fn only_looks(&mut self) {
+        self.notes.asked = None;
+    }
+
     /// Asks for a grant. The audit entry names the resource, whatever the answer.
     pub(super) fn grant(
         &mut self,

@@ -220,6 +220,8 @@ impl App {
         };
         let resource = from.resource();
         let look = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, proofs: &mut Proofs| {
+            // Which of the pairs it is, is not known yet.
+            visit.only_looks();
             for (from, to) in pairs {
                 // What else stands in its way is for the move itself to say.
                 if visit.grant(tx, action, from.resource()).is_ok() {
