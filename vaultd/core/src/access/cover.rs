@@ -203,7 +203,8 @@ fn limits(tx: &mut Tx<'_>, caller: &Caller) -> Result<Vec<Arc<Document>>, Record
     let mut limits = Vec::new();
     let rights = &caller.rights;
     if rights.kind != PrincipalKind::Root {
-        let (identity, boundary) = documents_of(tx, rights.id)?;
+        let (mut identity, boundary) = documents_of(tx, rights.id)?;
+        identity.extend(caller.denied_by_resources());
         limits.push(Arc::new(Document::joined(&identity)));
         limits.extend(boundary);
     }

@@ -42,12 +42,15 @@ impl Statement {
         let Some(listed) = &self.principals else {
             return true;
         };
-        listed.sense == Sense::Others
-            || listed.entries.iter().any(|entry| match (entry, whom) {
+        let mut entries = listed.entries.iter();
+        match listed.sense {
+            Sense::Others => !entries.any(|entry| surely_means(entry, whom)),
+            Sense::These => entries.any(|entry| match (entry, whom) {
                 (Principal::Anyone, _) => anyone || depends(self),
                 (entry, Whom::Known(whom)) => may_mean(entry, whom),
                 (_, Whom::New) => false,
-            })
+            }),
+        }
     }
 }
 
@@ -101,6 +104,15 @@ fn may_mean(entry: &Principal, (kind, id): (PrincipalKind, u64)) -> bool {
         Principal::Anyone => true,
         Principal::One(of, name) => *of == kind && is(name),
         Principal::Session(role, _) => kind == PrincipalKind::Role && is(role),
+    }
+}
+
+/// Whether it means somebody in each of his sessions.
+fn surely_means(entry: &Principal, whom: Whom) -> bool {
+    match (entry, whom) {
+        (Principal::Anyone, _) => true,
+        (Principal::One(..), Whom::Known(whom)) => may_mean(entry, whom),
+        (Principal::One(..) | Principal::Session(..), _) => false,
     }
 }
 

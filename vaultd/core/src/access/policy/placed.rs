@@ -57,8 +57,16 @@ impl Document {
 
     fn allows(&self, place: &str, to: impl Fn(&Statement) -> bool) -> Option<Arc<Self>> {
         let allows = self.statements.iter();
-        let allows = allows.filter(|s| s.effect == Effect::Allow && to(s));
-        let statements: Vec<_> = allows.map(|statement| there(statement, place)).collect();
+        Self::at(place, allows.filter(|s| s.effect == Effect::Allow && to(s)))
+    }
+
+    /// What it may deny somebody at a place, and does not deny everybody alike.
+    pub(crate) fn denied_to(&self, whom: (PrincipalKind, u64), place: &str) -> Option<Arc<Self>> {
+        Self::at(place, self.denying(Whom::Known(whom), false))
+    }
+
+    fn at<'s>(place: &str, said: impl Iterator<Item = &'s Statement>) -> Option<Arc<Self>> {
+        let statements: Vec<_> = said.map(|statement| there(statement, place)).collect();
         (!statements.is_empty()).then(|| {
             Arc::new(Self {
                 kind: Kind::Identity,
@@ -90,13 +98,15 @@ impl Document {
     }
 }
 
-/// An Allow as one of identities that means no more, at the place.
+/// A statement as one of identities, which means no less at the place and nothing elsewhere.
 fn there(statement: &Statement, place: &str) -> Statement {
     let listed = statement.resources.as_ref();
     let entries = match listed.filter(|listed| listed.sense == Sense::These) {
         Some(listed) => {
             let entries = listed.entries.iter();
-            entries.map(|entry| cut_to(entry, place)).collect()
+            entries
+                .map(|entry| cut_to(entry, statement.effect, place))
+                .collect()
         }
         None => vec![all_of(place)],
     };
@@ -112,12 +122,14 @@ fn there(statement: &Statement, place: &str) -> Statement {
 }
 
 /// What a pattern means at the place, or more.
-fn cut_to(pattern: &ResourcePattern, place: &str) -> ResourcePattern {
+fn cut_to(pattern: &ResourcePattern, effect: Effect, place: &str) -> ResourcePattern {
     let inside = match pattern.template.pieces().first() {
         Some(Piece::Text(text)) if is_folder(place) => text.starts_with(place),
         _ => false,
     };
-    if inside {
+    // What cannot be told of a Deny is everything, and here everything of the place.
+    let told = effect == Effect::Allow || pattern.template.variables().next().is_none();
+    if inside && told {
         pattern.clone()
     } else {
         all_of(place)

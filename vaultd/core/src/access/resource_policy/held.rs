@@ -75,6 +75,14 @@ impl Caller {
                     .any(|(_, policy)| denies(policy)))
     }
 
+    /// What policies of secrets and folders may deny him and do not deny everybody alike, as documents of his own:
+    /// whoever he gives it to would not be denied it. Those of deleted secrets too, which may come back.
+    pub(crate) fn denied_by_resources(&self) -> impl Iterator<Item = Arc<Document>> {
+        let whom = (self.rights.kind, self.rights.id);
+        let all = self.resource_policies().all();
+        all.filter_map(move |policy| policy.policy.document().denied_to(whom, &policy.place))
+    }
+
     /// Whether anything may keep him from what policies of secrets and folders allow everybody alike.
     fn is_held_in(&self, tx: &mut Tx<'_>) -> Result<bool, RecordError> {
         let rights = &self.rights;

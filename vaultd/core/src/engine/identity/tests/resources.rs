@@ -121,3 +121,115 @@ fn what_everybody_may_is_handed_out_by_nobody_but_who_may_not() {
     beyond(world.reset(&bound, "bob"));
     world.reset(&help, "bob").unwrap();
 }
+
+/// Manages everybody, and may do everything with secrets but for what a policy there denies him.
+const MANAGES: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+    "Action": ["user:*", "role:*", "service:*", "group:*", "secret:*"], "Resource": "*"}}"#;
+
+impl World {
+    fn give_as(&mut self, token: &TokenHash, to: &Resource, text: &str) -> Result<(), Refusal> {
+        let action = Action::attach(to.named().unwrap().0);
+        let act = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+            put_inline(tx, caller, grant, proofs, (&policy("given"), text))
+        };
+        self.act(token, action, to, act).map(drop)
+    }
+
+    fn hand_service(&mut self, token: &TokenHash, name: &str) -> Result<(), Refusal> {
+        let act = |tx: &mut Tx<'_>, caller: &Caller, _: &Grant, proofs: &mut Proofs| {
+            hand_over(tx, caller, proofs, (Sort::Service, name))
+        };
+        self.act(token, Action::SERVICE_ISSUE_SECRET_ID, &service(name), act)
+    }
+}
+
+#[test]
+fn what_a_policy_of_a_resource_denies_somebody_he_gives_to_nobody_else_either() {
+    let mut world = World::new();
+    let manager = world.user_with("manager", MANAGES);
+    let reads = allow("secret:GetValue", "secret:hr/*");
+    let elsewhere = allow("secret:GetValue", "secret:team/*");
+    world.user_with("reader", &reads);
+    for who in [user("y"), service("payroll"), group("hr")] {
+        world.create(&who);
+    }
+    let new = New {
+        trust: Some(assuming::trust("user:reader", "role:Assume")),
+        ..New::default()
+    };
+    world.create_as(&role("hr"), &new).unwrap();
+    let root = world.root;
+    world.give_as(&root, &service("payroll"), &reads).unwrap();
+    world.give_as(&root, &group("hr"), &reads).unwrap();
+    world.give_as(&root, &role("hr"), &reads).unwrap();
+    let opened = |world: &mut World| {
+        let trust = assuming::trust("user:y", "role:Assume");
+        let change = Change {
+            trust: Some(trust),
+            ..Change::default()
+        };
+        let act = |tx: &mut Tx<'_>, caller: &Caller, grant: &Grant, proofs: &mut Proofs| {
+            update(tx, caller, grant, proofs, &change)
+        };
+        world
+            .act(&manager, Action::ROLE_UPDATE, &role("hr"), act)
+            .map(drop)
+    };
+    let denies = |rest: &str| {
+        says(r#""Principal": {"Vault": "user:manager"}"#, rest).replace("Allow", "Deny")
+    };
+    let names = r#", "Condition": {"StringLike": {"vault:PrincipalName": "man*"}}"#;
+    for (place, text) in [
+        ("secret:hr/", denies("")),
+        ("secret:", denies("")),
+        ("secret:hr/pay/", denies("")),
+        ("secret:hr/pay", denies("")),
+        ("secret:hr/", denies(r#", "Resource": "secret:hr/pay/*""#)),
+        (
+            "secret:hr/",
+            denies(r#", "NotResource": "secret:hr/pay/*""#),
+        ),
+        (
+            "secret:hr/",
+            denies(r#", "Condition": {"Bool": {"vault:MultiFactorAuthPresent": "false"}}"#),
+        ),
+        (
+            "secret:hr/",
+            denies(r#", "Resource": "secret:hr/${vault:PrincipalName}""#),
+        ),
+        (
+            "secret:hr/",
+            denies("")
+                .replace("user:manager", "user:y")
+                .replace("Principal", "NotPrincipal"),
+        ),
+        (
+            "secret:hr/",
+            denies(names).replace(r#"{"Vault": "user:manager"}"#, "\"*\""),
+        ),
+    ] {
+        world.place(1, place, &text);
+        beyond(world.give_as(&manager, &user("y"), &reads));
+        beyond(world.reset(&manager, "reader"));
+        beyond(world.hand_service(&manager, "payroll"));
+        beyond(world.join(&manager, ("hr", "y")));
+        beyond(opened(&mut world));
+        if place != "secret:" {
+            world.give_as(&manager, &user("y"), &elsewhere).unwrap();
+            world.reset(&manager, "y").unwrap();
+        }
+        world.give_as(&root, &user("y"), &elsewhere).unwrap();
+    }
+    // What is denied everybody alike, or all but him, keeps nothing from him that another would have.
+    let other = denies("").replace("user:manager", "user:reader");
+    let but = denies("").replace("Principal", "NotPrincipal");
+    let all = denies("").replace(r#"{"Vault": "user:manager"}"#, "\"*\"");
+    for text in [other, but, all, denies("").replace("GetValue", "Delete")] {
+        world.place(1, "secret:hr/", &text);
+        world.give_as(&manager, &user("y"), &reads).unwrap();
+        world.reset(&manager, "reader").unwrap();
+        world.hand_service(&manager, "payroll").unwrap();
+    }
+    world.join(&manager, ("hr", "y")).unwrap();
+    opened(&mut world).unwrap();
+}
