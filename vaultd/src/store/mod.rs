@@ -41,6 +41,7 @@ pub use self::state::install::Inspect;
 pub(crate) use self::state::stream::StreamReader;
 pub use self::state::stream::{CHUNK as SNAPSHOT_CHUNK, SnapshotStream};
 pub(crate) use self::state::{Published, State};
+pub(crate) use self::types::PLAUSIBLE;
 pub use self::types::{Applied, Fatal, Moment, Position, Refused, SnapshotInfo, Stamp, StateHash};
 pub(crate) use self::types::{Body, Entry, Response};
 

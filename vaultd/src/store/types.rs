@@ -5,6 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vault_core::record::{Outcome, Revision};
 
+/// Larger terms, indexes and sequences no cluster reaches; whoever claims them wants the next one to overflow.
+pub(crate) const PLAUSIBLE: u64 = 1 << 53;
+
 /// A place in the replicated log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {

@@ -16,7 +16,9 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 use vault_proto::peer::v1::peer_client::PeerClient;
 
+use super::judge::Judge;
 use super::tls::NodeKey;
+use super::trust::Trust;
 use crate::raft::member::Member;
 use crate::store::Store;
 
@@ -36,6 +38,7 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 #[derive(Clone, Debug)]
 pub(in crate::raft) struct Dialler {
     key: NodeKey,
+    trust: Trust,
     runtime: Handle,
     store: Store,
 }
@@ -46,6 +49,8 @@ pub(super) struct Channels {
     pub(super) votes: Client,
     pub(super) log: Client,
     pub(super) snapshots: Client,
+    /// Of what comes back over them.
+    pub(super) judge: Judge,
     store: Store,
 }
 
@@ -64,9 +69,10 @@ where
 }
 
 impl Dialler {
-    pub(in crate::raft) fn new(key: NodeKey, runtime: Handle, store: Store) -> Self {
+    pub(in crate::raft) fn new(key: NodeKey, trust: Trust, runtime: Handle, store: Store) -> Self {
         Self {
             key,
+            trust,
             runtime,
             store,
         }
@@ -83,6 +89,10 @@ impl Dialler {
             votes,
             log,
             snapshots,
+            judge: Judge {
+                trust: self.trust.clone(),
+                target: member.key?,
+            },
             store: self.store.clone(),
         })
     }

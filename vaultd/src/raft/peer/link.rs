@@ -4,11 +4,10 @@
 //! granted, and a transfer that never arrives. Votes and heartbeats, entries, and snapshots have a connection each,
 //! so that none waits behind another. The connections are driven by the peers' runtime, not by raft's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
@@ -18,12 +17,13 @@ use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError
 use openraft::network::{Backoff, RPCOption, RaftNetworkFactory, RaftNetworkV2};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
-    TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
+    TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use tokio::time::timeout;
 use tonic::{Code, IntoRequest, IntoStreamingRequest as _, Request, Response, Status};
 
 use super::channel::{Channels, Client};
+use super::judge::{Disbelieved, Sent};
 use super::wire;
 use super::{channel, send};
 use crate::raft::machine::{SnapshotData, SnapshotOf};
@@ -129,9 +129,15 @@ impl Link {
         }
     }
 
-    fn malformed(&self, _: wire::Malformed) -> RPCError<Types> {
-        let said = format!("node {} answered what does not parse", self.id);
-        Unreachable::from_string(said).into()
+    /// What is not believed is not told to raft: to it, nobody was there.
+    fn disbelieved(&self, why: impl Into<Disbelieved>) -> Unreachable<Types> {
+        let why = why.into();
+        tracing::warn!(node = self.id, %why, "a peer's answer is not believed");
+        Unreachable::from_string(format!("node {}: {why}", self.id))
+    }
+
+    fn judged<T>(&self, answer: Result<T, Disbelieved>) -> Answered<T> {
+        answer.map_err(|why| self.disbelieved(why).into())
     }
 }
 
@@ -152,11 +158,16 @@ impl RaftNetworkV2<Types> for Link {
         option: RPCOption,
     ) -> Answered<AppendEntriesResponse<Types>> {
         let message = wire::append(&rpc).map_err(|error| unreadable(&error))?;
-        let client = self.channels()?.votes;
+        let Channels {
+            votes: client,
+            judge,
+            ..
+        } = self.channels()?;
         let call = async |mut client: Client, request| client.append(request).await;
         let answer = self.ask(client, &option, message, call).await?;
-        let result = wire::parse_appended(answer).map_err(|error| self.malformed(error))?;
-        Ok(result.into())
+        let result = wire::parse_appended(answer).map_err(Disbelieved::from);
+        let result = result.and_then(|result| judge.appended(&Sent::of(&rpc), &result));
+        Ok(self.judged(result)?.into())
     }
 
     fn stream_append<S>(
@@ -175,11 +186,11 @@ impl RaftNetworkV2<Types> for Link {
             if Pin::new(&mut input).peek().await.is_none() {
                 return Ok(futures::stream::empty().boxed());
             }
-            let owed = Arc::new(AtomicUsize::new(0));
-            let counted = Arc::clone(&owed);
+            let owed = Owed::default();
+            let noted = owed.clone();
             let messages = input.scan((), move |(), request| {
                 // What cannot be said ends the stream; raft then reads the log again.
-                counted.fetch_add(1, Ordering::Relaxed);
+                noted.add(Sent::of(&request));
                 std::future::ready(wire::append(&request).ok())
             });
             let request = channels.about(messages.into_streaming_request());
@@ -201,10 +212,11 @@ impl RaftNetworkV2<Types> for Link {
         rpc: VoteRequest<Types>,
         option: RPCOption,
     ) -> Answered<VoteResponse<Types>> {
-        let client = self.channels()?.votes;
+        let Channels { votes, judge, .. } = self.channels()?;
         let call = async |mut client: Client, request| client.vote(request).await;
-        let answer = self.ask(client, &option, wire::vote(&rpc), call).await?;
-        wire::parse_voted(answer).map_err(|error| self.malformed(error))
+        let answer = self.ask(votes, &option, wire::vote(&rpc), call).await?;
+        let voted = wire::parse_voted(answer).map_err(Disbelieved::from);
+        self.judged(voted.and_then(|voted| judge.voted(&rpc.vote, &voted)))
     }
 
     async fn pre_vote(
@@ -212,10 +224,11 @@ impl RaftNetworkV2<Types> for Link {
         rpc: VoteRequest<Types>,
         option: RPCOption,
     ) -> Answered<VoteResponse<Types>> {
-        let client = self.channels()?.votes;
+        let Channels { votes, judge, .. } = self.channels()?;
         let call = async |mut client: Client, request| client.pre_vote(request).await;
-        let answer = self.ask(client, &option, wire::vote(&rpc), call).await?;
-        wire::parse_voted(answer).map_err(|error| self.malformed(error))
+        let answer = self.ask(votes, &option, wire::vote(&rpc), call).await?;
+        let voted = wire::parse_voted(answer).map_err(Disbelieved::from);
+        self.judged(voted.and_then(|voted| judge.voted(&rpc.vote, &voted)))
     }
 
     async fn full_snapshot(
@@ -245,9 +258,10 @@ impl RaftNetworkV2<Types> for Link {
                 self.id
             )))
         })?;
-        let vote = wire::parse_ballot(answer.into_inner().vote);
-        let vote = vote.map_err(|error| Unreachable::new(&error))?;
-        Ok(SnapshotResponse::new(vote))
+        let told = wire::parse_ballot(answer.into_inner().vote).map_err(Disbelieved::from);
+        let told = told.and_then(|told| channels.judge.vote(&vote, told));
+        let told = told.map_err(|why| self.disbelieved(why))?;
+        Ok(SnapshotResponse::new(told))
     }
 
     async fn transfer_leader(
@@ -255,12 +269,16 @@ impl RaftNetworkV2<Types> for Link {
         req: TransferLeaderRequest<Types>,
         option: RPCOption,
     ) -> Answered<TransferLeaderResponse<Types>> {
-        let client = self.channels()?.votes;
+        let Channels { votes, judge, .. } = self.channels()?;
         let call = async |mut client: Client, request| client.transfer_leader(request).await;
-        let answer = self
-            .ask(client, &option, wire::transfer(&req), call)
-            .await?;
-        wire::parse_transferred(&req, answer).map_err(|error| self.malformed(error))
+        let answer = self.ask(votes, &option, wire::transfer(&req), call).await?;
+        let answer = wire::parse_transferred(&req, answer).map_err(Disbelieved::from);
+        self.judged(answer.and_then(|answer| {
+            if let Err(TransferLeaderError::VoteChanged { actual, .. }) = &answer {
+                judge.vote(req.from_leader(), *actual)?;
+            }
+            Ok(answer)
+        }))
     }
 
     fn backoff(&self) -> Option<Backoff> {
@@ -273,27 +291,54 @@ const OPENING: Duration = Duration::from_secs(2);
 
 type Streaming = tonic::Streaming<vault_proto::peer::v1::AppendResponse>;
 
+/// What a stream of entries has sent, and heard nothing of.
+#[derive(Clone, Debug, Default)]
+struct Owed(Arc<Mutex<VecDeque<Sent>>>);
+
+impl Owed {
+    fn held(&self) -> MutexGuard<'_, VecDeque<Sent>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, sent: Sent) {
+        self.held().push_back(sent);
+    }
+
+    fn next(&self) -> Option<Sent> {
+        self.held().pop_front()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.held().is_empty()
+    }
+}
+
 /// The next answer of a stream; an end when there is none, an error when one is owed for too long.
 async fn next_answer(
-    state: Option<(Link, Streaming, Arc<AtomicUsize>)>,
+    state: Option<(Link, Streaming, Owed)>,
 ) -> Option<(
     Answered<StreamAppendResult<Types>>,
-    Option<(Link, Streaming, Arc<AtomicUsize>)>,
+    Option<(Link, Streaming, Owed)>,
 )> {
     let (link, mut answers, owed) = state?;
     loop {
         let answer = match timeout(STALLED, answers.message()).await {
-            Err(_) if owed.load(Ordering::Relaxed) == 0 => continue,
+            Err(_) if owed.is_empty() => continue,
             Err(_) => return Some((Err(late(link.id).into()), None)),
             Ok(Err(status)) => return Some((Err(link.failed(&status)), None)),
             Ok(Ok(None)) => return None,
             Ok(Ok(Some(answer))) => answer,
         };
-        let earlier = owed.load(Ordering::Relaxed);
-        owed.store(earlier.saturating_sub(1), Ordering::Relaxed);
-        return match wire::parse_appended(answer) {
+        // Answers come in the order of what they answer.
+        let result = wire::parse_appended(answer).map_err(Disbelieved::from);
+        let result = result.and_then(|result| {
+            let sent = owed.next().ok_or(Disbelieved::Malformed)?;
+            let channels = link.channels.as_ref().ok_or(Disbelieved::Malformed)?;
+            channels.judge.appended(&sent, &result)
+        });
+        return match link.judged(result) {
             Ok(result) => Some((Ok(result), Some((link, answers, owed)))),
-            Err(error) => Some((Err(link.malformed(error)), None)),
+            Err(error) => Some((Err(error), None)),
         };
     }
 }

@@ -7,6 +7,7 @@
 //! | `tls` | connections between two pinned keys |
 //! | `channel` | connections to one member |
 //! | `link` | the client's side: openraft's network over such connections |
+//! | `judge` | what a peer answers is believed by who it is |
 //! | `send`, `receive` | a snapshot on its way |
 //! | `ways` | what members ask each other beside raft |
 //! | `service` | the server's side: what a member asks is given to raft, or refused |
@@ -17,6 +18,7 @@
 
 mod arrive;
 mod channel;
+mod judge;
 mod link;
 mod pass;
 mod receive;

@@ -107,7 +107,12 @@ impl Serving {
     /// What connects to them.
     pub(in crate::raft) fn dialler(&self, store: Store) -> Option<Dialler> {
         let runtime = self.handle()?.clone();
-        Some(Dialler::new(self.key.clone(), runtime, store))
+        Some(Dialler::new(
+            self.key.clone(),
+            self.trust.clone(),
+            runtime,
+            store,
+        ))
     }
 
     /// Serves them, until this is dropped.

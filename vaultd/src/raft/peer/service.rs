@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use openraft::async_runtime::WatchReceiver;
 use openraft::raft::AppendEntriesRequest;
 use openraft::storage::Snapshot;
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ use vault_proto::peer::v1 as pb;
 use vault_proto::peer::v1::peer_server::Peer;
 
 use super::channel::{CLUSTER, cluster};
+use super::judge::is_far;
 use super::trust::{Known, Trust};
 use super::{receive, wire};
 use crate::raft::error::ReadError;
@@ -48,6 +50,7 @@ pub(super) struct Service {
 struct Asking {
     trust: Trust,
     key: KeyHash,
+    raft: Core,
 }
 
 impl Asking {
@@ -71,7 +74,7 @@ impl Asking {
     fn speaks_for(&self, vote: &Vote) -> Result<(), Status> {
         let named = vote.leader_id().voted_for;
         match self.trust.whose(&self.key) {
-            Some(Known { id, votes: true }) if id == named => Ok(()),
+            Some(Known { id, votes: true }) if id == named => self.is_near(vote),
             Some(Known { votes: false, .. }) => Err(Status::permission_denied(
                 "a node without a vote neither votes nor leads",
             )),
@@ -81,14 +84,26 @@ impl Asking {
     }
 }
 
+impl Asking {
+    /// Lets through no term that nobody can have come to: a few such leaps, and none is left.
+    fn is_near(&self, vote: &Vote) -> Result<(), Status> {
+        let own = self.raft.metrics().borrow_watched().current_term;
+        if is_far(vote.leader_id().term, own) {
+            return Err(malformed(wire::Malformed));
+        }
+        Ok(())
+    }
+}
+
 impl Service {
     /// Who asks, once it is known to be about the same cluster.
     fn asking<T>(&self, request: &Request<T>) -> Result<Asking, Status> {
         let key = request.extensions().get::<KeyHash>().copied();
         let key = key.ok_or_else(|| Status::internal("a connection without a key"))?;
         let theirs = request.metadata().get(CLUSTER);
-        if let (Some(theirs), Some(ours)) = (theirs, cluster(&self.store))
-            && theirs.as_bytes() != ours.as_bytes()
+        // Who leads a cluster knows it; who knows none yet, leads and asks nobody that does.
+        if let Some(ours) = cluster(&self.store)
+            && theirs.is_none_or(|theirs| theirs.as_bytes() != ours.as_bytes())
         {
             return Err(Status::failed_precondition(
                 "this node belongs to another cluster, or to the same before or after a restore",
@@ -97,6 +112,7 @@ impl Service {
         Ok(Asking {
             trust: self.trust.clone(),
             key,
+            raft: self.raft.clone(),
         })
     }
 }
@@ -115,7 +131,7 @@ impl Peer for Service {
         let asking = self.asking(&request)?;
         let request = wire::parse_append(request.into_inner()).map_err(malformed)?;
         asking.speaks_for(&request.vote)?;
-        let (before, last) = (request.prev_log_id, last_of(&request));
+        let (before, last) = (request.prev_log_id, wire::last_of(&request));
         let response = self.raft.append_entries(request).await.map_err(stopped)?;
         let result = response.into_stream_result(before, last);
         Ok(Response::new(wire::appended(&result)))
@@ -229,11 +245,6 @@ fn unread(error: ReadError) -> Status {
 
 /// How long a question whether something is applied waits.
 const APPLIES: Duration = Duration::from_secs(2);
-
-fn last_of(request: &AppendEntriesRequest<Types>) -> Option<crate::raft::types::LogId> {
-    let last = request.entries.last().map(|entry| entry.log_id);
-    last.or(request.prev_log_id)
-}
 
 /// Why a stream of requests ended before its time.
 #[derive(Clone, Debug, Default)]

@@ -11,7 +11,7 @@ use crate::raft::types::{
     LogEntry, LogId, SnapshotMeta, StoredMembership, Types, Vote, decode, encode, log_id, position,
     stored_membership,
 };
-use crate::store::Position;
+use crate::store::{PLAUSIBLE, Position};
 
 /// A message that lacks what it must have, or has what nobody sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,11 +27,34 @@ pub(super) fn id(id: &LogId) -> pb::LogId {
 }
 
 /// A log id from the wire.
-pub(super) fn parse_id(id: pb::LogId) -> LogId {
-    log_id(Position {
-        term: id.term,
-        index: id.index,
-    })
+pub(super) fn parse_id(id: pb::LogId) -> Parsed<LogId> {
+    Ok(log_id(Position {
+        term: plausible(id.term)?,
+        index: plausible(id.index)?,
+    }))
+}
+
+/// A number that another can follow.
+fn plausible(number: u64) -> Parsed<u64> {
+    (number < PLAUSIBLE).then_some(number).ok_or(Malformed)
+}
+
+/// A log id from the wire, where there may be none.
+fn parse_some_id(id: Option<pb::LogId>) -> Parsed<Option<LogId>> {
+    id.map(parse_id).transpose()
+}
+
+/// A log id that somebody names under that vote: of no later term.
+fn parse_id_under(vote: &Vote, id: Option<pb::LogId>) -> Parsed<Option<LogId>> {
+    let id = parse_some_id(id)?;
+    let is_later = id.is_some_and(|id| position(&id).term > vote.leader_id().term);
+    if is_later { Err(Malformed) } else { Ok(id) }
+}
+
+/// The last entry that a request brings its receiver to.
+pub(super) fn last_of(request: &AppendEntriesRequest<Types>) -> Option<LogId> {
+    let last = request.entries.last().map(|entry| entry.log_id);
+    last.or(request.prev_log_id)
 }
 
 /// A vote on the wire.
@@ -47,6 +70,7 @@ pub(super) fn ballot(vote: &Vote) -> pb::Ballot {
 /// A vote from the wire.
 pub(super) fn parse_ballot(ballot: Option<pb::Ballot>) -> Parsed<Vote> {
     let ballot = ballot.ok_or(Malformed)?;
+    plausible(ballot.term)?;
     Ok(if ballot.committed {
         Vote::new_committed(ballot.term, ballot.node)
     } else {
@@ -73,13 +97,14 @@ pub(super) fn append(request: &AppendEntriesRequest<Types>) -> std::io::Result<p
 
 /// Entries from the wire: numbered without gaps from the one before them.
 pub(super) fn parse_append(request: pb::AppendRequest) -> Parsed<AppendEntriesRequest<Types>> {
+    let vote = parse_ballot(request.vote)?;
     let entry = |entry: pb::Entry| {
         Ok(LogEntry {
-            log_id: parse_id(entry.id.ok_or(Malformed)?),
+            log_id: parse_id_under(&vote, entry.id)?.ok_or(Malformed)?,
             payload: decode(&entry.payload).map_err(|_| Malformed)?,
         })
     };
-    let prev_log_id = request.previous.map(parse_id);
+    let prev_log_id = parse_id_under(&vote, request.previous)?;
     let entries = request.entries.into_iter().map(entry);
     let entries: Vec<LogEntry> = entries.collect::<Parsed<_>>()?;
     let first = prev_log_id.as_ref().map_or(0, |id| id.index + 1);
@@ -90,10 +115,10 @@ pub(super) fn parse_append(request: pb::AppendRequest) -> Parsed<AppendEntriesRe
         return Err(Malformed);
     }
     Ok(AppendEntriesRequest {
-        vote: parse_ballot(request.vote)?,
+        vote,
         prev_log_id,
         entries,
-        leader_commit: request.committed.map(parse_id),
+        leader_commit: parse_id_under(&vote, request.committed)?,
     })
 }
 
@@ -116,8 +141,8 @@ pub(super) fn appended(result: &StreamAppendResult<Types>) -> pb::AppendResponse
 pub(super) fn parse_appended(response: pb::AppendResponse) -> Parsed<StreamAppendResult<Types>> {
     use pb::append_response::Outcome;
     Ok(match response.outcome.ok_or(Malformed)? {
-        Outcome::Matched(matched) => Ok(matched.last.map(parse_id)),
-        Outcome::Conflict(at) => Err(StreamAppendError::Conflict(parse_id(at))),
+        Outcome::Matched(matched) => Ok(parse_some_id(matched.last)?),
+        Outcome::Conflict(at) => Err(StreamAppendError::Conflict(parse_id(at)?)),
         Outcome::HigherVote(vote) => Err(StreamAppendError::HigherVote(parse_ballot(Some(vote))?)),
     })
 }
@@ -133,8 +158,9 @@ pub(super) fn vote(request: &VoteRequest<Types>) -> pb::VoteRequest {
 
 /// A request for a vote, from the wire.
 pub(super) fn parse_vote(request: pb::VoteRequest) -> Parsed<VoteRequest<Types>> {
-    let last = request.last.map(parse_id);
-    let mut parsed = VoteRequest::new(parse_ballot(request.vote)?, last);
+    let vote = parse_ballot(request.vote)?;
+    let last = parse_id_under(&vote, request.last)?;
+    let mut parsed = VoteRequest::new(vote, last);
     parsed.leadership_transfer = request.transfer;
     Ok(parsed)
 }
@@ -150,7 +176,7 @@ pub(super) fn voted(response: &VoteResponse<Types>) -> pb::VoteResponse {
 
 /// A vote given or not, from the wire.
 pub(super) fn parse_voted(response: pb::VoteResponse) -> Parsed<VoteResponse<Types>> {
-    let last = response.last.map(parse_id);
+    let last = parse_some_id(response.last)?;
     let vote = parse_ballot(response.vote)?;
     Ok(VoteResponse::new(vote, last, response.granted))
 }
@@ -168,11 +194,19 @@ pub(super) fn header(vote: &Vote, snapshot: &SnapshotOf) -> std::io::Result<pb::
 pub(super) fn parse_header(header: &pb::SnapshotHeader) -> Parsed<(Vote, SnapshotMeta)> {
     let last_membership: StoredMembership =
         stored_membership(&header.membership).map_err(|_| Malformed)?;
+    let vote = parse_ballot(header.vote)?;
+    let last_log_id = parse_id_under(&vote, header.last)?;
+    // What it is of, it has: also the membership's entry.
+    let of = last_membership.log_id().as_ref().map(position);
+    let upto = last_log_id.as_ref().map(position);
+    if of.map(|at| (at.term, at.index)) > upto.map(|at| (at.term, at.index)) {
+        return Err(Malformed);
+    }
     let meta = SnapshotMeta {
-        last_log_id: header.last.map(parse_id),
+        last_log_id,
         last_membership,
     };
-    Ok((parse_ballot(header.vote)?, meta))
+    Ok((vote, meta))
 }
 
 /// A hand-over, on the wire.
@@ -186,8 +220,8 @@ pub(super) fn transfer(request: &TransferLeaderRequest<Types>) -> pb::TransferRe
 
 /// A hand-over, from the wire.
 pub(super) fn parse_transfer(request: pb::TransferRequest) -> Parsed<TransferLeaderRequest<Types>> {
-    let last = request.last.map(parse_id);
     let from = parse_ballot(request.from)?;
+    let last = parse_id_under(&from, request.last)?;
     Ok(TransferLeaderRequest::new(from, request.to, last))
 }
 
@@ -224,7 +258,7 @@ pub(super) fn parse_transferred(
         }),
         Outcome::NotFlushed(flushed) => Err(TransferLeaderError::LogNotFlushed {
             expected: request.last_log_id().copied(),
-            actual: flushed.last.map(parse_id),
+            actual: parse_some_id(flushed.last)?,
         }),
     })
 }

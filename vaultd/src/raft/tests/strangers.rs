@@ -9,8 +9,9 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request};
+use tonic::{Code, Request, Status};
 use vault_core::access::KeyHash;
 use vault_proto::peer::v1 as pb;
 use vault_proto::peer::v1::peer_client::PeerClient;
@@ -19,13 +20,24 @@ use super::cluster::{Cluster, Machine, PATIENCE, key};
 use crate::raft::NodeKey;
 use crate::raft::peer::testing::{client, dial};
 
+type Naming = fn(Request<()>) -> Result<Request<()>, Status>;
+type Caller = PeerClient<InterceptedService<Channel, Naming>>;
+
 /// A way to say to a machine whatever one likes, with a key.
-async fn caller(as_whom: &NodeKey, to: &Machine) -> PeerClient<Channel> {
+async fn caller(as_whom: &NodeKey, to: &Machine) -> Caller {
     let config = client(as_whom, to.key.pin());
     let address = to.address.to_string();
     let endpoint = Endpoint::from_static("http://peer");
     let channel = endpoint.connect_with_connector(dial(address, config));
-    PeerClient::new(channel.await.expect("a connection"))
+    let about: Naming = |mut request| {
+        let ours = format!("{}.1", "09".repeat(16)).parse().unwrap();
+        let headers = request.metadata_mut();
+        if headers.get("vault-cluster").is_none() {
+            headers.insert("vault-cluster", ours);
+        }
+        Ok(request)
+    };
+    PeerClient::with_interceptor(channel.await.expect("a connection"), about)
 }
 
 /// A candidate's request, of a term that would depose anybody.
@@ -218,4 +230,71 @@ async fn a_removed_node_that_comes_back_disturbs_no_term() {
     let now = cluster.machine(id).node().metrics();
     assert_eq!((now.term, now.leader), (term, Some(id)));
     assert!(cluster.machine(gone).node().leader_term().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terms_and_indexes_that_none_can_follow_are_refused_of_a_voter_too() {
+    let mut cluster = Cluster::of(3).await;
+    let leader = cluster.write(3).await;
+    cluster.agree().await;
+    let (from, to) = (leader % 3 + 1, leader);
+    let term = cluster.machine(to).node().metrics().term;
+    let key = cluster.machine(from).key.clone();
+    let mut caller = caller(&key, cluster.machine(to)).await;
+    let ballot = |term, committed| {
+        Some(pb::Ballot {
+            term,
+            node: from,
+            committed,
+        })
+    };
+    for far in [u64::MAX, 1 << 53, (1 << 53) - 1, term + (1 << 32) + 1] {
+        let mut campaign = candidate(from);
+        campaign.vote = ballot(far, false);
+        let refused = caller.vote(campaign).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{far}");
+        let refused = caller.pre_vote(campaign).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{far}");
+        let append = pb::AppendRequest {
+            vote: ballot(far, true),
+            ..Default::default()
+        };
+        let refused = caller.append(append).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{far}");
+    }
+    let far = Some(pb::LogId {
+        term: 1,
+        index: 1 << 53,
+    });
+    let append = pb::AppendRequest {
+        vote: ballot(term, true),
+        previous: far,
+        ..Default::default()
+    };
+    let refused = caller.append(append).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(cluster.machine(to).node().metrics().term, term);
+    cluster.write(3).await;
+    cluster.agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_names_no_cluster_is_refused_where_there_is_one() {
+    let mut cluster = Cluster::of(3).await;
+    let leader = cluster.write(3).await;
+    cluster.agree().await;
+    let key = cluster.machine(leader % 3 + 1).key.clone();
+    let target = cluster.machine(leader);
+    let config = client(&key, target.key.pin());
+    let dialling = dial(target.address.to_string(), config);
+    let endpoint = Endpoint::from_static("http://peer");
+    let channel = endpoint.connect_with_connector(dialling).await.unwrap();
+    let mut caller = PeerClient::new(channel);
+    let refused = caller.vote(candidate(leader % 3 + 1)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    let refused = caller
+        .read_index(pb::ReadIndexRequest {})
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
 }

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::Connection;
 use vault_core::record::{Key, Revision, Transaction};
 
+use super::super::types::PLAUSIBLE;
 use super::super::{SnapshotError, SnapshotInfo};
 use super::lthash::LtHash;
 use super::meta::Meta;
@@ -69,9 +70,6 @@ struct Row<'a> {
 }
 
 type Each<'a> = dyn FnMut(&Meta, &Row<'_>) -> Result<(), SnapshotError> + 'a;
-
-/// Larger numbers than these no cluster reaches; whoever claims them wants the next one to overflow.
-const PLAUSIBLE: u64 = 1 << 53;
 
 fn plausible(meta: &Meta) -> bool {
     let at = meta.applied.unwrap_or_default();
