@@ -24,6 +24,7 @@ mod identities;
 mod layering;
 mod local;
 mod logins;
+mod lost;
 mod matrix;
 mod members;
 mod methods;

@@ -17,7 +17,7 @@ use super::keys::{Keys, KeysError, MAX_SET};
 use crate::app::App;
 use crate::app::keyring::Deed;
 use crate::app::notes::Notes;
-use crate::outbound::{Failure, Outbound};
+use crate::outbound::Outbound;
 
 /// Longest fetch: with what the helper's silence is waited for beyond it, clients still have their answer in ten seconds.
 const TIME: Duration = Duration::from_secs(6);
