@@ -3,11 +3,12 @@
 //! Each is asked what it takes (`vault-needs`), so nothing is done and one daemon answers for all. `yes` and `no` are what
 //! was decided; `beyond` is granted and refused because it hands out more than the caller has, `own` is for a user's own
 //! session, `factor` wants a second factor; `-` has no session. What is decided by a proof in the request is by no role. A
-//! batch is answered part by part, and of a share that is not there nothing is denied.
+//! batch is answered part by part, and of a share that is not there nothing is denied. What acts on whoever calls, and no
+//! grant decides, cannot be asked about: that is called, with a password or code that is wrong.
 
 use std::fmt::Write as _;
 
-use vault_proto::{Access, METHODS};
+use vault_proto::{Access, METHODS, Method};
 use vault_tests::{Daemon, Output};
 
 use crate::BINARIES;
@@ -15,6 +16,13 @@ use crate::golden;
 use crate::guards::body;
 use crate::needs::somebody;
 use crate::wire::Wire;
+
+const LOGOUT: &str = "/vault.v1.Auth/Logout";
+/// Beside second factors.
+const CALLED: [&str; 2] = [
+    "/vault.v1.Auth/ChangePassword",
+    "/vault.v1.Sessions/RenewSession",
+];
 
 const READS: &str = r#""secret:GetValue", "secret:Describe", "secret:List""#;
 
@@ -134,15 +142,12 @@ async fn who_may_call_what_changes_only_on_purpose() {
             Access::Credential => line.push_str("whoever proves himself in the request"),
             Access::Granted | Access::Own => {
                 for wire in &wires {
-                    // Second factors are the caller's own, and cannot be asked about.
-                    let own = method.access == Access::Own;
-                    let answer = if own && method.path.starts_with("/vault.v1.Mfa/") {
-                        wire.call(method.path, body(method.path)).await
-                    } else {
-                        wire.ask(method.path, body(method.path)).await
-                    };
-                    let reason = answer.err().map(|refused| refused.reason);
-                    let _ = write!(line, "{:<10}", word(reason.as_deref()));
+                    if method.path == LOGOUT {
+                        // It ends what the others are asked in.
+                        break;
+                    }
+                    let word = decided(wire, method).await;
+                    let _ = write!(line, "{word:<10}");
                 }
             }
         }
@@ -154,11 +159,42 @@ async fn who_may_call_what_changes_only_on_purpose() {
         assert!(who.is_ok(), "{name}: {:?}", who.err());
     }
     daemon.ctl(&["user", "show", "alice"]).ok();
+    let mut words = Vec::new();
+    // A role's session ends with the one that it was assumed in, so that one comes later.
+    for (wire, (name, _)) in wires.iter().zip(&callers).rev() {
+        let ended = wire.call(LOGOUT, body(LOGOUT)).await;
+        words.push(word(ended.err().map(|refused| refused.reason)));
+        let who = wire.call("/vault.v1.Auth/WhoAmI", Vec::new()).await;
+        // What root was given at the birth of the vault is no session that a logout ends.
+        let lives = who.as_ref().err().map(|refused| &*refused.reason) != Some("TOKEN_INVALID");
+        assert_eq!(lives, *name == "root", "{name}: {who:?}");
+    }
+    let mut line = format!("{LOGOUT:<52}");
+    for word in words.iter().rev() {
+        let _ = write!(line, "{word:<10}");
+    }
+    text = text.replace(&format!("{LOGOUT}\n"), &format!("{}\n", line.trim_end()));
     golden::check("roles.txt", &text);
 }
 
-fn word(reason: Option<&str>) -> &'static str {
-    match reason {
+/// What was decided of a call with the caller's own token.
+async fn decided(wire: &Wire, method: &Method) -> &'static str {
+    let (path, own) = (method.path, method.access == Access::Own);
+    let called = own && (path.starts_with("/vault.v1.Mfa/") || CALLED.contains(&path));
+    let answer = if called {
+        wire.call(path, body(path)).await
+    } else {
+        wire.ask(path, body(path)).await
+    };
+    let reason = answer.err().map(|refused| refused.reason);
+    // That would be the answer to whoever has a session.
+    let undecided = own && !called && reason.as_deref() == Some("REQUEST_INVALID");
+    assert!(!undecided, "{path} cannot be asked about");
+    word(reason)
+}
+
+fn word(reason: Option<String>) -> &'static str {
+    match reason.as_deref() {
         Some("TOKEN_INVALID") => "-",
         Some("POLICY_DENIED") => "no",
         Some("BEYOND_OWN_RIGHTS") => "beyond",
