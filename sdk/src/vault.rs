@@ -153,7 +153,7 @@ impl Vault {
         Mfa(self)
     }
 
-    /// Programs, ResourcePolicies, and what they prove themselves as services with.
+    /// Programs, and what they prove themselves as services with.
     pub fn programs(&self) -> Programs<'_> {
         Programs(self)
     }

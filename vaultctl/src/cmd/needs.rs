@@ -89,8 +89,8 @@ impl Args {
             Ok(cli.command)
         } else {
             Err(Failure::usage(
-                "this command does something on this machine, needs no session, or is done in several steps: its needs \
-                 cannot be asked for",
+                "this command does something on this machine, needs no session, is done in several steps, or is about nodes or \
+                 the audit: its needs cannot be asked for",
             ))
         }
     }
