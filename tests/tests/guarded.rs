@@ -312,3 +312,52 @@ fn what_would_hand_out_too_much_or_is_no_policy_is_refused() {
     let again = settled(&world.daemon, "alice", FIRST);
     as_token(&world.daemon, &again, &["get", "web/key"]).refused(4, "POLICY_DENIED");
 }
+
+#[test]
+fn what_was_deleted_is_decided_about_by_its_own_tags() {
+    let world = World::new();
+    let kept = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "secret:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": ["secret:GetValue", "secret:Restore", "secret:Destroy"], "Resource": "*",
+         "Condition": {"StringEquals": {"vault:ResourceTag/keep": "yes"}}}]}"#;
+    let file = world.file(kept);
+    let put = ["policy", "put-inline", "own", &file, "--user", "alice"];
+    world.daemon.ctl(&put).ok();
+    let tagged = ["set", "web/key", "--tag", "keep=yes"];
+    world.daemon.ctl_with(&tagged, b"kept").ok();
+    world.daemon.ctl(&["rm", "web/key", "--yes"]).ok();
+    let trash = world.daemon.ctl(&["-o", "json", "trash", "ls"]).ok().json();
+    let id = trash[0]["id"].to_string();
+    let tries: [&[&str]; 4] = [
+        &["destroy", "web/key", "--id", &id, "--yes"],
+        &["restore", "web/key"],
+        &["restore", "web/key", "--id", &id],
+        &["restore", "web/key", "--id", &id, "--as", "db/mine"],
+    ];
+    let refused = |world: &World| {
+        for tried in tries {
+            world.alice(tried).refused(4, "POLICY_DENIED");
+        }
+    };
+    refused(&world);
+    // Another one at its path has other tags, and says nothing of it; nor one that was deleted since.
+    let decoy = ["set", "web/key", "--tag", "keep=no"];
+    world.daemon.ctl_with(&decoy, b"another").ok();
+    refused(&world);
+    world.alice(&["rm", "web/key", "--yes"]).ok();
+    world.alice(tries[0]).refused(4, "POLICY_DENIED");
+    world.alice(tries[2]).refused(4, "POLICY_DENIED");
+    // The newest is his to bring back, and to end.
+    world.alice(&["restore", "web/key"]).ok();
+    world.alice(&["rm", "web/key", "--yes"]).ok();
+    let trash = world.daemon.ctl(&["-o", "json", "trash", "ls"]).ok().json();
+    let rows = trash.as_array().expect("rows");
+    assert_eq!(rows.len(), 2, "{trash}");
+    let mut others = rows.iter().map(|row| row["id"].to_string());
+    let other = others.find(|other| *other != id).expect("another");
+    world
+        .alice(&["destroy", "web/key", "--id", &other, "--yes"])
+        .ok();
+    world.daemon.ctl(&["restore", "web/key", "--id", &id]).ok();
+    assert_eq!(world.daemon.ctl(&["get", "web/key"]).ok().stdout, "kept");
+}

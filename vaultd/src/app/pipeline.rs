@@ -7,12 +7,12 @@
 //! looked at and finished when the outcome is known ([`notes`](super::notes)); the reply waits until the entry is
 //! with the kernel.
 
+mod grants;
 mod writes;
 
 use std::sync::Arc;
 
-use vault_core::access::policy::Tags;
-use vault_core::access::{self, Action, Caller, Exceeds, Facts, Grant, Resource};
+use vault_core::access::{self, Action, Caller, Exceeds, Facts, Resource};
 use vault_core::engine::{self, secrets::Refusal};
 use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::{IdBlock, Tx};
@@ -46,118 +46,6 @@ impl<'a> Visit<'a> {
     /// From here on grants are asked for to see what comes: what the request takes, it asks for again.
     pub(super) fn only_looks(&mut self) {
         self.notes.asked = None;
-    }
-
-    /// Asks for a grant. The audit entry names the resource, whatever the answer.
-    pub(super) fn grant(
-        &mut self,
-        tx: &mut Tx<'_>,
-        action: Action,
-        resource: Resource,
-    ) -> Result<Grant> {
-        self.grant_tagged(tx, action, resource, &Tags::new())
-    }
-
-    /// The same of each of several.
-    pub(super) fn grant_each<const N: usize>(
-        &mut self,
-        tx: &mut Tx<'_>,
-        action: Action,
-        resources: &[Resource; N],
-    ) -> Result<[Grant; N]> {
-        let asked = resources.iter();
-        let granted = asked.map(|resource| self.grant(tx, action, resource.clone()));
-        let granted: Vec<Grant> = granted.collect::<Result<_>>()?;
-        granted
-            .try_into()
-            .map_err(|_| Error::internal("a grant is missing"))
-    }
-
-    /// The same, of a request that brings tags.
-    pub(super) fn grant_tagged(
-        &mut self,
-        tx: &mut Tx<'_>,
-        action: Action,
-        resource: Resource,
-        request_tags: &Tags,
-    ) -> Result<Grant> {
-        let facts = Facts {
-            request_tags,
-            ..Facts::default()
-        };
-        self.grant_about(tx, action, resource, &facts)
-    }
-
-    /// The same, of what is known beside. Tags of secrets are looked up.
-    pub(super) fn grant_about(
-        &mut self,
-        tx: &mut Tx<'_>,
-        action: Action,
-        resource: Resource,
-        facts: &Facts<'_>,
-    ) -> Result<Grant> {
-        self.notes.resources.push(resource.to_string());
-        if let Some(asked) = &self.notes.asked {
-            asked.note(action, &resource);
-        }
-        let mut resource_tags = Tags::new();
-        if let Resource::Secret(path) = &resource
-            && self.caller.asks_resource_tags()
-        {
-            resource_tags = engine::secrets::tags_of(tx, path).map_err(refusal::record)?;
-        }
-        let facts = Facts {
-            resource_tags: &resource_tags,
-            ..*facts
-        };
-        match access::authorise_about(&self.caller, action, resource, &facts) {
-            Ok(grant) => {
-                self.notes.granted = Some(grant.by().to_owned());
-                self.notes.action = Some(action.name());
-                Ok(grant)
-            }
-            Err(denied) => {
-                let error = self.denied(&denied);
-                Err(explain::denial(tx, &self.caller, &denied, error))
-            }
-        }
-    }
-
-    /// Asks for a grant about one of several: what is granted was not denied, whatever was denied before it.
-    pub(super) fn grant_one_of(
-        &mut self,
-        tx: &mut Tx<'_>,
-        action: Action,
-        resources: Vec<Resource>,
-    ) -> Result<Option<Grant>> {
-        for resource in resources {
-            match self.grant(tx, action, resource.clone()) {
-                Ok(grant) => {
-                    self.notes.denied = None;
-                    return Ok(Some(grant));
-                }
-                Err(error) if error.reason() == Reason::PolicyDenied => {
-                    if let Some(asked) = &self.notes.asked {
-                        asked.forget(action, &resource);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Asks for a grant beside those that a request is about: it is recorded under what was granted before.
-    pub(super) fn grant_beside(
-        &mut self,
-        tx: &mut Tx<'_>,
-        action: Action,
-        resource: Resource,
-    ) -> Result<Grant> {
-        let before = (self.notes.action, self.notes.granted.clone());
-        let grant = self.grant(tx, action, resource)?;
-        (self.notes.action, self.notes.granted) = before;
-        Ok(grant)
     }
 
     /// Whether the caller may look into a folder.

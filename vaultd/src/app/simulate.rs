@@ -49,7 +49,7 @@ impl App {
     ) -> Result<Answer<Simulated>> {
         self.read(call, |visit, tx| {
             let caller = visit.caller();
-            let tags = tags_of(tx, &resource, caller.asks_resource_tags())?;
+            let tags = tags_of(tx, (action, &resource), caller.asks_resource_tags())?;
             let trust = trust_of(tx, action, &resource)?;
             let session = Assume::default().session_name(caller);
             let decided = caller.decide(action, &resource, &about(&tags, trust.as_ref(), &session));
@@ -84,7 +84,7 @@ impl App {
             let absent = absent.ok_or_else(|| {
                 refusal::identity(identity::Refusal::NotFound(sort, name.to_owned()))
             })?;
-            let tags = tags_of(tx, &resource, absent.asks_resource_tags())?;
+            let tags = tags_of(tx, (action, &resource), absent.asks_resource_tags())?;
             let (trust, session) = (trust_of(tx, action, &resource)?, absent.session_name());
             let decided = absent.decide(action, &resource, &about(&tags, trust.as_ref(), &session));
             let who = format!("{sort}:{name}");
@@ -112,7 +112,7 @@ impl App {
             let after = after.as_ref().map(|(sort, name)| (*sort, &**name));
             let (all, more) =
                 identity::everybody(tx, &grant, after, paging.size).map_err(refusal::identity)?;
-            let tags = tags_of(tx, &resource, true)?;
+            let tags = tags_of(tx, (action, &resource), true)?;
             let trust = trust_of(tx, action, &resource)?;
             let mut who = Vec::new();
             for (sort, name) in &all {
@@ -167,12 +167,17 @@ fn position(bytes: &[u8]) -> Option<(Sort, Box<str>)> {
     Some((sort, std::str::from_utf8(name).ok()?.into()))
 }
 
-/// The tags that decisions about a resource may depend on.
-fn tags_of(tx: &mut Tx<'_>, resource: &Resource, asked: bool) -> Result<Tags> {
-    if let (Resource::Secret(path), true) = (resource, asked) {
-        return engine::secrets::tags_of(tx, path).map_err(refusal::record);
-    }
-    Ok(Tags::new())
+/// The tags that decisions about a resource may depend on: where it is about what was deleted, those of the newest that
+/// had the path.
+fn tags_of(tx: &mut Tx<'_>, (action, resource): (Action, &Resource), asked: bool) -> Result<Tags> {
+    let (Resource::Secret(path), true) = (resource, asked) else {
+        return Ok(Tags::new());
+    };
+    let tags = match action {
+        Action::RESTORE | Action::DESTROY => engine::secrets::tags_of_deleted(tx, path, None),
+        _ => engine::secrets::tags_of(tx, path),
+    };
+    tags.map_err(refusal::record)
 }
 
 /// Of a role that is to be assumed, whom it trusts.

@@ -1,6 +1,6 @@
 //! Writes of the Secrets service that take away, bring back or move.
 
-use vault_core::access::{Action, Proofs, Resource};
+use vault_core::access::{Action, Grant, Proofs, Resource};
 use vault_core::engine::secrets::{self as engine, Moved, Refusal};
 use vault_core::name::{FolderPath, SecretPath};
 use vault_core::record::Tx;
@@ -87,16 +87,19 @@ impl App {
         let pairs =
             elsewhere.map(|new| (Target::Secret(path.clone()), Target::Secret(new.clone())));
         let pairs: Vec<_> = pairs.into_iter().collect();
+        let granted = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, _: &Target| {
+            visit.grant_of_deleted(tx, Action::RESTORE, &path, id)
+        };
         let mut proofs = self
-            .proofs_of_move(call, Action::RESTORE, Moved::Deleted, &pairs)
+            .proofs_of_move(call, (Action::RESTORE, &granted), Moved::Deleted, &pairs)
             .await?;
         self.write(call, Terms::default(), move |visit, tx| {
-            let grant = visit.grant(tx, Action::RESTORE, Resource::Secret(path.clone()))?;
+            let grant = visit.grant_of_deleted(tx, Action::RESTORE, &path, id)?;
             // Under another name a value may come within other rights: so it takes the right to read it.
             let to = match &new_path {
                 None => None,
                 Some(new_path) => Some(engine::RestoreTo {
-                    read: visit.grant(tx, Action::GET_VALUE, Resource::Secret(path.clone()))?,
+                    read: visit.grant_of_deleted(tx, Action::GET_VALUE, &path, id)?,
                     write: visit.grant(
                         tx,
                         Action::PUT_VALUE,
@@ -128,25 +131,24 @@ impl App {
         digest: [u8; 32],
     ) -> Result<Answer<u64>> {
         let repeat = Repeat::of(call, digest);
-        self.write_secret(
-            call,
-            Terms::default(),
-            Action::DESTROY,
-            path,
-            move |_, tx, grant| {
-                let once = repeat.map(|repeat| repeat.once(tx)).transpose()?;
-                let destroyed = match what {
-                    Destruction::Version(version) => {
-                        engine::destroy_version(tx, grant, once.as_ref(), version)?;
-                        1
-                    }
-                    Destruction::Deleted(id) => {
-                        engine::destroy(tx, grant, once.as_ref(), id)?.versions
-                    }
-                };
-                Ok((Verdict::Commit, destroyed))
-            },
-        )
+        self.write(call, Terms::default(), move |visit, tx| {
+            let once = repeat.map(|repeat| repeat.once(tx)).transpose();
+            let once = once.map_err(refusal::record)?;
+            let destroyed = match what {
+                Destruction::Version(version) => {
+                    let resource = Resource::Secret(path.clone());
+                    let grant = visit.grant(tx, Action::DESTROY, resource)?;
+                    engine::destroy_version(tx, &grant, once.as_ref(), version).map(|_| 1)
+                }
+                Destruction::Deleted(id) => {
+                    let grant = visit.grant_of_deleted(tx, Action::DESTROY, &path, Some(id))?;
+                    engine::destroy(tx, &grant, once.as_ref(), id).map(|done| done.versions)
+                }
+            };
+            let destroyed =
+                destroyed.map_err(|refusal| visit.refuse(refusal, Action::DESTROY, &path))?;
+            Ok((Verdict::Commit, destroyed))
+        })
         .await
     }
 
@@ -167,8 +169,11 @@ impl App {
             Target::Folder(as_folder(&destination)),
         );
         let pairs = [(source.clone(), destination.clone()), folders];
+        let granted = |visit: &mut Visit<'_>, tx: &mut Tx<'_>, from: &Target| {
+            visit.grant(tx, Action::MOVE, from.resource())
+        };
         let mut proofs = self
-            .proofs_of_move(call, Action::MOVE, Moved::Living, &pairs)
+            .proofs_of_move(call, (Action::MOVE, &granted), Moved::Living, &pairs)
             .await?;
         self.write(call, Terms::default(), move |visit, tx| {
             let once = repeat.map(|repeat| repeat.once(tx)).transpose();
@@ -206,12 +211,15 @@ impl App {
     }
 }
 
+/// Asks for the grant to move something away.
+type Granted<'a> = dyn Fn(&mut Visit<'_>, &mut Tx<'_>, &Target) -> Result<Grant> + Sync + 'a;
+
 impl App {
     /// The proofs that it takes to hand out elsewhere what the policies allow that go along: none where none do.
     async fn proofs_of_move(
         &self,
         call: &Call,
-        action: Action,
+        (action, granted): (Action, &Granted<'_>),
         moved: Moved,
         pairs: &[(Target, Target)],
     ) -> Result<Proofs> {
@@ -224,7 +232,7 @@ impl App {
             visit.only_looks();
             for (from, to) in pairs {
                 // What else stands in its way is for the move itself to say.
-                if visit.grant(tx, action, from.resource()).is_ok() {
+                if granted(visit, tx, from).is_ok() {
                     drop(visit.carry(tx, proofs, moved, (from, to)));
                 }
             }

@@ -12,9 +12,9 @@ use super::{
     walk::peek_head,
 };
 use crate::{
-    access::{Action, Grant},
+    access::{Action, Grant, policy::Tags},
     name::SecretPath,
-    record::{Key, Kind, Marker, Tx},
+    record::{Key, Kind, Marker, RecordError, Tx},
 };
 
 /// Deleted secrets that one call looks at.
@@ -161,7 +161,7 @@ fn destination<'r>(old: &'r SecretPath, request: &'r Restore) -> Result<&'r Secr
 }
 
 /// A listing: the restore reads the head it chose again, as a check.
-fn newest(tx: &Tx<'_>, come: u64, path: &SecretPath) -> Result<Option<u64>, Refusal> {
+fn newest(tx: &Tx<'_>, come: u64, path: &SecretPath) -> Result<Option<u64>, RecordError> {
     let mut newest: Option<(u64, u64)> = None;
     for id in delete::ids_of(tx, path.as_str(), OF_ONE_PATH)? {
         let deletion = peek_head(tx, id)?.and_then(|head| head.deletion);
@@ -171,4 +171,31 @@ fn newest(tx: &Tx<'_>, come: u64, path: &SecretPath) -> Result<Option<u64>, Refu
         newest = newest.max(candidate);
     }
     Ok(newest.map(|(_, id)| id))
+}
+
+/// The tags by which it is decided about a deleted secret of a path: of that with the id, without one of that which a
+/// restore would choose. Those of the living secret where there is none such: nothing is done to it then, or it was
+/// done before.
+///
+/// # Errors
+/// When the store fails.
+pub fn tags_of_deleted(
+    tx: &mut Tx<'_>,
+    path: &SecretPath,
+    id: Option<u64>,
+) -> Result<Tags, RecordError> {
+    let come = respite::come(tx)?;
+    let id = match id {
+        Some(id) => Some(id),
+        None => newest(tx, come, path)?,
+    };
+    let head = match id {
+        Some(id) => tx.read::<Head>(&Head::key(id))?,
+        None => None,
+    };
+    let had = |deletion: &Deletion| deletion.path == path.as_str();
+    match head.filter(|head| head.deletion.as_ref().is_some_and(had)) {
+        Some(head) => Ok(head.tags.clone()),
+        None => tree::tags_of(tx, path),
+    }
 }

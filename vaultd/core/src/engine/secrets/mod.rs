@@ -43,7 +43,7 @@ mod tests;
 
 pub use copy::{CopyReply, copy};
 pub use delete::{Delete, DeleteReply, Deleted, delete, delete_folder};
-pub use deleted::{Restore, RestoreReply, RestoreTo, list_deleted, restore};
+pub use deleted::{Restore, RestoreReply, RestoreTo, list_deleted, restore, tags_of_deleted};
 pub use describe::{Meta, Update, VersionInfo, describe, list_versions, update};
 pub use destroy::{Destroyed, destroy, destroy_version, sweep_deleted};
 pub use fields::{
