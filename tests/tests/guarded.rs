@@ -361,3 +361,34 @@ fn what_was_deleted_is_decided_about_by_its_own_tags() {
     world.daemon.ctl(&["restore", "web/key", "--id", &id]).ok();
     assert_eq!(world.daemon.ctl(&["get", "web/key"]).ok().stdout, "kept");
 }
+
+#[test]
+fn who_may_delete_and_not_destroy_leaves_time_to_restore() {
+    let world = World::new();
+    let deletes = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "secret:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "secret:Destroy", "Resource": "secret:db/prod/*"}]}"#;
+    let file = world.file(deletes);
+    let put = ["policy", "put-inline", "own", &file, "--user", "alice"];
+    world.daemon.ctl(&put).ok();
+    for window in ["0", "1s", "6d"] {
+        for what in [&["db/prod/main"][..], &["-r", "db/prod"], &["-r", "db"]] {
+            let rm = [&["rm", "--yes", "--window", window], what].concat();
+            world.alice(&rm).refused(4, "POLICY_DENIED");
+        }
+    }
+    world.daemon.ctl(&["get", "db/prod/main"]).ok();
+    for window in ["7d", "30d"] {
+        let rm = ["rm", "db/prod/main", "--window", window];
+        world.alice(&rm).ok();
+        world.daemon.ctl(&["restore", "db/prod/main"]).ok();
+    }
+    world.alice(&["rm", "-r", "db/prod", "--yes"]).ok();
+    world.daemon.ctl(&["restore", "db/prod/main"]).ok();
+    // What he may destroy he may delete with any window.
+    world
+        .alice(&["rm", "web/key", "--yes", "--window", "0"])
+        .ok();
+    let gone = world.daemon.ctl(&["-o", "json", "restore", "web/key"]);
+    assert_eq!(gone.reason(), "SECRET_NOT_FOUND", "{gone}");
+}

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     recursive: bool,
 
-    /// How long they can be restored, 0 to 30d; 0 destroys at once [default: 7d]
+    /// How long they can be restored, 0 to 30d; 0 destroys at once; less than 7d takes the right to destroy [default: 7d]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     window: Option<Duration>,
 

@@ -36,7 +36,7 @@ actions! {
     LIST = "secret:List";
     /// Move and remove labels.
     LABEL = "secret:Label";
-    /// Delete, with a window for recovery.
+    /// Delete, with seven days for recovery at least.
     DELETE = "secret:Delete";
     /// Bring a deleted secret back.
     RESTORE = "secret:Restore";

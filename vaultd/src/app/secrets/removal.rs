@@ -52,18 +52,15 @@ impl App {
         self.write(call, Terms::default(), move |visit, tx| {
             let once = repeat.map(|repeat| repeat.once(tx)).transpose();
             let once = once.map_err(refusal::record)?;
+            let grant = visit.grant(tx, Action::DELETE, target.resource())?;
+            if delete.hastens() {
+                visit.grant_beside(tx, Action::DESTROY, target.resource())?;
+            }
             let deleted = match &target {
-                Target::Secret(path) => {
-                    let grant = visit.grant(tx, Action::DELETE, Resource::Secret(path.clone()))?;
-                    engine::delete(tx, &grant, once.as_ref(), &delete)
-                        .map_err(|refusal| visit.refuse(refusal, Action::DELETE, path))?
-                }
-                Target::Folder(folder) => {
-                    let grant =
-                        visit.grant(tx, Action::DELETE, Resource::Folder(folder.clone()))?;
-                    engine::delete_folder(tx, &grant, once.as_ref(), &delete)
-                        .map_err(|refusal| visit.refuse_folder(refusal, Action::DELETE, folder))?
-                }
+                Target::Secret(path) => engine::delete(tx, &grant, once.as_ref(), &delete)
+                    .map_err(|refusal| visit.refuse(refusal, Action::DELETE, path))?,
+                Target::Folder(folder) => engine::delete_folder(tx, &grant, once.as_ref(), &delete)
+                    .map_err(|refusal| visit.refuse_folder(refusal, Action::DELETE, folder))?,
             };
             Ok((verdict, deleted))
         })

@@ -36,6 +36,14 @@ pub struct Delete {
     pub if_version: Option<u64>,
 }
 
+impl Delete {
+    /// Whether less time to restore is left than is by default: whoever asks for that ends values sooner than a deletion
+    /// does, so it takes the right to destroy as well.
+    pub fn hastens(&self) -> bool {
+        self.window.is_some_and(|window| window < DEFAULT_WINDOW)
+    }
+}
+
 /// What was deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct DeleteReply {

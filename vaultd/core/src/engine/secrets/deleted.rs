@@ -193,8 +193,8 @@ pub fn tags_of_deleted(
         Some(id) => tx.read::<Head>(&Head::key(id))?,
         None => None,
     };
-    let had = |deletion: &Deletion| deletion.path == path.as_str();
-    match head.filter(|head| head.deletion.as_ref().is_some_and(had)) {
+    let of_path = |deletion: &Deletion| deletion.path == path.as_str();
+    match head.filter(|head| head.deletion.as_ref().is_some_and(of_path)) {
         Some(head) => Ok(head.tags.clone()),
         None => tree::tags_of(tx, path),
     }
