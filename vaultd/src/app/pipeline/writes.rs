@@ -14,8 +14,8 @@ use crate::app::STALENESS_BOUND;
 use crate::app::call::{Answer, Call};
 use crate::app::error::{Kind, Result};
 use crate::app::notes::Notes;
-use crate::app::refusal;
 use crate::app::transact::{Terms, Verdict};
+use crate::app::{CATCH_UP, refusal};
 
 /// Between when a node looks at how old its state is and when its answer has left, and for clocks that do not run alike.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -105,6 +105,7 @@ impl App {
         let (result, verdict) = match may {
             Ok(()) => {
                 entry.binding();
+                self.take_the_lead().await;
                 let notes = Arc::clone(&shared);
                 let only_asked = call.asked.is_some();
                 let ran = self.proposer.run(terms, move |tx| {
@@ -152,6 +153,15 @@ impl App {
     pub(in crate::app) async fn everywhere(&self, narrowed: Option<u64>) {
         if let Some(index) = narrowed {
             self.node.spread(index, STALENESS_BOUND + MARGIN).await;
+        }
+    }
+
+    /// Raft knows a moment before this node does that it leads: what comes in between is not turned away.
+    async fn take_the_lead(&self) {
+        let elected = || self.node.metrics().leader == Some(self.settings.node_id);
+        if self.node.leader_term().is_none() && elected() {
+            // Where it does not, the write says so.
+            drop(tokio::time::timeout(CATCH_UP, self.node.wait_leader()).await);
         }
     }
 

@@ -296,7 +296,8 @@ impl Roster {
         let left = self.nodes.iter().filter(|node| node.votes && node.id != id);
         let (heard, silent): (Vec<u64>, Vec<u64>) =
             left.map(|node| node.id).partition(|id| well.contains(id));
-        if heard.len() > silent.len() {
+        // That the last vote stays is told for itself.
+        if heard.len() > silent.len() || silent.is_empty() {
             Ok(())
         } else {
             Err(Refusal::NoMajority { id, silent })
