@@ -5,12 +5,14 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arc_swap::ArcSwapOption;
 use http::{HeaderValue, Request, Response};
+use http_body_util::{BodyExt as _, Limited};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -20,6 +22,7 @@ use tower::{Layer, Service, ServiceExt as _};
 use vault_core::access::KeyHash;
 
 use super::channel::{CLUSTER, cluster};
+use super::places::{Place, Places};
 use super::trust::{Known, Trust};
 use crate::store::Store;
 
@@ -56,7 +59,31 @@ pub(super) struct Arrivals {
     pub(super) trust: Trust,
     pub(super) store: Store,
     pub(super) doorway: Doorway,
+    pub(super) calls: Calls,
 }
+
+/// What each key has asked for and not been answered. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Calls {
+    /// Calls whose messages may be large.
+    large: Arc<Places<KeyHash>>,
+    small: Arc<Places<KeyHash>>,
+}
+
+impl Calls {
+    pub(super) fn new() -> Self {
+        Self {
+            large: Places::new(LARGE * 64, LARGE),
+            small: Places::new(SMALL * 64, SMALL),
+        }
+    }
+}
+
+/// A heartbeat, entries and a snapshot, and as many that were given up.
+const LARGE: usize = 8;
+const SMALL: usize = 1024;
+/// Bytes of a message that has only numbers.
+const NUMBERS: usize = 1 << 10;
 
 impl Arrivals {
     /// Lets through a voter that is about the same cluster.
@@ -75,6 +102,31 @@ impl Arrivals {
             ));
         }
         Ok(())
+    }
+
+    /// What a key may ask of raft is looked at before anything of the message is read.
+    fn raft(&self, request: Request<Body>) -> Result<(Request<Body>, Place<KeyHash>), Status> {
+        let key = request.extensions().get::<KeyHash>().copied();
+        let known = key.and_then(|key| Some((key, self.trust.whose(&key)?)));
+        let (key, known) =
+            known.ok_or_else(|| Status::permission_denied("not a member of the cluster"))?;
+        let method = request.uri().path().rsplit('/').next().unwrap_or_default();
+        if !known.votes && method != "ReadIndex" {
+            return Err(Status::permission_denied(
+                "a node without a vote neither votes nor leads",
+            ));
+        }
+        let is_large = matches!(method, "Append" | "StreamAppend" | "InstallSnapshot");
+        let (places, request) = if is_large {
+            (&self.calls.large, request)
+        } else {
+            let bounded = request.map(|body| Body::new(Limited::new(body, NUMBERS)));
+            (&self.calls.small, bounded)
+        };
+        let place = places.take(key);
+        let place =
+            place.ok_or_else(|| Status::resource_exhausted("this node asks too much at once"))?;
+        Ok((request, place))
     }
 
     async fn serve(self, mut request: Request<Body>) -> Response<Body> {
@@ -152,7 +204,21 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if request.uri().path().starts_with(RAFT) {
-            return Box::pin(self.inner.call(request));
+            let (request, place) = match self.arrivals.raft(request) {
+                Ok(admitted) => admitted,
+                Err(status) => return Box::pin(ready(Ok(status.into_http()))),
+            };
+            let answering = self.inner.call(request);
+            return Box::pin(async move {
+                let response = answering.await?;
+                // Held until the last of a stream of answers.
+                Ok(response.map(|body| {
+                    Body::new(body.map_frame(move |frame| {
+                        let _held = &place;
+                        frame
+                    }))
+                }))
+            });
         }
         let serving = self.arrivals.clone().serve(request);
         Box::pin(async move { Ok(serving.await) })

@@ -11,6 +11,7 @@
 //! | `send`, `receive` | a snapshot on its way |
 //! | `ways` | what members ask each other beside raft |
 //! | `service` | the server's side: what a member asks is given to raft, or refused |
+//! | `places` | how much of the port one source or key may hold |
 //! | `pass`, `arrive` | requests of clients that a voter passes on |
 //! | `serve` | the listener, on a thread and runtime of its own |
 //!
@@ -21,6 +22,7 @@ mod channel;
 mod judge;
 mod link;
 mod pass;
+mod places;
 mod receive;
 mod send;
 mod serve;

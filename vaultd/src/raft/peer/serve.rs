@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -21,8 +21,9 @@ use tonic::transport::server::Connected;
 use vault_core::access::KeyHash;
 use vault_proto::peer::v1::peer_server::PeerServer;
 
-use super::arrive::{Arrivals, Doorway};
+use super::arrive::{Arrivals, Calls, Doorway};
 use super::channel::{Dialler, MAX_MESSAGE};
+use super::places::{Place, Places, source};
 use super::service::Service;
 use super::tls::{NodeKey, key_of};
 use super::trust::{Trust, follow};
@@ -32,8 +33,18 @@ use crate::raft::read;
 use crate::raft::spread::Ledger;
 use crate::store::Store;
 
-/// Handshakes at once. Whoever is no member gets no further than one.
-const HANDSHAKES: usize = 16;
+/// Handshakes at once from where no member is known to be, in all and from one source.
+const STRANGERS: usize = 64;
+const STRANGERS_EACH: usize = 8;
+const STRANGERS_HANDSHAKE: Duration = Duration::from_millis(1500);
+/// And from where members are: several nodes may share an address.
+const MEMBERS: usize = 128;
+const MEMBERS_EACH: usize = 64;
+/// Connections that were proved, in all and of one key: a node has five, and what it lost lingers for seconds.
+const CONNECTIONS: usize = 1024;
+const CONNECTIONS_EACH: usize = 16;
+/// Connections on their way to the server.
+const OPENED: usize = 16;
 const HANDSHAKE: Duration = Duration::from_secs(5);
 const ALIVE: Duration = Duration::from_secs(2);
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -129,13 +140,14 @@ impl Serving {
         let acceptor = TlsAcceptor::from(Arc::new(tls.map_err(io::Error::other)?));
         let _entered = runtime.enter();
         let listener = tokio::net::TcpListener::from_std(self.listener.try_clone()?)?;
-        let (opened, connections) = mpsc::channel(HANDSHAKES);
+        let (opened, connections) = mpsc::channel(OPENED);
         runtime.spawn(follow(raft.clone(), store.clone(), self.trust.clone()));
-        runtime.spawn(accept(listener, acceptor, opened));
+        runtime.spawn(accept(listener, acceptor, self.trust.clone(), opened));
         let arrivals = Arrivals {
             trust: self.trust.clone(),
             store: store.clone(),
             doorway: answering.doorway,
+            calls: Calls::new(),
         };
         let service = Service {
             raft,
@@ -179,13 +191,13 @@ impl Drop for Serving {
 async fn accept(
     listener: tokio::net::TcpListener,
     acceptor: TlsAcceptor,
+    trust: Trust,
     opened: mpsc::Sender<io::Result<Connection>>,
 ) {
-    let places = Arc::new(Semaphore::new(HANDSHAKES));
+    let strangers = Places::new(STRANGERS, STRANGERS_EACH);
+    let members = Places::new(MEMBERS, MEMBERS_EACH);
+    let keys = Places::new(CONNECTIONS, CONNECTIONS_EACH);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
         let (stream, from) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -194,10 +206,21 @@ async fn accept(
                 continue;
             }
         };
-        let (acceptor, opened) = (acceptor.clone(), opened.clone());
+        // What strangers hold is taken from no member.
+        let (places, time) = if trust.is_at(from.ip()) {
+            (&members, HANDSHAKE)
+        } else {
+            (&strangers, STRANGERS_HANDSHAKE)
+        };
+        let Some(place) = places.take(source(from.ip())) else {
+            tracing::debug!(%from, "too many handshakes at the peers' port");
+            continue;
+        };
+        let opening = open(stream, acceptor.clone(), trust.clone(), Arc::clone(&keys));
+        let opened = opened.clone();
         tokio::spawn(async move {
             let _place = place;
-            match timeout(HANDSHAKE, open(stream, acceptor)).await {
+            match timeout(time, opening).await {
                 // The server is gone only when the node stops.
                 Ok(Ok(connection)) => drop(opened.send(Ok(connection)).await),
                 Ok(Err(error)) => {
@@ -209,20 +232,34 @@ async fn accept(
     }
 }
 
-async fn open(stream: TcpStream, acceptor: TlsAcceptor) -> io::Result<Connection> {
+async fn open(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    trust: Trust,
+    keys: Arc<Places<KeyHash>>,
+) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
     let stream = acceptor.accept(stream).await?;
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let key = chain.first().and_then(|leaf| key_of(leaf));
     let key = key.ok_or_else(|| io::Error::other("no key was proved"))?;
-    Ok(Connection { stream, key })
+    let place = keys.take(key);
+    let place = place.ok_or_else(|| io::Error::other("this key has too many connections"))?;
+    Ok(Connection {
+        stream,
+        key,
+        trust,
+        _place: place,
+    })
 }
 
-/// A connection of a member's.
+/// A connection of a member's, for as long as it is one.
 #[derive(Debug)]
 struct Connection {
     stream: TlsStream<TcpStream>,
     key: KeyHash,
+    trust: Trust,
+    _place: Place<KeyHash>,
 }
 
 impl Connected for Connection {
@@ -239,6 +276,10 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // It is read from at each keep-alive, so that no key outlives its membership by more.
+        if self.trust.whose(&self.key).is_none() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, into)
     }
 }

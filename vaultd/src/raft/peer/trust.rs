@@ -5,6 +5,7 @@
 //! as far as it has been told, also believes whom it was introduced to when it joined.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -31,6 +32,8 @@ pub(in crate::raft) struct Known {
 pub(in crate::raft) struct Trust {
     believed: Arc<ArcSwap<Keys>>,
     introduced: Arc<Keys>,
+    /// Where members are, as far as it is said in numbers.
+    addresses: Arc<ArcSwap<BTreeSet<IpAddr>>>,
     /// This node's own.
     own: KeyHash,
 }
@@ -51,6 +54,7 @@ impl Trust {
         Self {
             believed: Arc::new(ArcSwap::new(Arc::clone(&introduced))),
             introduced,
+            addresses: Arc::new(ArcSwap::from_pointee(addresses(to.values()))),
             own,
         }
     }
@@ -58,6 +62,11 @@ impl Trust {
     /// Whose a key is, if a member's.
     pub(in crate::raft) fn whose(&self, key: &KeyHash) -> Option<Known> {
         self.believed.load().get(key).copied()
+    }
+
+    /// Whether a member is there.
+    pub(super) fn is_at(&self, address: IpAddr) -> bool {
+        self.addresses.load().contains(&address.to_canonical())
     }
 
     fn believe(&self, membership: &Membership, roster: Option<&Roster>) {
@@ -84,8 +93,15 @@ impl Trust {
                 believed.entry(*key).or_insert(*known);
             }
         }
+        let members = membership.nodes().map(|(_, member)| member);
+        self.addresses.store(Arc::new(addresses(members)));
         self.believed.store(Arc::new(believed));
     }
+}
+
+fn addresses<'m>(members: impl Iterator<Item = &'m Member>) -> BTreeSet<IpAddr> {
+    let sockets = members.filter_map(|member| member.address.parse::<SocketAddr>().ok());
+    sockets.map(|socket| socket.ip().to_canonical()).collect()
 }
 
 /// Keeps it to membership and roster until raft stops.

@@ -105,8 +105,9 @@ async fn a_node_without_a_vote_cannot_ask_for_votes_lead_or_hand_over() {
         };
         let denied = caller.append(append.clone()).await.unwrap_err();
         assert_eq!(denied.code(), Code::PermissionDenied);
-        let streamed = caller.stream_append(tokio_stream::iter([append])).await;
-        let denied = streamed.unwrap().into_inner().message().await.unwrap_err();
+        // Not even its first message is waited for.
+        let denied = timeout(PATIENCE, caller.stream_append(tokio_stream::pending())).await;
+        let denied = denied.unwrap().unwrap_err();
         assert_eq!(denied.code(), Code::PermissionDenied);
         let transfer = pb::TransferRequest {
             from: Some(ballot),
@@ -297,4 +298,48 @@ async fn who_names_no_cluster_is_refused_where_there_is_one() {
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_connections_of_strangers_keep_no_member_out() {
+    let mut cluster = Cluster::of(1).await;
+    let (address, key) = {
+        let target = cluster.machine(1);
+        (target.address, target.key.clone())
+    };
+    let mut idle = Vec::new();
+    for source in 2..12 {
+        for _ in 0..20 {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            let from = format!("127.0.0.{source}:0");
+            socket.bind(from.parse().unwrap()).unwrap();
+            idle.push(socket.connect(address).await.unwrap());
+        }
+    }
+    let connector = TlsConnector::from(Arc::new(client(&key, key.pin())));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("peer").unwrap();
+    let opened = timeout(Duration::from_secs(1), connector.connect(name, stream)).await;
+    opened.expect("in time").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_of_a_removed_node_is_closed() {
+    let mut cluster = Cluster::of(3).await;
+    let leader = cluster.write(3).await;
+    let gone = leader % 3 + 1;
+    let key = cluster.machine(gone).key.clone();
+    let mut caller = caller(&key, cluster.machine(leader)).await;
+    caller.read_index(pb::ReadIndexRequest {}).await.unwrap();
+    let node = cluster.machine(leader).node().clone();
+    node.remove([gone].into()).await.unwrap();
+    let closed = timeout(PATIENCE, async {
+        loop {
+            match caller.read_index(pb::ReadIndexRequest {}).await {
+                Err(status) if status.code() != Code::PermissionDenied => return,
+                _ => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    });
+    closed.await.expect("closed");
 }
