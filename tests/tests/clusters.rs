@@ -224,6 +224,10 @@ fn one_node_goes_on_where_the_others_are_lost_with_all_that_it_logged() {
             .place
             .ends(&[&["recover", "--config", &file], more].concat())
     };
+    let nowhere = third.place.path("nowhere");
+    let slip = format!("node.data_dir={}", nowhere.display());
+    recover(&["--set", &slip]).fails(1, "holds no vault");
+    assert!(!nowhere.exists());
     let told = recover(&[]).ok();
     assert!(told.stdout.contains("node 1"), "{told}");
     assert!(told.stdout.contains("nothing was changed"), "{told}");

@@ -33,6 +33,10 @@ impl Plan {
         if dir.join(restore::PENDING).exists() {
             return Err(NodeError::RestorePending(dir.join(restore::PENDING)));
         }
+        // Opening makes what is not there, and nothing is to be made of a slip in a path.
+        if !restore::store_dir(&dir).exists() {
+            return Err(NodeError::Empty(dir));
+        }
         let store = Store::open(&restore::store_dir(&dir), &store_options(config))?;
         let stamp = store.stamp();
         let Some(cluster) = stamp.cluster else {
